@@ -1,0 +1,109 @@
+// A carrier: we as ESME towards one SMSC account, over any number of binds.
+//
+// It takes orders (ready submit_sm bodies), sends them within window and pace, and tells one
+// outcome for each; it matches receipts with the ids that the carrier gave. Owned and called by
+// its home shard's thread alone, from construction to destruction; state() and counters() may be
+// read from any thread.
+//
+// Invariants
+// 1. Every order that was taken ends in exactly one of Events::sent, refused and in_doubt.
+// 2. An order is in doubt only if its octets may have reached the carrier and no response came.
+// 3. A bind never has more submits without a response than its window; the carrier never starts
+//    more than its pace; a connection above its high-water mark gets no further submit.
+// 4. Orders leave in the order they were taken, throttled ones again before all others. Over
+//    several binds the segments of one long message keep to one bind.
+// 5. A final receipt is told once for an id; a receipt is acknowledged only after the flow kept
+//    it, or while it is parked, or when it is a duplicate.
+// 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.
+//
+// Events are called inside the carrier's turn (from input, timers, turn() and take()); they may
+// call take() again. Views in their arguments end with the call.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "carriers/config.h"
+#include "carriers/counters.h"
+#include "proto/octets.h"
+#include "proto/receipt.h"
+#include "proto/status.h"
+
+namespace tollgate::core {
+class Shard;
+struct Now;
+}  // namespace tollgate::core
+
+namespace tollgate::carriers {
+
+struct Order {
+  std::uint64_t message = 0;
+  std::uint8_t attempt = 0;
+  proto::Octets body;             // a submit_sm body; copied, need not outlive the call
+  std::uint64_t deadline_us = 0;  // monotonic; not sent after it; 0 = none
+};
+
+enum class Taken : std::uint8_t {
+  taken,
+  no_room,  // the queue is full
+  down      // no bind can transmit, or the carrier drains
+};
+
+struct ReceiptFacts {
+  bool final = false;           // by the state and the carrier's dialect
+  std::string_view error_text;  // the dialect's words for err; empty when it has none
+};
+
+class Events {
+ public:
+  virtual ~Events() = default;
+  // submit_sm_resp ESME_ROK. The id may be empty: the carrier gave none.
+  virtual void sent(std::uint64_t message, std::uint8_t attempt,
+                    std::string_view carrier_message_id, std::uint32_t submit_us) = 0;
+  // Refused by a status, or handed back without one (ESME_ROK): `failover` and try_next when it
+  // never left, `permanent` and not try_next when its deadline passed first.
+  virtual void refused(std::uint64_t message, std::uint8_t attempt, proto::Status status,
+                       proto::StatusClass status_class, bool try_next) = 0;
+  // No response came in time, or the link was lost after the octets left.
+  virtual void in_doubt(std::uint64_t message, std::uint8_t attempt) = 0;
+  // False: cannot keep it now; the carrier is asked to send it again.
+  virtual bool receipt(std::uint64_t message, const proto::Receipt& receipt,
+                       const ReceiptFacts& facts) = 0;
+};
+
+// Published by the carrier, read by routing on any shard.
+struct alignas(64) CarrierState {
+  bool up() const { return (bits.load(std::memory_order_relaxed) & 1) != 0; }
+  bool has_room() const { return (bits.load(std::memory_order_relaxed) & 2) != 0; }
+  std::atomic<std::uint8_t> bits{0};
+};
+
+class Carrier {
+ public:
+  // `config` without faults. `seed`: for the jitter of reconnects and the hash of ids.
+  Carrier(const CarrierConfig& config, core::Shard& shard, Events& events, std::uint64_t seed);
+  ~Carrier();
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
+
+  void start();
+  Taken take(const Order& order);
+  // Once a turn, from the shard's turn-end hook. True: more could be done at once.
+  bool turn(const core::Now& now);
+  // No new orders; queued ones are handed back, windows get timers.drain_ms, then unbind.
+  void drain_and_unbind();
+  // True when every bind is stopped after drain_and_unbind().
+  bool idle() const;
+
+  const CarrierConfig& config() const;
+  const CarrierState& state() const;
+  const CarrierCounters& counters() const;
+
+ private:
+  class Self;
+  std::unique_ptr<Self> self_;
+};
+
+}  // namespace tollgate::carriers

@@ -1,0 +1,117 @@
+// What the configuration says of a carrier: its binds, its limits, its timers and its dialect row.
+//
+// Plain values, filled by the gateway's configuration before the shards start and never changed
+// afterwards. faults() names every value that cannot work; a Carrier is only built from a
+// configuration without faults.
+//
+// Times are milliseconds. Every bound of the carriers' memory is here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/net.h"
+#include "proto/pdu.h"
+#include "proto/status.h"
+
+namespace tollgate::carriers {
+
+// How an id is written in one place. text: octets as they are; hex and decimal: a number of any
+// length, so that leading zeros and case mean nothing. An id which is not such a number (a UUID
+// in a "decimal" place) is compared as text.
+enum class IdForm : std::uint8_t { text, hex, decimal };
+
+enum class DestinationPrefix : std::uint8_t {
+  as_given,    // untouched
+  none,        // 4479...
+  plus,        // +4479...
+  double_zero  // 004479...
+};
+
+// One row of the dialect table: a carrier's oddities. The default row is neutral.
+struct DialectConfig {
+  // Message ids: what stands in submit_sm_resp, in the text of a receipt, and in its
+  // receipted_message_id. Two ids are one message when their canonical keys are equal.
+  IdForm id_response = IdForm::text;
+  IdForm id_receipt_text = IdForm::text;
+  IdForm id_receipt_tlv = IdForm::text;
+  bool id_strip_leading_zeros = false;  // of ids compared as text
+  bool id_fold_case = false;            // of ids compared as text
+
+  bool tlvs = true;  // false: none is sent; message_payload becomes short_message where it fits
+  DestinationPrefix destination_prefix = DestinationPrefix::as_given;
+  bool has_service_type = false;
+  std::string service_type;  // sent instead of the client's when has_service_type
+  // -1: as the client sent it.
+  int source_ton = -1;
+  int source_npi = -1;
+  int destination_ton = -1;
+  int destination_npi = -1;
+
+  // Statuses that this carrier means differently from proto::status_class.
+  std::vector<std::pair<proto::Status, proto::StatusClass>> status_classes;
+  // Whether the states that only say "somewhere else now" end a message here.
+  bool accepted_is_final = false;
+  bool unknown_is_final = false;
+  // The receipts' err word to what a human should read.
+  std::vector<std::pair<std::string, std::string>> error_texts;
+};
+
+struct BindConfig {
+  proto::Command kind = proto::Command::bind_transceiver;
+  core::Address address;
+  std::string system_id;
+  std::string password;
+  std::string system_type;
+  std::uint8_t interface_version = 0x34;
+  std::uint8_t addr_ton = 0;
+  std::uint8_t addr_npi = 0;
+  std::string address_range;
+  std::uint32_t window = 10;  // 1 to 10,000 submits without a response
+};
+
+struct CarrierTimers {
+  std::uint32_t reconnect_first_ms = 500;  // doubles for each failure, with jitter
+  std::uint32_t reconnect_max_ms = 30'000;
+  std::uint32_t stable_ms = 10'000;   // bound for so long: the next failure is a first one
+  std::uint32_t alarm_ms = 60'000;    // between attempts after a wrong password and the like
+  std::uint32_t connect_ms = 10'000;  // TCP
+  std::uint32_t bind_response_ms = 10'000;
+  std::uint32_t response_ms = 60'000;  // submit_sm_resp; later the message is in doubt
+  std::uint32_t enquire_link_ms = 30'000;
+  std::uint32_t enquire_misses = 2;  // unanswered enquire_link that close the bind
+  std::uint32_t drain_ms = 5'000;    // a polite stop waits so long for the window
+  std::uint32_t unbind_ms = 2'000;   // and so long for unbind_resp
+  std::uint32_t throttle_first_ms = 100;
+  std::uint32_t throttle_max_ms = 60'000;
+  std::uint32_t busy_first_ms = 20;  // after a temporary refusal such as ESME_RMSGQFUL
+  std::uint32_t busy_max_ms = 1'000;
+  std::uint32_t early_receipt_ms = 60'000;  // a receipt that no id is known for is kept so long
+};
+
+struct CarrierConfig {
+  std::string name;
+  std::vector<BindConfig> binds;
+  double pace_per_s = 0;             // submits per second over all binds; 0 = no limit
+  std::uint32_t pace_burst_ms = 10;  // so much of the pace may leave at once after a silence
+  std::uint32_t queue_max = 10'000;  // orders that wait for window or pace
+  std::uint32_t queue_octets_max = 8 * 1024 * 1024;
+  std::uint32_t temporary_retries = 3;      // then the message goes to the next candidate
+  std::uint32_t awaiting_max = 10'000'000;  // ids that wait for a receipt
+  std::uint32_t awaiting_hours = 72;
+  std::uint32_t early_receipts_max = 16'384;
+  std::uint32_t early_octets_max = 8 * 1024 * 1024;
+  // The answer to a deliver_sm that is no receipt. Until MO messages are routed the carrier is
+  // asked to keep them and try again.
+  proto::Status mo_status = proto::Status::ESME_RX_T_APPN;
+  CarrierTimers timers;
+  DialectConfig dialect;
+};
+
+// Every value of `config` that cannot work, one sentence each, naming the key and the value;
+// empty when all is well.
+std::vector<std::string> faults(const CarrierConfig& config);
+
+}  // namespace tollgate::carriers
