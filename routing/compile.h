@@ -1,0 +1,35 @@
+// A directory of CSV files -> Tables (docs/tables.md is the format). Runs beside the traffic on the
+// owner's feed thread; touches nothing but its arguments and the files.
+//
+// 1. All or nothing: with one fault there are no tables, and every fault of every file is named
+// (the first
+//    kTableFaultsMax of them; a last one then says how many more there are).
+// 2. Nothing is guessed: unknown columns, files, carriers, plans and currencies are faults.
+// 3. Bounds: kTableFileBytesMax a file, kTableCellBytesMax a cell, kTableColumnsMax columns.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "routing/fault.h"
+#include "routing/tables.h"
+
+namespace tollgate::routing {
+
+struct CompileOptions {
+  // The gateway's carriers and clients in its own order: they become ids 0, 1, ... Empty = those
+  // that the directory itself names (rates/*.csv by name, clients.csv by row). Each named carrier
+  // needs a rate book; a rate book of any other carrier is a fault. Clients of clients.csv that are
+  // not named here come after those that are.
+  std::vector<std::string> carriers;
+  std::vector<std::string> clients;
+  std::int64_t now_us = 0;  // wall clock: which rows are in force
+  std::uint32_t version = 0;
+};
+
+using CompileResult = tl::expected<std::unique_ptr<const Tables>, std::vector<TableFault>>;
+CompileResult compile_directory(const std::string& directory, const CompileOptions& options);
+
+}  // namespace tollgate::routing

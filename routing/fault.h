@@ -1,0 +1,22 @@
+// What is wrong with a table file, for people: where it is and why. Plain data.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace tollgate::routing {
+
+inline constexpr std::size_t kTableFaultsMax = 1'000;
+
+struct TableFault {
+  std::string file;    // relative to the directory: "rates/alpha.csv"
+  std::size_t row;     // as a spreadsheet counts: the header is row 1; 0 = the file as a whole
+  std::string column;  // "" = the row as a whole
+  std::string value;   // escaped and cut, fit for a terminal
+  std::string reason;
+};
+
+// "rates/alpha.csv, row 7, column price, value \"-1\": a price cannot be negative"
+std::string fault_text(const TableFault& fault);
+
+}  // namespace tollgate::routing

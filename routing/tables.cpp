@@ -1,0 +1,63 @@
+#include "routing/tables.h"
+
+namespace tollgate::routing {
+namespace {
+
+template <class Named>
+int find_name(const std::vector<Named>& all, std::string_view name) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+template <class T>
+std::size_t size_of(const std::vector<T>& all) {
+  return all.capacity() * sizeof(T);
+}
+
+}  // namespace
+
+const char* order_name(Order order) {
+  switch (order) {
+    case Order::least_cost:
+      return "least_cost";
+    case Order::priority:
+      return "priority";
+    case Order::weighted:
+      return "weighted";
+    case Order::quality:
+      return "quality";
+  }
+  return "";
+}
+
+std::uint32_t Portability::find(NumberKey key) const {
+  if (keys.empty()) return 0;
+  const std::size_t mask = keys.size() - 1;
+  for (std::size_t slot = slot_of(key) & mask;; slot = (slot + 1) & mask) {
+    if (keys[slot] == key) return destinations[slot];
+    if (keys[slot] == 0) return 0;
+  }
+}
+
+std::size_t Portability::slot_of(NumberKey key) {
+  return static_cast<std::size_t>((key * 0x9e3779b97f4a7c15u) >> 32);
+}
+
+int Tables::find_carrier(std::string_view name) const {
+  return find_name(carriers, name);
+}
+int Tables::find_client(std::string_view name) const {
+  return find_name(clients, name);
+}
+
+std::size_t Tables::bytes() const {
+  return sizeof *this + index.bytes() + size_of(nodes) + size_of(prefix_costs) +
+         size_of(prefix_prices) + size_of(costs) + size_of(exact) + size_of(prices) +
+         size_of(rules) + size_of(ranks) + size_of(rule_ids) + size_of(portability.keys) +
+         size_of(portability.destinations) + size_of(carriers) + size_of(clients) + size_of(plans) +
+         size_of(destinations);
+}
+
+}  // namespace tollgate::routing

@@ -1,0 +1,143 @@
+// One compiled snapshot of everything that routing needs. Built by routing/compile.h, immutable
+// from then on and read by every shard; published and freed by its owner.
+//
+// 1. Carriers, clients, plans and destinations are dense ids; names are kept for printing alone.
+// 2. Carrier ids follow CompileOptions::carriers, client ids CompileOptions::clients.
+// 3. Only rows in force at `as_of_us` are in it; from `valid_until_us` on it is stale: compile
+// again.
+// 4. All money is in the base currency, int64 nano-units.
+// 5. Destination 0 is "unknown": no numbering-plan prefix fits.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "routing/dialling.h"
+#include "routing/money.h"
+#include "routing/prefix.h"
+
+namespace tollgate::routing {
+
+inline constexpr std::size_t kCarriersMax = 256;
+inline constexpr std::size_t kCandidatesMax = 8;
+inline constexpr std::size_t kClientsMax = 65'535;
+inline constexpr std::size_t kPlansMax = 4'096;
+inline constexpr std::size_t kDestinationsMax = 1'000'000;
+inline constexpr Nano kNone = std::numeric_limits<Nano>::min();  // no cost, no price, no minimum
+
+enum class Order : std::uint8_t { least_cost, priority, weighted, quality };
+const char* order_name(Order);
+
+// One bit a carrier.
+struct CarrierSet {
+  std::array<std::uint64_t, kCarriersMax / 64> words{};
+  bool has(std::size_t carrier) const { return words[carrier / 64] >> (carrier % 64) & 1; }
+  void add(std::size_t carrier) { words[carrier / 64] |= std::uint64_t{1} << (carrier % 64); }
+  bool operator==(const CarrierSet&) const = default;
+};
+
+// The rules of a (client, destination) resolved field by field.
+struct Rule {
+  CarrierSet allowed;
+  Order order = Order::least_cost;
+  bool blocked = false;
+  bool loss_allowed = false;
+  std::uint8_t attempts_max = kCandidatesMax;
+  std::uint16_t hours_from = 0, hours_to = 0;  // minutes of the UTC day; equal = always
+  Nano margin_min = kNone;                     // per segment
+  std::int64_t margin_min_ppm = kNone;         // of the price
+  std::uint32_t quality_min_ppm = 0;
+  std::uint32_t ranks = 0;  // where this rule's priorities and weights start in Tables::ranks
+};
+
+// A carrier's place in a rule. priority: lower goes first; weight 0 = after all weighted ones.
+struct CarrierRank {
+  std::uint16_t priority = 0xffff;
+  std::uint32_t weight = 0;
+};
+
+enum SenderType : std::uint8_t { kAlphanumeric = 1, kNumeric = 2, kShortCode = 4, kAnySender = 7 };
+
+struct TableCarrier {
+  std::string name;
+  std::uint32_t quality_ppm = 0;
+  std::uint8_t sender_types = kAnySender;
+};
+struct TableClient {
+  std::string name;
+  std::uint16_t plan = 0;
+  std::uint32_t rule_class = 0;  // row of Tables::rule_ids
+  HomeCountry home;
+};
+struct Destination {
+  std::string mccmnc;   // "23415", "310260", or "234" for a country's default; "" for id 0
+  std::string country;  // ISO code when the numbering plan gives it
+  std::string network;
+  std::uint32_t rule_column = 0;  // column of Tables::rule_ids
+};
+
+// A prefix that carriers or plans have rows for. Rows lie in Tables::prefix_costs / prefix_prices.
+struct PrefixNode {
+  std::uint32_t parent = 0;  // the next shorter one, 0 = none
+  std::uint32_t costs_begin = 0, costs_end = 0, prices_begin = 0, prices_end = 0;
+};
+struct PrefixAmount {
+  std::uint16_t owner;  // carrier or plan; rows of one node are sorted by it
+  Nano amount;
+};
+
+// Open addressing, never more than half full: number -> destination.
+struct Portability {
+  std::vector<NumberKey> keys;  // a power of two, 0 = free; or empty
+  std::vector<std::uint32_t> destinations;
+  std::uint32_t find(NumberKey key) const;  // 0 = none
+  static std::size_t slot_of(NumberKey key);
+};
+
+struct TableCounts {
+  std::size_t prefixes = 0, rates = 0, prices = 0, rules = 0, ported = 0,
+              rows = 0;  // rows: all files
+};
+
+struct Tables {
+  std::uint32_t version = 0;
+  std::string source;  // the directory
+  std::string base_currency;
+  std::int64_t as_of_us = 0;
+  std::int64_t valid_until_us = std::numeric_limits<std::int64_t>::max();
+  std::int64_t compile_us = 0;  // how long compiling took
+  TableCounts counts;
+
+  std::vector<TableCarrier> carriers;
+  std::vector<TableClient> clients;
+  std::vector<std::string> plans;
+  std::vector<Destination> destinations;
+
+  Dialling dialling;
+  Portability portability;
+  PrefixIndex index;
+  std::vector<PrefixNode> nodes;  // [0] unused
+  std::vector<PrefixAmount> prefix_costs, prefix_prices;
+  std::vector<Nano> costs;  // [destination x carriers], kNone = no row
+  std::vector<CarrierSet>
+      exact;                 // [destination]: the cost is by MCC-MNC, not the country's default
+  std::vector<Nano> prices;  // [plan x destinations]
+  std::vector<Rule> rules;
+  std::vector<CarrierRank> ranks;       // [rule x carriers]
+  std::vector<std::uint32_t> rule_ids;  // [rule class x rule_columns]
+  std::uint32_t rule_columns = 1;
+
+  const Rule& rule(std::uint16_t client, std::uint32_t destination) const {
+    return rules[rule_ids[std::size_t{clients[client].rule_class} * rule_columns +
+                          destinations[destination].rule_column]];
+  }
+  // Index of a name, or -1.
+  int find_carrier(std::string_view name) const;
+  int find_client(std::string_view name) const;
+  std::size_t bytes() const;  // about
+};
+
+}  // namespace tollgate::routing
