@@ -1,0 +1,179 @@
+// Connection: one stream socket of one shard, with bounded input and output and one write a turn.
+// The shard's thread alone touches it. Who made it owns it.
+//
+//   1 Input is read once a turn into the shard's one scratch buffer. on_input gets what was kept
+//     plus what is new, contiguous, and returns how many octets it consumed; only the rest is
+//     kept, in a buffer of the shard's pool. An idle connection holds no buffer.
+//   2 The kept rest never exceeds input_max: the connection closes (input_too_long) when on_input
+//     leaves more while reading. While paused it may be as much as one read gave (read_max).
+//   3 Output never exceeds output_max: reserve() returns an empty span instead.
+//   4 All output of a turn leaves in one send at the turn's end; what the peer does not take waits
+//   for it to
+//     become writable. on_writable comes once after the output was above the high-water mark and
+//     has fallen to the low-water mark.
+//   5 on_closed comes exactly once, at the end of the turn in which the connection closed, whoever
+//     closed it, and is the last call: the owner may destroy the connection in it. Nothing is
+//     called after the destructor, and no on_closed comes from it.
+//   6 Every member may be called inside on_input and on_writable, but the destructor and
+//     release_for_handover(). After close() they do nothing.
+//   7 close_after_flush() sends what is there, shuts the sending side, and discards input until the
+//   peer closes
+//     (so that it really gets the last octets), for at most 5 s in all.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/list.h"
+#include "core/net.h"
+#include "core/octets.h"
+#include "core/pool.h"
+#include "core/timers.h"
+
+namespace tollgate::core {
+
+class Shard;
+
+enum class CloseReason : std::uint8_t {
+  by_us,           // close(), or close_after_flush() and all was sent
+  by_peer,         // end of input
+  read_error,      // see Connection::error()
+  write_error,     // see Connection::error()
+  input_too_long,  // on_input left more than input_max
+  flush_timeout    // close_after_flush(), and the peer did not take the octets in time
+};
+std::string_view close_reason_name(CloseReason) noexcept;
+
+struct ConnectionLimits {
+  std::size_t input_max = 66'560;               // longest rest kept while reading
+  std::size_t read_max = std::size_t{1} << 18;  // most octets taken in one read
+  std::size_t output_max = std::size_t{4} << 20;
+  std::size_t high_water = std::size_t{256} << 10;
+  std::size_t low_water = std::size_t{64} << 10;
+};
+
+// What a connection is made of, on its way to another shard.
+struct Handover {
+  int fd = -1;
+  std::vector<std::uint8_t> leftover;
+};
+
+struct ReadHook;  // lists of the shard
+struct WriteHook;
+struct FlushHook;
+struct ClosedHook;
+
+class Connection final : private Socket::Events,
+                         private Hook<ReadHook>,
+                         private Hook<WriteHook>,
+                         private Hook<FlushHook>,
+                         private Hook<ClosedHook> {
+ public:
+  struct Owner {
+    // Returns the octets consumed, 0 to input.size(). The rest is given again, with more.
+    virtual std::size_t on_input(Connection&, Octets input, const Now&) = 0;
+    virtual void on_closed(Connection&, CloseReason, const Now&) = 0;
+    virtual void on_writable(Connection&, const Now&) {}
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // Starts reading at once. `leftover` (of a handover) is given to on_input in the next turn.
+  Connection(Shard& shard, SocketPtr socket, Owner& owner, const ConnectionLimits& limits = {},
+             Octets leftover = {});
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  Address peer;          // for the owner's use
+  std::uint64_t id = 0;  // for the owner's use
+
+  // Room for n octets at the output's end; empty when output_max would be passed or it is closed.
+  Out reserve(std::size_t n) {
+    if (out_end_ + n <= out_.capacity() && output_size() + n <= limits_.output_max && open_)
+        [[likely]] {
+      return {out_.data() + out_end_, n};
+    }
+    return reserve_slowly(n);
+  }
+  // The first n octets of the last reserve() are output; flushed at the end of this turn.
+  void commit(std::size_t n);
+  // Copies octets to the output; false when they do not fit.
+  [[nodiscard]] bool write(Octets octets);
+
+  std::size_t output_size() const noexcept { return out_end_ - out_begin_; }
+  bool above_high_water() const noexcept { return output_size() > limits_.high_water; }
+
+  // After pause_reading() on_input is not called until resume_reading(), then with the rest first.
+  void pause_reading() noexcept;
+  void resume_reading() noexcept;
+  bool reading_paused() const noexcept { return paused_; }
+
+  void close_after_flush();
+  void close();
+  bool is_open() const noexcept { return open_; }        // neither closed nor handed over
+  bool is_closing() const noexcept { return closing_; }  // close_after_flush() was called
+  int error() const noexcept { return error_; }          // errno of read_error and write_error
+
+  void set_input_max(std::size_t octets) noexcept { limits_.input_max = octets; }
+  void set_read_max(std::size_t octets) noexcept { limits_.read_max = octets; }
+  const ConnectionLimits& limits() const noexcept { return limits_; }
+  std::size_t leftover_size() const noexcept { return rest_end_ - rest_begin_; }
+
+  // Takes the socket out, with the rest of the input, for Net::adopt on another shard. Not inside
+  // a callback, and only with no output waiting. No on_closed follows; the object can be destroyed.
+  Handover release_for_handover();
+
+  Shard& shard() const noexcept { return shard_; }
+
+ private:
+  friend class Shard;
+  template <class T, class Tag>
+  friend class List;
+
+  void on_readable() override;
+  void on_writable() override;
+
+  // Called by the shard. read_step: true = the socket may hold more.
+  bool read_step(const Now& now);
+  void write_step(const Now& now);
+  void flush_step();
+  void closed_step(const Now& now);
+
+  Out reserve_slowly(std::size_t n);
+  bool deliver(Octets input, const Now& now);
+  bool keep_rest(Octets rest);
+  bool deliver_rest(const Now& now);
+  void discard_input();
+  void send_output();
+  void fail(CloseReason reason, int error);
+  void close_timed_out(const Now& now);
+
+  Shard& shard_;
+  SocketPtr socket_;
+  Owner* owner_;
+  ConnectionLimits limits_;
+  Timer close_timer_;
+  Buffer out_;
+  std::size_t out_begin_ = 0;
+  std::size_t out_end_ = 0;
+  std::size_t out_hint_ = 0;  // the size that the last turns needed
+  Buffer rest_;
+  std::size_t rest_begin_ = 0;
+  std::size_t rest_end_ = 0;
+  int error_ = 0;
+  CloseReason reason_ = CloseReason::by_us;
+  bool open_ = true;
+  bool paused_ = false;
+  bool closing_ = false;
+  bool shut_ = false;              // our sending side is shut
+  bool blocked_ = false;           // the socket took less than there was; waits for writable
+  bool was_high_ = false;          // on_writable is owed
+  bool rest_undelivered_ = false;  // the rest has not been seen by on_input since it was paused
+  bool in_callback_ = false;
+};
+
+}  // namespace tollgate::core

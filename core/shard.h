@@ -1,0 +1,175 @@
+// Shard: one thread's event loop. Everything that lives on a shard is touched by its thread alone.
+//
+//   1 A turn, in this order: read the clock; poll I/O (marks sockets ready); run turn-start calls;
+//     accept and connect calls; read ready connections; drain hooks; timers; turn-end hooks;
+//     publish mailboxes; flush all dirty connections, one send each; closed calls and deferred
+//     calls; publish again what those sent.
+//   2 Each step is bounded (the constants below); what is left is work of the next turn, before
+//     which the shard does not sleep.
+//   3 A shard sleeps only when no step left work, no timer is due, and no mailbox to it holds a
+//     record, by the protocol proven in mailbox.h. stop() and wake() end a sleep unconditionally.
+//   4 now() changes only at the start of a turn.
+//   5 Hooks, inboxes and turn-start calls are added before run(), or on the shard's own thread.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/connection.h"
+#include "core/counters.h"
+#include "core/list.h"
+#include "core/mailbox.h"
+#include "core/net.h"
+#include "core/pool.h"
+#include "core/timers.h"
+
+namespace tollgate::core {
+
+// Called at the start of each turn of a shard.
+class TurnStart {
+ public:
+  virtual void turn_starts(const Now& now) = 0;
+
+ protected:
+  ~TurnStart() = default;
+};
+
+enum class ShardCount : std::uint8_t {
+  turns,
+  sleeps,
+  wakes,  // of sleeping consumers, by this shard's publishing
+  reads,
+  read_octets,
+  sends,
+  sent_octets,
+  sends_cut,  // the peer took less than there was
+  accepted,
+  accept_errors,
+  connects,
+  connect_errors,
+  closed,
+  timers_fired,
+  connections,  // open now
+  timers_armed  // now
+};
+inline constexpr std::size_t kShardCounts = 16;
+std::string_view shard_count_name(ShardCount) noexcept;
+
+class Shard final : private Waker {
+ public:
+  static constexpr std::size_t kScratch = std::size_t{256} << 10;
+  static constexpr std::size_t kReadsPerTurn = 256;
+  static constexpr std::size_t kReadOctetsPerTurn = std::size_t{4} << 20;
+  static constexpr std::size_t kTimersPerTurn = 4096;
+
+  Shard(unsigned index, std::unique_ptr<Net> net, Clock clock);
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+  ~Shard();
+
+  unsigned index() const noexcept { return index_; }
+  const Now& now() const noexcept { return now_; }
+  Timers& timers() noexcept { return timers_; }
+  Net& net() noexcept { return *net_; }
+  BufferPool& buffers() noexcept { return buffers_; }
+  const Cells<ShardCount, kShardCounts>& counts() const noexcept { return counts_; }
+
+  // One turn without waiting. True = more work is waiting.
+  bool turn();
+  // Turns until stop(), sleeping when idle. On the thread that calls it.
+  void run();
+  // Ends run() after its current turn; ends a sleep. Any thread.
+  void stop() noexcept;
+  void wake() noexcept override;
+
+  // Drain hook: takes mail, bounded; true = more is waiting.
+  void on_drain(std::function<bool(const Now&)> hook);
+  void on_turn_end(std::function<void(const Now&)> hook);
+  void at_turn_start(TurnStart& call);
+  void forget(TurnStart& call) noexcept;
+  // Runs fn after this turn's flush; fns deferred by fn run after the next turn's.
+  void defer(std::function<void()> fn);
+  // There is more to do: no sleep before the next turn.
+  void again() noexcept { again_ = true; }
+
+  // Mail between the shards of one Shards (itself too). to(): this thread produces, and the turn
+  // publishes.
+  Mailbox& to(unsigned shard) noexcept { return *to_[shard]; }
+  Mailbox& from(unsigned shard) noexcept { return *from_[shard]; }
+  unsigned shard_count() const noexcept { return static_cast<unsigned>(from_.size()); }
+
+  // A mailbox from a thread that is no shard (it calls publish() itself), drained by a hook here.
+  Mailbox& open_inbox(std::size_t octets);
+
+ private:
+  friend class Connection;
+  friend class Shards;
+
+  bool turn_waiting(bool may_sleep);
+  void poll(bool may_sleep);
+  std::int64_t sleep_us() const noexcept;
+  bool mail_waits() noexcept;
+  bool read_ready();
+  void publish_mail() noexcept;
+  void flush();
+  void finish();
+  void count();
+
+  const unsigned index_;
+  std::unique_ptr<Net> net_;
+  Clock clock_;
+  Now now_;
+  Sleeper sleeper_;
+  std::atomic<bool> stopping_{false};
+  bool again_ = false;
+  BufferPool buffers_;
+  std::unique_ptr<std::uint8_t[]> scratch_;
+  Timers timers_;
+  std::vector<Mailbox*> to_;
+  std::vector<Mailbox*> from_;
+  std::vector<std::unique_ptr<Mailbox>> inboxes_;  // every mailbox that this shard consumes
+  std::vector<std::function<bool(const Now&)>> drain_hooks_;
+  std::vector<std::function<void(const Now&)>> end_hooks_;
+  std::vector<TurnStart*> start_calls_;
+  std::vector<std::function<void()>> deferred_;
+  std::vector<std::function<void()>> deferred_running_;
+  List<Connection, ReadHook> readable_;
+  List<Connection, WriteHook> writable_;
+  List<Connection, FlushHook> dirty_;
+  List<Connection, ClosedHook> closed_;
+  Cells<ShardCount, kShardCounts> counts_;
+};
+
+struct ShardsOptions {
+  unsigned count = 1;
+  std::size_t mailbox_octets = std::size_t{1} << 20;             // each of count * count
+  std::function<std::unique_ptr<Net>(unsigned shard)> make_net;  // empty: the real network
+  Clock clock;                                                   // empty: read_clock
+};
+
+// The shards of a process and their threads.
+class Shards {
+ public:
+  explicit Shards(ShardsOptions options);
+  Shards(unsigned count, std::size_t mailbox_octets)
+      : Shards(ShardsOptions{count, mailbox_octets, {}, {}}) {}
+  ~Shards();  // stops and joins
+
+  void start();  // one thread a shard, named shard-N
+  void stop() noexcept;
+  void join();
+
+  unsigned size() const noexcept { return static_cast<unsigned>(shards_.size()); }
+  Shard& operator[](unsigned index) noexcept { return *shards_[index]; }
+
+ private:
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace tollgate::core

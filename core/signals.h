@@ -1,0 +1,35 @@
+// The process's signals as plain calls on one thread of their own (sigwait), so that no code ever
+// runs in a signal's context.
+//   1 Construct it before any other thread starts: it blocks the signals for all of them.
+//   2 Callbacks run one after the other on the signal thread; they hand over, they never linger.
+//   3 SIGPIPE is ignored for the whole process.
+#pragma once
+#include <atomic>
+#include <csignal>
+#include <functional>
+#include <thread>
+
+namespace tollgate::core {
+
+struct SignalCalls {
+  std::function<void()> on_stop;    // SIGTERM, SIGINT
+  std::function<void()> on_reload;  // SIGHUP
+};
+
+class Signals {
+ public:
+  explicit Signals(SignalCalls calls);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+ private:
+  void run();
+
+  SignalCalls calls_;
+  sigset_t set_{};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace tollgate::core
