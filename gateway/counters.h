@@ -1,0 +1,108 @@
+// What the flow counts: one set per shard, written by that shard's thread alone and read by the
+// metrics from any thread. (What a carrier's binds count is in carriers/counters.h.)
+//
+// A client's counters are written on its home shard. Money is in nano-units of the base currency;
+// margins may be negative: their cells hold two's complement (margin_of()).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/counters.h"
+#include "proto/status.h"
+#include "routing/router.h"
+
+namespace tollgate::gateway {
+
+inline constexpr std::size_t kMessageStates = 10;  // proto::MessageState
+inline constexpr std::size_t kStatusClasses = 6;   // proto::StatusClass
+
+inline void add_signed(core::Cell& cell, std::int64_t n) {
+  cell.add(static_cast<std::uint64_t>(n));
+}
+inline std::int64_t margin_of(const core::Cell& cell) {
+  return static_cast<std::int64_t>(cell.get());
+}
+
+struct alignas(core::kCacheLine) ClientCounters {
+  core::Cell sessions;  // gauge: bound now
+  core::Cell binds;     // accepted
+  core::Cell submits;   // submit_sm, data_sm and each destination of submit_multi
+  core::Cell accepted;  // of them
+  std::array<core::Cell, kStatusClasses> responses;  // to them, by the status' class
+  std::array<core::Cell, routing::kReasons> routed;  // by routing's reason
+  core::Cell window_overruns;                        // submits beyond the window: ESME_RTHROTTLED
+  core::Cell over_pace;                              // submits beyond the pace: ESME_RTHROTTLED
+  core::Cell queue_full;                             // ESME_RMSGQFUL
+  core::Cell reading_pauses;      // times a session's reading stopped for a full queue
+  core::Cell unsent;              // gauge: accepted, no carrier has it yet
+  core::Cell in_doubt;            // gauge: sent, no response
+  core::Cell receipts_owing;      // gauge: messages that may still bring a receipt
+  core::Cell receipts_waiting;    // gauge: receipts that no session has taken yet
+  core::Cell receipts_in_flight;  // gauge: deliver_sm without a response
+  std::array<core::Cell, kMessageStates> receipts;  // that came for its messages, by state
+  core::Cell receipts_sent;                         // deliver_sm sent, repeats included
+  core::Cell receipts_delivered;                    // acknowledged by the client
+  core::Cell receipts_retried;                      // refused or timed out, to be sent again
+  core::Cell receipts_expired;                      // given up after receipt_keep
+  core::Cell settled;                               // messages that ended
+  core::Cell failed;                                // of them: no carrier took it
+  core::Cell expired;                               // of them: validity ended before
+  core::Cell revenue_nano;                          // price of what carriers took
+  core::Cell margin_nano;                           // price - cost of it
+  core::Histogram response_us;                      // submit_sm read to its response flushed
+  core::Histogram receipt_us;                       // submit_sm accepted to its final receipt
+};
+
+// What one shard's clients did with one carrier.
+struct alignas(core::kCacheLine) CarrierMoneyCounters {
+  core::Cell sent;       // messages it took
+  core::Cell failovers;  // messages that went on to the next candidate
+  core::Cell cost_nano;
+  core::Cell revenue_nano;  // price of the messages it took
+  core::Cell margin_nano;
+  std::array<core::Cell, kMessageStates> receipts;  // final and intermediate, by state
+  core::Histogram receipt_us;                       // accepted to final receipt
+};
+
+// Sessions before they are bound, and the rest that has no client.
+struct alignas(core::kCacheLine) DoorCounters {
+  core::Cell accepted;       // connections
+  core::Cell waiting;        // gauge: not bound yet
+  core::Cell over_limit;     // closed at once: connections_max
+  core::Cell bind_refused;   // wrong password, address, version, too many sessions
+  core::Cell init_timeouts;  // no bind in time
+  core::Cell bad_lengths;    // command_length that ended a connection
+  core::Cell unknown_commands;
+  core::Cell wrong_state;
+  core::Cell ignored_responses;
+  core::Cell inactive;        // sessions closed for inactivity
+  core::Cell enquire_misses;  // sessions closed for no enquire_link_resp
+};
+
+// The ledger of one shard: accepted = settled + unsent + awaiting + in doubt + told.
+struct alignas(core::kCacheLine) LedgerCounters {
+  core::Cell accepted;
+  core::Cell settled;
+  core::Cell messages;       // gauge: accepted - settled
+  core::Cell capacity;       // gauge
+  core::Cell full;           // submits refused because it was
+  core::Cell waiting;        // gauge: every candidate was down or full
+  core::Cell late_outcomes;  // outcomes and receipts for messages that had ended
+  core::Cell mail_spilled;   // times mail did not fit its ring
+};
+
+struct FlowCounters {
+  FlowCounters(std::size_t clients, std::size_t carriers)
+      : clients(std::make_unique<ClientCounters[]>(clients)),
+        carriers(std::make_unique<CarrierMoneyCounters[]>(carriers)) {}
+
+  std::unique_ptr<ClientCounters[]> clients;         // by Config::clients; used on their home
+  std::unique_ptr<CarrierMoneyCounters[]> carriers;  // by Config::carriers
+  DoorCounters door;
+  LedgerCounters ledger;
+};
+
+}  // namespace tollgate::gateway
