@@ -32,7 +32,7 @@ namespace tollgate::gateway {
 
 inline constexpr std::size_t kShardsMax = 64;  // a message id keeps six bits for its shard
 inline constexpr std::size_t kClientsMax = 10'000;
-inline constexpr std::size_t kCarriersMax = 1'000;
+inline constexpr std::size_t kCarriersMax = 256;
 inline constexpr std::size_t kBindsMax = 64;  // of one carrier
 
 // Which SMPP versions a client may bind with, by the version in effect (reference section 8).
