@@ -137,17 +137,22 @@ class Connection final : private Socket::Events,
   void on_readable() override;
   void on_writable() override;
 
-  // Called by the shard. read_step: true = the socket may hold more.
-  bool read_step(const Now& now);
+  // Called by the shard. read_step returns the octets read.
+  std::size_t read_step(const Now& now);
   void write_step(const Now& now);
   void flush_step();
   void closed_step(const Now& now);
 
   Out reserve_slowly(std::size_t n);
-  bool deliver(Octets input, const Now& now);
-  bool keep_rest(Octets rest);
-  bool deliver_rest(const Now& now);
-  void discard_input();
+  std::size_t call_owner(Octets input, const Now& now);
+  void deliver(Octets input, const Now& now);
+  void deliver_rest(const Now& now);
+  void keep(Octets rest);
+  void store(Octets rest);
+  void drop_rest() noexcept;
+  void leave_lists() noexcept;
+  std::size_t discard_input();
+  void shut_if_flushed();
   void send_output();
   void fail(CloseReason reason, int error);
   void close_timed_out(const Now& now);
@@ -171,7 +176,9 @@ class Connection final : private Socket::Events,
   bool closing_ = false;
   bool shut_ = false;              // our sending side is shut
   bool blocked_ = false;           // the socket took less than there was; waits for writable
-  bool was_high_ = false;          // on_writable is owed
+  bool was_high_ = false;          // has been above the high-water mark
+  bool writable_owed_ = false;     // and has fallen to the low-water mark since
+  bool input_ended_ = false;       // the peer closed its side while we are closing
   bool rest_undelivered_ = false;  // the rest has not been seen by on_input since it was paused
   bool in_callback_ = false;
 };

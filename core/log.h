@@ -4,11 +4,13 @@
 //   1 Values are escaped: anything but printable ASCII is written \xNN, and a value with a space,
 //     quote or '=' is quoted. Keys and events are literals of ours.
 //   2 A distinct warning or error (its event and text values) is written once, then summed: once a
-//     minute one line tells how often it came again. At most 1,024 distinct ones are told apart
-//     between two sums; the rest share their event's... count under `log_other`.
-//   3 Before start() and after stop(), lines are written by the calling thread.
+//     minute one line tells how often it came again. At most 1,024 distinct ones are told apart;
+//     the others are counted together in one line, `log_other`.
+//   3 Before start() and after stop(), lines are written by the calling thread, none is summed.
+//   4 start() and stop() are called while no other thread logs: at the process's two ends.
 #pragma once
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>

@@ -114,7 +114,7 @@ class Shard final : private Waker {
   void poll(bool may_sleep);
   std::int64_t sleep_us() const noexcept;
   bool mail_waits() noexcept;
-  bool read_ready();
+  void read_ready();
   void publish_mail() noexcept;
   void flush();
   void finish();

@@ -73,6 +73,7 @@ class Timers {
   static constexpr unsigned kSlots = 1U << kBits;
   static constexpr unsigned kLevels = 8;
   static constexpr std::uint32_t kDue = kLevels * kSlots;  // the list being worked off
+  static constexpr std::uint32_t kLate = kDue + 1;         // armed when already due
   static constexpr std::uint64_t kTickMax = (std::uint64_t{1} << (kBits * kLevels)) - 1;
 
   struct Step {
@@ -83,12 +84,13 @@ class Timers {
 
   static std::uint64_t tick_of(const Timer& timer) noexcept;
   void insert(Timer& timer) noexcept;
-  void take_slot(const Step& step) noexcept;
+  static void splice(Link& from, Link& to) noexcept;
   bool next_step(Step& step) const noexcept;
 
-  std::array<Link, kDue + 1> lists_;
+  std::array<Link, kLate + 1> lists_;
   std::array<std::uint64_t, kLevels> occupied_{};
   std::uint64_t elapsed_;  // every tick up to this one has been taken from the wheel
+  std::uint64_t target_;   // the latest tick that expire() was asked for; not before elapsed_
   std::size_t size_ = 0;
 };
 
