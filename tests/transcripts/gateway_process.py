@@ -21,7 +21,8 @@ class GatewayFailed(Exception):
 
 def toml_value(value):
     """Text that reads as a number, a boolean or a list is one; the rest is a string."""
-    if isinstance(value, str) and re.fullmatch(r'-?\d+(\.\d+)?|true|false|\[.*\]|".*"', value):
+    literal = r'-?\d+(\.\d+)?|true|false|\[.*\]|\{.*\}|".*"'
+    if isinstance(value, str) and re.fullmatch(literal, value):
         return value
     if isinstance(value, bool):
         return str(value).lower()
