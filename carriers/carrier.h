@@ -16,8 +16,8 @@
 //    it, or while it is parked, or when it is a duplicate.
 // 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.
 //
-// Events are called inside the carrier's turn (from input, timers, turn() and take()); they may
-// call take() again. Views in their arguments end with the call.
+// Events are called inside the carrier's turn (from input, turn() and the end of a connection),
+// never from take(); they may call take(). Views in their arguments end with the call.
 #pragma once
 
 #include <atomic>
@@ -48,7 +48,8 @@ struct Order {
 enum class Taken : std::uint8_t {
   taken,
   no_room,  // the queue is full
-  down      // no bind can transmit, or the carrier drains
+  down,     // no bind can transmit, or the carrier drains
+  unfit     // cannot be said in this carrier's dialect
 };
 
 struct ReceiptFacts {

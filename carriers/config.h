@@ -52,9 +52,10 @@ struct DialectConfig {
 
   // Statuses that this carrier means differently from proto::status_class.
   std::vector<std::pair<proto::Status, proto::StatusClass>> status_classes;
-  // Whether the states that only say "somewhere else now" end a message here.
-  bool accepted_is_final = false;
-  bool unknown_is_final = false;
+  // Whether a receipt with these states is the last one (it is at most carriers; an unknown stat
+  // word reads as unknown).
+  bool accepted_is_final = true;
+  bool unknown_is_final = true;
   // The receipts' err word to what a human should read.
   std::vector<std::pair<std::string, std::string>> error_texts;
 };
@@ -97,9 +98,9 @@ struct CarrierConfig {
   double pace_per_s = 0;             // submits per second over all binds; 0 = no limit
   std::uint32_t pace_burst_ms = 10;  // so much of the pace may leave at once after a silence
   std::uint32_t queue_max = 10'000;  // orders that wait for window or pace
-  std::uint32_t queue_octets_max = 8 * 1024 * 1024;
-  std::uint32_t temporary_retries = 3;      // then the message goes to the next candidate
-  std::uint32_t awaiting_max = 10'000'000;  // ids that wait for a receipt
+  std::uint32_t queue_octets_max = 8 * 1024 * 1024;  // what long bodies take beyond 260 octets
+  std::uint32_t temporary_retries = 3;               // then the message goes to the next candidate
+  std::uint32_t awaiting_max = 10'000'000;           // ids that wait for a receipt
   std::uint32_t awaiting_hours = 72;
   std::uint32_t early_receipts_max = 16'384;
   std::uint32_t early_octets_max = 8 * 1024 * 1024;

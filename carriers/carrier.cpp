@@ -1,0 +1,453 @@
+#include "carriers/carrier.h"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "carriers/bind.h"
+#include "carriers/dialect.h"
+#include "carriers/orders.h"
+#include "carriers/pace.h"
+#include "carriers/receipts.h"
+#include "core/check.h"
+#include "core/log.h"
+#include "core/shard.h"
+#include "proto/text.h"
+
+namespace tollgate::carriers {
+
+namespace {
+
+using proto::Status;
+using proto::StatusClass;
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kTickUs = 1'000'000;  // at least so often everything is looked at
+constexpr std::size_t kQueuedPerTurn = 4096;
+constexpr std::size_t kBodyMax = proto::kPduLengthMax - proto::kHeaderLength;
+// Bits of registered_delivery that ask for a receipt: final, SME acknowledgement, intermediate.
+constexpr std::uint8_t kAsksReceipt = 0x1F;
+
+std::uint32_t orders_max(const CarrierConfig& config) {
+  std::uint64_t count = config.queue_max;
+  for (const BindConfig& bind : config.binds) count += bind.window;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, 1U << 28));
+}
+
+// These say that the session or the account is wrong, not the message.
+bool ends_bind(Status status) {
+  switch (status) {
+    case Status::ESME_RINVBNDSTS:
+    case Status::ESME_RALYBND:
+    case Status::ESME_RBINDFAIL:
+    case Status::ESME_RINVPASWD:
+    case Status::ESME_RINVSYSID:
+    case Status::ESME_RINVSYSTYP:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+class Carrier::Self final : private Bind::Owner {
+ public:
+  Self(const CarrierConfig& config, core::Shard& shard, Events& events, std::uint64_t seed);
+
+  void start();
+  Taken take(const Order& order);
+  bool turn();
+  void drain_and_unbind();
+  bool idle() const;
+
+  const CarrierConfig config_;
+  CarrierState state_;
+  CarrierCounters counters_;
+
+ private:
+  void bind_changed(Bind& bind, bool lost_link) override;
+  void answered(Bind& bind, const Bind::Answer& answer) override;
+  void lost(std::uint32_t order, Bind::Lost how) override;
+  Status delivered(proto::Octets pdu) override;
+  void attend() override { attention_ = true; }
+
+  void refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class);
+  void finish(std::uint32_t order, Status status, StatusClass status_class, bool try_next);
+  void queue(std::uint32_t order);
+  void requeue(std::uint32_t order);
+  void unqueue(std::uint32_t order);
+  bool send_queued();
+  Bind* pick(const HeldOrder& order);
+  Bind* pick_for_segment(std::uint32_t segment_key);
+  std::uint32_t segment_key_of(const proto::SubmitSm& sm) const;
+  void plan_next_turn(bool more);
+  void publish();
+  void wake(const core::Now&) { attention_ = true; }
+  std::int64_t now_us() const { return shard_.now().mono_us; }
+
+  core::Shard& shard_;
+  Events& events_;
+  Dialect dialect_;
+  Random random_;
+  const std::uint64_t segment_seed_;
+  Orders orders_;
+  OrderList queue_;
+  Pace pace_;
+  Receipts receipts_;
+  std::vector<std::unique_ptr<Bind>> binds_;
+  core::Timer timer_;
+  std::vector<std::uint8_t> scratch_;  // rewritten bodies
+  std::uint64_t taken_ = 0;
+  std::uint64_t queue_octets_ = 0;
+  std::uint32_t last_requeued_ = kNoOrder;  // still in the queue
+  std::size_t transmitting_ = 0;            // binds that may submit
+  std::size_t next_bind_ = 0;
+  std::int64_t next_turn_us_ = 0;
+  bool attention_ = true;
+  bool stopping_ = false;
+};
+
+Carrier::Self::Self(const CarrierConfig& config, core::Shard& shard, Events& events,
+                    std::uint64_t seed)
+    : config_(config),
+      counters_(config.binds.size()),
+      shard_(shard),
+      events_(events),
+      dialect_(config_.dialect),
+      random_(seed),
+      segment_seed_(random_.next()),
+      orders_(orders_max(config_), config_.queue_octets_max),
+      queue_(orders_),
+      pace_(config_.pace_per_s, config_.pace_burst_ms),
+      receipts_(config_, dialect_, events, counters_, random_.next()),
+      timer_(core::Timer::calling<&Self::wake>(*this)) {
+  const std::vector<std::string> wrong = faults(config_);
+  TOLLGATE_CHECK(wrong.empty(), wrong.empty() ? "" : wrong.front().c_str());
+  if (dialect_.rewrites()) scratch_.resize(kBodyMax);
+  const Bind::Shared shared{config_, dialect_, shard_, orders_, counters_, random_, *this};
+  for (std::size_t i = 0; i < config_.binds.size(); ++i) {
+    binds_.push_back(std::make_unique<Bind>(shared, i));
+  }
+}
+
+void Carrier::Self::start() {
+  stopping_ = false;
+  for (const auto& bind : binds_) bind->start();
+  attention_ = true;
+  shard_.timers().arm(timer_, 0);
+}
+
+Taken Carrier::Self::take(const Order& order) {
+  if (stopping_ || transmitting_ == 0) return Taken::down;
+  if (queue_.size() >= config_.queue_max) return Taken::no_room;
+  proto::SubmitSm sm;
+  if (proto::decode(order.body, sm)) return Taken::unfit;
+  proto::Octets body = order.body;
+  if (dialect_.rewrites()) {
+    const std::size_t length = dialect_.rewrite(sm, scratch_);
+    if (length == 0) return Taken::unfit;
+    body = proto::Octets(scratch_).first(length);
+  }
+  if (body.size() > kBodyMax) return Taken::unfit;
+  const std::uint32_t index = orders_.take(body);
+  if (index == kNoOrder) return Taken::no_room;
+  HeldOrder& held = orders_[index];
+  held.message = order.message;
+  held.attempt = order.attempt;
+  held.number = ++taken_;
+  held.deadline_us = static_cast<std::int64_t>(order.deadline_us);
+  held.asks_receipt = (sm.registered_delivery & kAsksReceipt) != 0;
+  held.segment_key = segment_key_of(sm);
+  counters_.taken.add();
+  const bool expired = held.deadline_us != 0 && held.deadline_us < now_us();
+  if (queue_.empty() && !expired && pace_.ready(now_us())) {
+    Bind* bind = pick(held);
+    if (bind != nullptr && bind->send(index)) {
+      pace_.take(now_us());
+      counters_.submits.add();
+      return Taken::taken;
+    }
+  }
+  queue(index);
+  return Taken::taken;
+}
+
+// Segments matter only where several binds could overtake each other.
+std::uint32_t Carrier::Self::segment_key_of(const proto::SubmitSm& sm) const {
+  if (binds_.size() < 2) return 0;
+  const auto part = proto::concatenation_of(
+      sm.esm_class, proto::message_octets(sm.short_message, sm.tlvs), sm.tlvs);
+  if (!part) return 0;
+  const std::uint64_t seed = segment_seed_ ^ (std::uint64_t{part->reference} << 8 | part->total);
+  return static_cast<std::uint32_t>(hash_of(proto::as_octets(sm.destination_addr), seed)) | 1;
+}
+
+void Carrier::Self::queue(std::uint32_t order) {
+  queue_.push_back(order);
+  queue_octets_ += orders_[order].length;
+  attention_ = true;
+  // The turn-end hook may be behind us in this turn.
+  if (queue_.size() == 1) shard_.timers().arm(timer_, 0);
+  publish();
+}
+
+// Back to its place before all that were taken later.
+void Carrier::Self::requeue(std::uint32_t order) {
+  const std::uint64_t number = orders_[order].number;
+  std::uint32_t after = kNoOrder;
+  std::uint32_t at = queue_.first();
+  if (last_requeued_ != kNoOrder && orders_[last_requeued_].number < number) {
+    after = last_requeued_;
+    at = orders_[after].next;
+  }
+  while (at != kNoOrder && orders_[at].number < number) {
+    after = at;
+    at = orders_[at].next;
+  }
+  queue_.insert_after(after, order);
+  queue_octets_ += orders_[order].length;
+  last_requeued_ = order;
+  attention_ = true;
+}
+
+void Carrier::Self::unqueue(std::uint32_t order) {
+  if (order == last_requeued_) last_requeued_ = kNoOrder;
+  queue_.remove(order);
+  queue_octets_ -= orders_[order].length;
+}
+
+Bind* Carrier::Self::pick_for_segment(std::uint32_t segment_key) {
+  std::size_t left = segment_key % transmitting_;
+  for (const auto& bind : binds_) {
+    if (!bind->transmits()) continue;
+    if (left-- == 0) return bind->can_send(now_us()) ? bind.get() : nullptr;
+  }
+  return nullptr;
+}
+
+// The bind with the fewest submits outstanding; among equals, in turn.
+Bind* Carrier::Self::pick(const HeldOrder& order) {
+  if (order.segment_key != 0) return pick_for_segment(order.segment_key);
+  Bind* best = nullptr;
+  std::size_t at = next_bind_;
+  for (std::size_t i = 0; i < binds_.size(); ++i, ++at) {
+    if (at >= binds_.size()) at = 0;
+    Bind& bind = *binds_[at];
+    if (!bind.can_send(now_us()) || (best != nullptr && bind.in_use() >= best->in_use())) continue;
+    best = &bind;
+    next_bind_ = at + 1;
+  }
+  return best;
+}
+
+// True: more than this turn's share.
+bool Carrier::Self::send_queued() {
+  for (std::size_t i = 0; i < kQueuedPerTurn; ++i) {
+    const std::uint32_t index = queue_.first();
+    if (index == kNoOrder) return false;
+    HeldOrder& order = orders_[index];
+    if (order.deadline_us != 0 && order.deadline_us < now_us()) {
+      unqueue(index);
+      counters_.expired.add();
+      finish(index, Status::ESME_ROK, StatusClass::permanent, false);
+      continue;
+    }
+    if (stopping_ || transmitting_ == 0) {
+      unqueue(index);
+      counters_.handed_back.add();
+      finish(index, Status::ESME_ROK, StatusClass::failover, true);
+      continue;
+    }
+    if (!pace_.ready(now_us())) return false;
+    Bind* bind = pick(order);
+    if (bind == nullptr) return false;
+    unqueue(index);
+    if (!bind->send(index)) {
+      requeue(index);
+      return false;
+    }
+    pace_.take(now_us());
+    counters_.submits.add();
+  }
+  return true;
+}
+
+void Carrier::Self::bind_changed(Bind&, bool) {
+  transmitting_ = static_cast<std::size_t>(std::count_if(
+      binds_.begin(), binds_.end(), [](const auto& bind) { return bind->transmits(); }));
+  attention_ = true;
+  publish();
+}
+
+void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
+  const HeldOrder& order = orders_[answer.order];
+  const StatusClass status_class =
+      answer.status == Status::ESME_ROK ? StatusClass::ok : dialect_.classify(answer.status);
+  const std::int64_t submit_us = now_us() - order.sent_us;
+  counters_.responses[static_cast<std::size_t>(status_class)].add();
+  counters_.response_us.observe(submit_us);
+  bind.note(status_class, order.sent_us);
+  if (status_class != StatusClass::ok) {
+    refused(bind, answer, status_class);
+    return;
+  }
+  const std::uint64_t message = order.message;
+  const std::uint8_t attempt = order.attempt;
+  const bool asks_receipt = order.asks_receipt;
+  orders_.release(answer.order);
+  counters_.sent.add();
+  events_.sent(message, attempt, answer.message_id, static_cast<std::uint32_t>(submit_us));
+  if (answer.message_id.empty()) {
+    counters_.without_id.add();
+  } else if (asks_receipt) {
+    receipts_.id_known(answer.message_id, message, now_us());
+  }
+}
+
+void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class) {
+  HeldOrder& order = orders_[answer.order];
+  switch (status_class) {
+    case StatusClass::throttle:
+      counters_.throttles.add();
+      requeue(answer.order);
+      return;
+    case StatusClass::temporary:
+      if (order.busy_refusals >= config_.temporary_retries) break;
+      ++order.busy_refusals;
+      requeue(answer.order);
+      return;
+    case StatusClass::permanent:
+      finish(answer.order, answer.status, status_class, false);
+      return;
+    case StatusClass::configuration:
+      counters_.alarms.add();
+      core::log::error("carrier_refuses_configuration",
+                       {{"carrier", config_.name},
+                        {"status", static_cast<std::uint32_t>(answer.status)},
+                        {"name", proto::status_name(answer.status)}});
+      if (answer.status == Status::ESME_RINVBNDSTS) {
+        bind.retire(Bind::Then::reconnect);
+      } else if (ends_bind(answer.status)) {
+        bind.retire(Bind::Then::alarm);
+      }
+      break;
+    case StatusClass::ok:
+    case StatusClass::failover:
+      break;
+  }
+  finish(answer.order, answer.status, status_class, true);
+}
+
+void Carrier::Self::finish(std::uint32_t index, Status status, StatusClass status_class,
+                           bool try_next) {
+  const std::uint64_t message = orders_[index].message;
+  const std::uint8_t attempt = orders_[index].attempt;
+  orders_.release(index);
+  counters_.refused.add();
+  events_.refused(message, attempt, status, status_class, try_next);
+}
+
+void Carrier::Self::lost(std::uint32_t index, Bind::Lost how) {
+  const std::uint64_t message = orders_[index].message;
+  const std::uint8_t attempt = orders_[index].attempt;
+  orders_.release(index);
+  counters_.in_doubt.add();
+  if (how == Bind::Lost::response_time_out) counters_.response_timeouts.add();
+  events_.in_doubt(message, attempt);
+}
+
+Status Carrier::Self::delivered(proto::Octets pdu) {
+  return receipts_.deliver(pdu, now_us());
+}
+
+bool Carrier::Self::turn() {
+  if (!attention_ && now_us() < next_turn_us_) return false;
+  attention_ = false;
+  for (const auto& bind : binds_) bind->tick();
+  bool more = receipts_.tick(now_us());
+  more = send_queued() || more;
+  publish();
+  plan_next_turn(more);
+  return more;
+}
+
+void Carrier::Self::plan_next_turn(bool more) {
+  std::int64_t next = now_us() + kTickUs;
+  for (const auto& bind : binds_) next = std::min(next, bind->next_tick_us());
+  next = std::min(next, receipts_.next_tick_us());
+  if (!queue_.empty()) {
+    if (!pace_.ready(now_us())) {
+      next = std::min(next, pace_.ready_at_us());
+    } else {
+      for (const auto& bind : binds_) {
+        const std::int64_t until_us = bind->throttled_until_us(now_us());
+        if (until_us != 0) next = std::min(next, until_us);
+      }
+    }
+    const HeldOrder& first = orders_[queue_.first()];
+    if (first.deadline_us != 0) next = std::min(next, first.deadline_us + 1);
+  }
+  next_turn_us_ = next;
+  if (more) attention_ = true;
+  if (!timer_.armed() || timer_.deadline_us() > next) shard_.timers().arm(timer_, next);
+}
+
+void Carrier::Self::publish() {
+  const bool up = transmitting_ != 0 && !stopping_;
+  const bool has_room = up && queue_.size() < config_.queue_max;
+  const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0));
+  if (state_.bits.load(std::memory_order_relaxed) != bits) {
+    state_.bits.store(bits, std::memory_order_relaxed);
+    counters_.up.set(up ? 1 : 0);
+    counters_.has_room.set(has_room ? 1 : 0);
+  }
+  counters_.queue.set(queue_.size());
+  counters_.queue_octets.set(queue_octets_);
+}
+
+void Carrier::Self::drain_and_unbind() {
+  stopping_ = true;
+  attention_ = true;
+  for (const auto& bind : binds_) bind->stop();
+  publish();
+  shard_.timers().arm(timer_, 0);
+}
+
+bool Carrier::Self::idle() const {
+  return queue_.empty() &&
+         std::all_of(binds_.begin(), binds_.end(), [](const auto& bind) { return bind->idle(); });
+}
+
+Carrier::Carrier(const CarrierConfig& config, core::Shard& shard, Events& events,
+                 std::uint64_t seed)
+    : self_(std::make_unique<Self>(config, shard, events, seed)) {}
+Carrier::~Carrier() = default;
+
+void Carrier::start() {
+  self_->start();
+}
+Taken Carrier::take(const Order& order) {
+  return self_->take(order);
+}
+bool Carrier::turn(const core::Now&) {
+  return self_->turn();
+}
+void Carrier::drain_and_unbind() {
+  self_->drain_and_unbind();
+}
+bool Carrier::idle() const {
+  return self_->idle();
+}
+const CarrierConfig& Carrier::config() const {
+  return self_->config_;
+}
+const CarrierState& Carrier::state() const {
+  return self_->state_;
+}
+const CarrierCounters& Carrier::counters() const {
+  return self_->counters_;
+}
+
+}  // namespace tollgate::carriers

@@ -1,0 +1,50 @@
+// The canonical key of a carrier's message id: what two writings of one id have in common.
+// Made by Dialect, stored by Awaiting, compared octet by octet.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace tollgate::carriers {
+
+inline constexpr std::size_t kIdMax = 64;  // a message_id without its NUL
+
+struct IdKey {
+  std::array<std::uint8_t, kIdMax> octets;
+  std::uint8_t length = 0;  // 0: no key (no id, or too long to be one)
+
+  std::span<const std::uint8_t> view() const { return {octets.data(), length}; }
+  explicit operator bool() const { return length != 0; }
+  bool operator==(const IdKey& other) const {
+    return length == other.length && std::memcmp(octets.data(), other.octets.data(), length) == 0;
+  }
+};
+
+// A seeded hash of short keys: multiply and fold, eight octets at a time. The seed keeps a carrier
+// from choosing ids that collide.
+inline std::uint64_t hash_of(std::span<const std::uint8_t> key, std::uint64_t seed) {
+  const auto fold = [](std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = Wide{a} * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  };
+  std::uint64_t hash = seed ^ (key.size() * 0x9E3779B97F4A7C15U);
+  const std::uint8_t* at = key.data();
+  std::size_t left = key.size();
+  while (left > 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, 8);
+    hash = fold(hash ^ word, 0xA0761D6478BD642FU);
+    at += 8;
+    left -= 8;
+  }
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, left);
+  hash = fold(hash ^ word, 0xE7037ED1A0B428DBU);
+  return fold(hash ^ seed, 0x8EBC6AF09C88C6E3U);
+}
+
+}  // namespace tollgate::carriers

@@ -1,0 +1,96 @@
+// Receipts that came before their id: on another bind, or ahead of the submit_sm_resp.
+//
+// Each is kept as the PDU it came in, under the hash of one or two keys (the id of its text and
+// that of its TLV may differ), until an id matches or its time is over. One a carrier, owned by
+// its home shard's thread. Whoever takes a receipt out compares the whole key.
+//
+// Invariants
+// 1. Bounded by `items_max` and `octets_max`; a full park refuses, and the carrier is asked to
+//    send the receipt again: what was acknowledged is never pushed out.
+// 2. Receipts of one key come out in the order they went in.
+// 3. due() gives each receipt once its deadline has passed, in the order of the deadlines; the
+//    deadlines of one queue never go back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "carriers/id_key.h"
+#include "core/pool.h"
+
+namespace tollgate::carriers {
+
+struct ParkLimits {
+  std::uint32_t items_max = 0;
+  std::uint32_t octets_max = 0;
+};
+
+class Park {
+ public:
+  using Item = std::uint32_t;
+  static constexpr Item kNone = 0xFFFFFFFF;
+  // first_wait: for an id; again: its id is known, but the flow could not keep it.
+  enum class Queue : std::uint8_t { first_wait, again };
+
+  explicit Park(const ParkLimits& limits);
+
+  // `second` = `first` when there is one key. False when it does not fit.
+  bool add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,
+           std::int64_t deadline_us);
+  // The oldest receipt of a key, and the next older than `after`; kNone at the end.
+  Item first_of(std::uint64_t hash) const;
+  Item next_of(Item after, std::uint64_t hash) const;
+  // The receipt's PDU, copied to `scratch` (of at least kPduMax octets).
+  std::span<const std::uint8_t> pdu(Item item, std::span<std::uint8_t> scratch) const;
+  void remove(Item item);
+  void wait(Item item, Queue queue, std::int64_t deadline_us);
+  // The receipt with the earliest deadline that has passed, still in the park; or kNone.
+  Item due(std::int64_t now_us) const;
+  std::int64_t next_deadline() const;  // INT64_MAX when empty
+
+  std::uint32_t size() const { return items_.size(); }
+
+ private:
+  static constexpr std::size_t kBlockOctets = 252;
+  struct Block {
+    Block() {}
+    std::uint32_t next;
+    std::uint8_t octets[kBlockOctets];
+  };
+  struct Entry {
+    std::uint64_t hash[2];
+    std::int64_t deadline_us;
+    std::uint32_t chain_next[2];  // nodes: item * 2 + which key
+    std::uint32_t chain_prev[2];
+    std::uint32_t older;
+    std::uint32_t newer;
+    std::uint32_t block;
+    std::uint32_t length;
+    std::uint8_t keys;
+    Queue queue;
+  };
+  struct Ends {
+    std::uint32_t first = kNone;
+    std::uint32_t last = kNone;
+  };
+
+  Ends& chain(std::uint64_t hash) { return chains_[(hash >> 20) & chain_mask_]; }
+  const Ends& chain(std::uint64_t hash) const { return chains_[(hash >> 20) & chain_mask_]; }
+  std::uint32_t find_from(std::uint32_t node, std::uint64_t hash) const;
+  void link_chain(std::uint32_t node);
+  void unlink_chain(std::uint32_t node);
+  void link_age(Item item);
+  void unlink_age(Item item);
+  bool store(Entry& entry, std::span<const std::uint8_t> pdu);
+  void free_blocks(std::uint32_t block);
+
+  core::Slab<Entry> items_;
+  core::Slab<Block> blocks_;
+  Ends ages_[2];
+  std::size_t chain_mask_;
+  std::vector<Ends> chains_;
+};
+
+}  // namespace tollgate::carriers

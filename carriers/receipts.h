@@ -1,0 +1,75 @@
+// The receipts of one carrier: reads them, finds their message by the carrier's id, tells the flow.
+//
+// One a carrier, over all its binds; owned by its home shard's thread.
+//
+// 1. deliver() answers ESME_ROK only when the flow kept the receipt, or it is parked, or nothing
+//    would be won by sending it again (a duplicate, or no receipt that can be read).
+// 2. Each new id is matched with the parked receipts, in the order they came.
+// 3. A final receipt settles its id: later ones for it are duplicates, counted and acknowledged.
+// 4. tick() does at most kPerTick matches and as many expiries.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "carriers/awaiting.h"
+#include "carriers/carrier.h"
+#include "carriers/counters.h"
+#include "carriers/dialect.h"
+#include "carriers/park.h"
+#include "proto/pdu.h"
+
+namespace tollgate::carriers {
+
+class Receipts {
+ public:
+  static constexpr std::size_t kPerTick = 256;
+
+  Receipts(const CarrierConfig& config, const Dialect& dialect, Events& events,
+           CarrierCounters& counters, std::uint64_t seed);
+
+  // A deliver_sm or data_sm, whole; returns the status to answer it with.
+  proto::Status deliver(proto::Octets pdu, std::int64_t now_us);
+  // A submit_sm_resp gave `message` this id.
+  void id_known(std::string_view id, std::uint64_t message, std::int64_t now_us);
+  // Ages ids and parked receipts; true = more is due now.
+  bool tick(std::int64_t now_us);
+  // When tick() is needed next, at the latest.
+  std::int64_t next_tick_us() const { return park_.next_deadline(); }
+
+ private:
+  static constexpr std::int64_t kAgainUs = 100'000;
+
+  // A receipt that was read, with the keys of its ids.
+  struct Read {
+    proto::Receipt receipt;
+    IdKey keys[2];
+    std::uint64_t hashes[2] = {};
+    std::size_t count = 0;
+  };
+  enum class Reading : std::uint8_t { receipt, message, unreadable, malformed };
+  enum class Match : std::uint8_t { kept, refused, none };
+
+  Reading read(proto::Octets pdu, Read& out, proto::Status& fault);
+  template <class Pdu>
+  Reading read_as(proto::Octets body, Read& out, proto::Status& fault);
+  void add_key(std::string_view id, IdPlace place, Read& out) const;
+  Match match(const Read& read);
+  bool settled(const Read& read) const;
+  proto::Status park(proto::Octets pdu, const Read& read, std::int64_t now_us);
+  // False: its id is still unknown.
+  bool retry(Park::Item item, std::int64_t now_us);
+  void set_gauges();
+
+  const CarrierConfig& config_;
+  const Dialect& dialect_;
+  Events& events_;
+  CarrierCounters& counters_;
+  Awaiting awaiting_;
+  Park park_;
+  std::unique_ptr<char[]> text_scratch_;
+  std::unique_ptr<std::uint8_t[]> pdu_scratch_;
+};
+
+}  // namespace tollgate::carriers
