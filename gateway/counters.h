@@ -95,9 +95,9 @@ struct alignas(core::kCacheLine) LedgerCounters {
 };
 
 struct FlowCounters {
-  FlowCounters(std::size_t clients, std::size_t carriers)
-      : clients(std::make_unique<ClientCounters[]>(clients)),
-        carriers(std::make_unique<CarrierMoneyCounters[]>(carriers)) {}
+  FlowCounters(std::size_t client_count, std::size_t carrier_count)
+      : clients(std::make_unique<ClientCounters[]>(client_count)),
+        carriers(std::make_unique<CarrierMoneyCounters[]>(carrier_count)) {}
 
   std::unique_ptr<ClientCounters[]> clients;         // by Config::clients; used on their home
   std::unique_ptr<CarrierMoneyCounters[]> carriers;  // by Config::carriers

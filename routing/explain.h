@@ -25,6 +25,7 @@ struct Verdict {  // on one carrier
 struct Explanation {
   std::uint16_t client = 0;
   std::string asked;           // the number as given
+  bool priced = false;         // the client's plan has a price for it
   bool ported = false;         // the destination comes from portability.csv
   const Rule* rule = nullptr;  // the tables must outlive the explanation; null = none was needed
   Route route;

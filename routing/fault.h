@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tollgate::routing {
@@ -18,5 +19,9 @@ struct TableFault {
 
 // "rates/alpha.csv, row 7, column price, value \"-1\": a price cannot be negative"
 std::string fault_text(const TableFault& fault);
+
+// Text from outside, fit for a terminal or a log: controls and broken UTF-8 as \xNN, cut at 80
+// octets.
+std::string printable(std::string_view text);
 
 }  // namespace tollgate::routing

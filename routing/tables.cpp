@@ -32,6 +32,33 @@ const char* order_name(Order order) {
   return "";
 }
 
+const char* sender_name(Sender sender) {
+  switch (sender) {
+    case Sender::alphanumeric:
+      return "alphanumeric";
+    case Sender::numeric:
+      return "numeric";
+    case Sender::short_code:
+      return "short_code";
+    case Sender::none:
+      return "none";
+  }
+  return "";
+}
+
+Sender sender_of(std::string_view source, std::uint8_t source_ton) {
+  constexpr std::uint8_t kTonNetworkSpecific = 3, kTonAlphanumeric = 5, kTonAbbreviated = 6;
+  if (source.empty()) return Sender::none;
+  if (source_ton == kTonAlphanumeric) return Sender::alphanumeric;
+  const std::string_view digits = source.substr(source[0] == '+' ? 1 : 0);
+  for (char c : digits) {
+    if (c < '0' || c > '9') return Sender::alphanumeric;
+  }
+  const bool is_short = digits.size() <= kShortCodeDigitsMax || source_ton == kTonNetworkSpecific ||
+                        source_ton == kTonAbbreviated;
+  return is_short ? Sender::short_code : Sender::numeric;
+}
+
 std::uint32_t Portability::find(NumberKey key) const {
   if (keys.empty()) return 0;
   const std::size_t mask = keys.size() - 1;

@@ -41,7 +41,8 @@ struct CarrierSet {
 
 // The rules of a (client, destination) resolved field by field.
 struct Rule {
-  CarrierSet allowed;
+  CarrierSet allowed;    // by the allow and deny lists
+  CarrierSet qualified;  // those of `allowed` that reach quality_min_ppm
   Order order = Order::least_cost;
   bool blocked = false;
   bool loss_allowed = false;
@@ -59,12 +60,18 @@ struct CarrierRank {
   std::uint32_t weight = 0;
 };
 
-enum SenderType : std::uint8_t { kAlphanumeric = 1, kNumeric = 2, kShortCode = 4, kAnySender = 7 };
+enum class Sender : std::uint8_t { alphanumeric, numeric, short_code, none };
+inline constexpr std::size_t kSenders =
+    4;  // none: the message names no sender; any carrier will do
+const char* sender_name(Sender);
+// By the source address as the client sent it: TON 5 or any letter is alphanumeric; TON 3 or 6 or
+// at most kShortCodeDigitsMax digits a short code; anything else numeric.
+inline constexpr std::size_t kShortCodeDigitsMax = 6;
+Sender sender_of(std::string_view source, std::uint8_t source_ton);
 
 struct TableCarrier {
   std::string name;
-  std::uint32_t quality_ppm = 0;
-  std::uint8_t sender_types = kAnySender;
+  std::uint32_t quality_ppm = 0;  // 1,000,000 = 100 %
 };
 struct TableClient {
   std::string name;
@@ -121,7 +128,8 @@ struct Tables {
   PrefixIndex index;
   std::vector<PrefixNode> nodes;  // [0] unused
   std::vector<PrefixAmount> prefix_costs, prefix_prices;
-  std::vector<Nano> costs;  // [destination x carriers], kNone = no row
+  std::array<CarrierSet, kSenders> senders{};  // which carriers take such a sender
+  std::vector<Nano> costs;                     // [destination x carriers], kNone = no row
   std::vector<CarrierSet>
       exact;                 // [destination]: the cost is by MCC-MNC, not the country's default
   std::vector<Nano> prices;  // [plan x destinations]

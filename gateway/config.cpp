@@ -1,0 +1,295 @@
+#include "gateway/config.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+#include "gateway/auth.h"
+#include "gateway/config_reader.h"
+#include "gateway/config_rules.h"
+#include "proto/escape.h"
+
+namespace tollgate::gateway {
+namespace {
+
+bool is_printable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+bool is_name(std::string_view text) {
+  const auto alnum = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !text.empty() && alnum(text.front()) && std::all_of(text.begin(), text.end(), [&](char c) {
+    return alnum(c) || c == '-' || c == '_' || c == '.';
+  });
+}
+
+void read_limits(Section& section, Limits& limits) {
+  section.integer("messages_per_shard", limits.messages_per_shard, {1'000, 100'000'000});
+  section.integer("mailbox_octets", limits.mailbox_octets, {64 * 1024, 1u << 30});
+  if (!std::has_single_bit(limits.mailbox_octets)) {
+    section.fault("mailbox_octets", "no power of two",
+                  std::to_string(std::bit_ceil(limits.mailbox_octets)));
+  }
+  section.integer("connections_max", limits.connections_max, {1, 1'000'000});
+  section.integer("connection_output_octets", limits.connection_output_octets,
+                  {256 * 1024, 1u << 30});
+}
+
+void read_listen(Section& section, std::vector<core::Address>& listen) {
+  const std::string right = "\"127.0.0.1:2775\", \"[::1]:2775\", or a list of such";
+  section.require("listen", right);
+  Unique unique;
+  std::set<std::string> seen;
+  const auto texts = section.texts("listen", right);
+  for (const PlacedText& each : texts) {
+    core::Address address;
+    std::string why;
+    if (!parse_address(each.text, true, address, why)) {
+      section.faults().add(
+          {each.place, each.key, "\"" + proto::escaped(each.text) + "\"", why, right});
+    } else if (address.port != 0 && !seen.insert(each.text).second) {
+      section.faults().add({each.place, each.key, "\"" + proto::escaped(each.text) + "\"",
+                            "listed twice", "each address once"});
+    } else {
+      listen.push_back(address);
+    }
+  }
+  if (section.has("listen") && texts.empty()) {
+    section.fault("listen", "no address to listen on", right);
+  }
+}
+
+void read_metrics(Section& section, GatewayConfig& gateway) {
+  section.text("metrics", gateway.metrics, {0, 64});
+  if (gateway.metrics.empty()) return;
+  core::Address address;
+  std::string why;
+  if (!parse_address(gateway.metrics, true, address, why)) {
+    return section.fault("metrics", why, "\"127.0.0.1:9108\", or \"\" for none");
+  }
+  for (const core::Address& each : gateway.listen) {
+    if (address.port != 0 && each.port == address.port && each.host == address.host) {
+      section.fault("metrics", "clients bind on the same address", "another port");
+    }
+  }
+}
+
+void read_tables_directory(Section& section, const std::string& directory, std::string& tables) {
+  section.require("tables", "the directory of the CSV tables, such as \"tables\"");
+  section.text("tables", tables, {1, 4096});
+  if (tables.empty()) return;
+  const std::filesystem::path path = std::filesystem::path(directory) / tables;
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    section.fault("tables", "no such directory: " + proto::escaped(path.string()),
+                  "a directory, absolute or relative to this file");
+  }
+  tables = path.string();
+}
+
+void read_versions(Section& section, Versions& versions) {
+  const std::string right = "a list of \"3.3\", \"3.4\", \"5.0\"";
+  if (!section.has("versions")) return;
+  versions = {false, false, false};
+  const auto texts = section.texts("versions", right);
+  for (const PlacedText& each : texts) {
+    if (each.text == "3.3") {
+      versions.v33 = true;
+    } else if (each.text == "3.4") {
+      versions.v34 = true;
+    } else if (each.text == "5.0") {
+      versions.v50 = true;
+    } else {
+      section.faults().add({each.place, each.key, "\"" + proto::escaped(each.text) + "\"",
+                            "no version of SMPP that we speak", right});
+    }
+  }
+  if (texts.empty()) section.fault("versions", "no version is left to bind with", right);
+}
+
+void read_password(Section& section, ClientConfig& client, std::string& plain) {
+  const bool has_plain = section.has("password");
+  const bool has_hash = section.has("password_hash");
+  if (!has_plain && !has_hash) {
+    section.fault("password", "missing", "password or password_hash (a crypt(5) string)");
+  } else if (has_plain && has_hash) {
+    section.fault("password_hash", "password is given too", "one of the two");
+  }
+  section.boolean("long_password", client.long_password);
+  section.text("password", plain, {1, kPasswordMax});
+  if (plain.size() > 8 && !client.long_password) {
+    section.fault("password", std::to_string(plain.size()) + " octets long",
+                  "at most 8 by the specification, or long_password = true for up to 64");
+  }
+  section.text("password_hash", client.password_hash, {1, 512});
+  if (client.password_hash.empty()) return;
+  const std::string why = password_hash_fault(client.password_hash);
+  if (!why.empty()) {
+    section.fault("password_hash", why, "the output of: mkpasswd --method=yescrypt");
+  }
+}
+
+}  // namespace
+
+bool Unique::take(Section& section, std::string_view key, const std::string& name) {
+  if (name.empty()) return true;
+  const auto [at, fresh] = lines_.emplace(name, section.place(key).line);
+  if (!fresh) {
+    section.fault(key, "used already in line " + std::to_string(at->second), "a name of its own");
+  }
+  return fresh;
+}
+
+void read_name(Section& section, std::string_view key, std::string& out) {
+  const std::string right = "1-32 letters, digits, '-', '_' or '.', a letter or digit first";
+  section.require(key, right);
+  std::string name;
+  section.text(key, name, {1, 32});
+  if (!name.empty() && !is_name(name)) section.fault(key, "holds other characters", right);
+  out = name;
+}
+
+void read_ascii(Section& section, std::string_view key, std::string& out, std::size_t min,
+                std::size_t max) {
+  std::string text = out;
+  section.text(key, text, {min, max});
+  if (!is_printable(text)) {
+    section.fault(key, "holds octets that are not printable ASCII", "printable ASCII");
+  } else {
+    out = text;
+  }
+}
+
+bool parse_address(std::string_view text, bool literal_only, core::Address& out, std::string& why) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) {
+    why = "no port";
+    return false;
+  }
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (!bracketed && host.find(':') != host.npos) {
+    why = "an IPv6 address without its brackets";
+    return false;
+  }
+  if (literal_only && (!parse_ip(host) || bracketed != (host.find(':') != host.npos))) {
+    why = "the host is no IP address";
+    return false;
+  }
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) {
+    why = "the port is not 0-65535";
+    return false;
+  }
+  out.host = std::string(host);
+  out.port = port;
+  return true;
+}
+
+void read_gateway(Section& section, const std::string& directory, GatewayConfig& gateway) {
+  section.integer("shards", gateway.shards, {1, kShardsMax});
+  read_ascii(section, "system_id", gateway.system_id, 1, 15);
+  read_listen(section, gateway.listen);
+  read_metrics(section, gateway);
+  read_tables_directory(section, directory, gateway.tables);
+  section.seconds("drain_seconds", gateway.drain_us, {0, 3600});
+  section.seconds("session_init_seconds", gateway.session_init_us, {0.1, 300});
+  section.word("log_level", {"debug", "info", "warn", "error"},
+               [&](std::size_t at) { gateway.log_level = static_cast<LogLevel>(at); });
+  section.section("limits", [&](Section& limits) { read_limits(limits, gateway.limits); });
+}
+
+void read_client(Section& section, ClientConfig& client, std::string& plain_password) {
+  section.require("system_id", "1-15 characters, what the client binds with");
+  read_ascii(section, "system_id", client.system_id, 1, 15);
+  read_password(section, client, plain_password);
+  for (const PlacedText& each : section.texts("allow", "\"10.0.0.0/8\", \"::1\", ...")) {
+    std::string why;
+    if (const auto network = parse_network(each.text, why)) {
+      client.allow.push_back(*network);
+    } else {
+      section.faults().add({each.place, each.key, "\"" + proto::escaped(each.text) + "\"", why,
+                            "an address or a network such as \"10.0.0.0/8\" or \"2001:db8::/32\""});
+    }
+  }
+  read_versions(section, client.versions);
+  section.integer("window", client.window, {1, 10'000});
+  section.number("pace", client.pace_per_s, {0, 1'000'000});
+  section.integer("sessions_max", client.sessions_max, {1, 10'000});
+  section.integer("queue_max", client.queue_max, {1, 100'000'000});
+  section.integer("receipts_max", client.receipts_max, {1, 100'000'000});
+  section.integer("receipts_window", client.receipts_window, {1, 10'000});
+  section.seconds("response_timeout_seconds", client.response_timeout_us, {0.1, 3600});
+  section.seconds("enquire_link_seconds", client.enquire_link_us, {0, 86'400});
+  section.seconds("inactivity_seconds", client.inactivity_us, {0, 86'400});
+  section.seconds("receipt_keep_seconds", client.receipt_keep_us, {1, 2'592'000});
+}
+
+std::vector<std::string> Config::client_names() const {
+  std::vector<std::string> names;
+  for (const ClientConfig& client : clients) names.push_back(client.system_id);
+  return names;
+}
+
+std::vector<std::string> Config::carrier_names() const {
+  std::vector<std::string> names;
+  for (const carriers::CarrierConfig& carrier : carriers) names.push_back(carrier.name);
+  return names;
+}
+
+std::string ConfigFault::text() const {
+  std::string text = file;
+  if (line != 0) text += ":" + std::to_string(line) + ":" + std::to_string(column);
+  text += ": ";
+  if (!key.empty()) text += key;
+  if (!value.empty()) text += " = " + value;
+  if (!key.empty()) text += ": ";
+  text += reason;
+  if (!right.empty()) text += " (right: " + right + ")";
+  return text;
+}
+
+tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& path) {
+  Config config;
+  config.path = path;
+  std::vector<std::string> plain_passwords;
+  Faults faults(proto::escaped(path));
+  read_toml(path, faults, [&](Section& root) {
+    const std::string directory = std::filesystem::path(path).parent_path().string();
+    root.require("gateway", "[gateway] with at least listen and tables");
+    root.section("gateway",
+                 [&](Section& section) { read_gateway(section, directory, config.gateway); });
+    Unique clients;
+    root.require("client", "[[client]], once for each account that may bind");
+    root.sections("client", kClientsMax, [&](Section& section) {
+      read_client(section, config.clients.emplace_back(), plain_passwords.emplace_back());
+      clients.take(section, "system_id", config.clients.back().system_id);
+      if (section.has("queue_max") &&
+          config.clients.back().queue_max > config.gateway.limits.messages_per_shard) {
+        section.fault("queue_max", "never reached: gateway.limits.messages_per_shard is smaller",
+                      "at most " + std::to_string(config.gateway.limits.messages_per_shard));
+      }
+    });
+    Unique carriers;
+    root.require("carrier", "[[carrier]], once for each");
+    root.sections("carrier", kCarriersMax, [&](Section& section) {
+      read_carrier(section, config.carriers.emplace_back());
+      carriers.take(section, "name", config.carriers.back().name);
+    });
+  });
+  if (faults.size() != 0) return tl::make_unexpected(std::move(faults).sorted());
+  for (std::size_t i = 0; i < config.clients.size(); ++i) {
+    if (plain_passwords[i].empty()) continue;
+    config.clients[i].password_hash = hash_password(plain_passwords[i]);
+  }
+  return config;
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,351 @@
+#include "gateway/config_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+#include <tuple>
+
+#include <toml++/toml.h>
+
+#include "proto/escape.h"
+
+namespace tollgate::gateway {
+
+struct Section::Node {
+  const toml::table& table;
+};
+
+namespace {
+
+constexpr std::size_t kFileOctetsMax = 16 * 1024 * 1024;
+constexpr std::size_t kShownMax = 60;
+
+Place place_of(const toml::source_region& region) {
+  return {region.begin.line, region.begin.column};
+}
+
+std::string shortened(std::string text) {
+  if (text.size() > kShownMax) text = text.substr(0, kShownMax) + "...";
+  return text;
+}
+
+std::string shown(const toml::node& node) {
+  if (node.is_table()) return "(a table)";
+  std::ostringstream out;
+  if (const auto* text = node.as_string()) {
+    out << '"' << proto::escaped(text->get()) << '"';
+  } else if (const auto* list = node.as_array()) {
+    if (list->is_array_of_tables()) return "(a list of tables)";
+    out << toml::toml_formatter{*list};
+  } else {
+    node.visit([&](const auto& value) {
+      if constexpr (toml::is_value<decltype(value)>) out << value.get();
+    });
+  }
+  return shortened(proto::escaped(out.str()));
+}
+
+std::string_view kind_of(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
+    case toml::node_type::boolean:
+      return "true or false";
+    default:
+      return "a date or time";
+  }
+}
+
+std::string plain(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  return {text, end};
+}
+
+std::size_t edit_distance(std::string_view left, std::string_view right) {
+  std::vector<std::size_t> row(right.size() + 1);
+  std::iota(row.begin(), row.end(), 0u);
+  for (std::size_t i = 1; i <= left.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= right.size(); ++j) {
+      const std::size_t changed = diagonal + (left[i - 1] == right[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
+    }
+  }
+  return row[right.size()];
+}
+
+}  // namespace
+
+std::string nearest(std::string_view word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& each : known) {
+    const std::size_t distance = edit_distance(word, each);
+    if (distance < best_distance) best = each, best_distance = distance;
+  }
+  return best;
+}
+
+void Faults::add(Complaint complaint) {
+  faults_.push_back({file_, complaint.place.line, complaint.place.column, std::move(complaint.key),
+                     std::move(complaint.value), std::move(complaint.reason),
+                     std::move(complaint.right)});
+}
+
+std::vector<ConfigFault> Faults::sorted() && {
+  std::stable_sort(faults_.begin(), faults_.end(), [](const auto& left, const auto& right) {
+    return std::tie(left.line, left.column) < std::tie(right.line, right.column);
+  });
+  return std::move(faults_);
+}
+
+Section::Section(const Node& node, std::string name, Faults& faults)
+    : node_(node), name_(std::move(name)), faults_(faults) {}
+
+Section::~Section() {
+  for (const auto& [key, value] : node_.table) {
+    if (std::find(asked_.begin(), asked_.end(), key.str()) != asked_.end()) continue;
+    const std::string near = nearest(key.str(), asked_);
+    std::string right = near.empty() ? "" : "did you mean \"" + near + "\"?";
+    if (near.empty()) {
+      for (const std::string& each : asked_) right += (right.empty() ? "one of " : ", ") + each;
+    }
+    faults_.add({place_of(key.source()), dotted(proto::escaped(key.str())), "", "unknown key",
+                 std::move(right)});
+  }
+}
+
+bool Section::has(std::string_view key) {
+  if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.emplace_back(key);
+  return node_.table.contains(key);
+}
+
+Place Section::place() const {
+  return place_of(node_.table.source());
+}
+
+Place Section::place(std::string_view key) const {
+  const toml::node* node = node_.table.get(key);
+  return node ? place_of(node->source()) : place();
+}
+
+std::string Section::dotted(std::string_view key) const {
+  if (key.empty()) return name_;
+  return name_.empty() ? std::string(key) : name_ + "." + std::string(key);
+}
+
+void Section::fault(std::string_view key, std::string reason, std::string right) {
+  const toml::node* node = node_.table.get(key);
+  const bool secret = key.find("password") != key.npos;
+  faults_.add({place(key), dotted(key),
+               !node    ? ""
+               : secret ? "(not shown)"
+                        : shown(*node),
+               std::move(reason), std::move(right)});
+}
+
+void Section::require(std::string_view key, std::string_view right) {
+  if (!has(key)) fault(key, "missing", std::string(right));
+}
+
+void Section::text(std::string_view key, std::string& out, Range<std::size_t> octets) {
+  if (!has(key)) return;
+  const toml::node* node = node_.table.get(key);
+  const std::string range =
+      "a string of " + std::to_string(octets.min) + "-" + std::to_string(octets.max) + " octets";
+  const auto* found = node->as_string();
+  if (!found) return fault(key, "is " + std::string(kind_of(*node)), range);
+  const std::string& text = found->get();
+  if (text.size() < octets.min || text.size() > octets.max) {
+    return fault(key, std::to_string(text.size()) + " octets long", range);
+  }
+  if (text.find('\0') != text.npos) return fault(key, "holds a NUL", range);
+  out = text;
+}
+
+void Section::boolean(std::string_view key, bool& out) {
+  if (!has(key)) return;
+  const toml::node* node = node_.table.get(key);
+  if (const auto* found = node->as_boolean()) {
+    out = found->get();
+  } else {
+    fault(key, "is " + std::string(kind_of(*node)), "true or false");
+  }
+}
+
+void Section::integer(std::string_view key, std::uint32_t& out, Range<std::uint32_t> range) {
+  if (!has(key)) return;
+  const toml::node* node = node_.table.get(key);
+  const std::string right =
+      "an integer of " + std::to_string(range.min) + "-" + std::to_string(range.max);
+  const auto* found = node->as_integer();
+  if (!found) return fault(key, "is " + std::string(kind_of(*node)), right);
+  if (found->get() < range.min || found->get() > range.max) {
+    return fault(key, "out of range", right);
+  }
+  out = static_cast<std::uint32_t>(found->get());
+}
+
+void Section::octet(std::string_view key, std::uint8_t& out) {
+  std::uint32_t value = out;
+  integer(key, value, {0, 255});
+  out = static_cast<std::uint8_t>(value);
+}
+
+void Section::number(std::string_view key, double& out, Range<double> range) {
+  if (!has(key)) return;
+  const toml::node* node = node_.table.get(key);
+  const std::string right = "a number of " + plain(range.min) + "-" + plain(range.max);
+  if (!node->is_number()) return fault(key, "is " + std::string(kind_of(*node)), right);
+  const double value = node->value<double>().value_or(0);
+  // Written so that NaN is refused.
+  if (!(value >= range.min && value <= range.max)) return fault(key, "out of range", right);
+  out = value;
+}
+
+void Section::seconds(std::string_view key, std::int64_t& out_us, Range<double> range_s) {
+  double value = static_cast<double>(out_us) / 1e6;
+  number(key, value, range_s);
+  out_us = std::llround(value * 1e6);
+}
+
+std::vector<PlacedText> Section::texts(std::string_view key, std::string_view right) {
+  std::vector<PlacedText> found;
+  if (!has(key)) return found;
+  const toml::node* node = node_.table.get(key);
+  const auto take = [&](const toml::node& each, std::string name) {
+    const auto* text = each.as_string();
+    if (text && text->get().find('\0') == std::string::npos) {
+      found.push_back({text->get(), place_of(each.source()), std::move(name)});
+    } else {
+      faults_.add({place_of(each.source()), std::move(name), shown(each),
+                   text ? "holds a NUL" : "is " + std::string(kind_of(each)), std::string(right)});
+    }
+  };
+  if (const auto* list = node->as_array()) {
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      take(*list->get(i), dotted(key) + "[" + std::to_string(i + 1) + "]");
+    }
+  } else {
+    take(*node, dotted(key));
+  }
+  return found;
+}
+
+void Section::word(std::string_view key, std::initializer_list<std::string_view> words,
+                   const std::function<void(std::size_t)>& choose) {
+  if (!has(key)) return;
+  std::string right;
+  for (const std::string_view each : words) {
+    right += (right.empty() ? "\"" : ", \"") + std::string(each) + "\"";
+  }
+  const auto* text = node_.table.get(key)->as_string();
+  if (!text) return fault(key, "is " + std::string(kind_of(*node_.table.get(key))), right);
+  const auto at = std::find(words.begin(), words.end(), text->get());
+  if (at == words.end()) return fault(key, "not a known word here", right);
+  choose(static_cast<std::size_t>(at - words.begin()));
+}
+
+void Section::section(std::string_view key, const std::function<void(Section&)>& read) {
+  if (!has(key)) return;
+  const toml::node* node = node_.table.get(key);
+  const auto* table = node->as_table();
+  if (!table) {
+    return fault(key, "is " + std::string(kind_of(*node)),
+                 "a table: [" + dotted(key) + "] and its keys below");
+  }
+  const Node below{*table};
+  Section section(below, dotted(key), faults_);
+  read(section);
+}
+
+void Section::sections(std::string_view key, std::size_t max,
+                       const std::function<void(Section&)>& read) {
+  if (!has(key)) return;
+  const toml::node* node = node_.table.get(key);
+  const auto* list = node->as_array();
+  if (!list || !std::all_of(list->begin(), list->end(),
+                            [](const toml::node& each) { return each.is_table(); })) {
+    return fault(key, "is " + std::string(kind_of(*node)),
+                 "[[" + dotted(key) + "]], once for each, and its keys below");
+  }
+  if (list->size() > max) {
+    return fault(key, std::to_string(list->size()) + " of them", "at most " + std::to_string(max));
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const std::string name = dotted(key) + "[" + std::to_string(i + 1) + "]";
+    const Node below{*list->get(i)->as_table()};
+    Section section(below, name, faults_);
+    read(section);
+  }
+}
+
+std::vector<std::pair<PlacedText, PlacedText>> Section::pairs(std::string_view key,
+                                                              std::string_view right) {
+  std::vector<std::pair<PlacedText, PlacedText>> found;
+  if (!has(key)) return found;
+  const toml::node* node = node_.table.get(key);
+  const auto* table = node->as_table();
+  if (!table) {
+    fault(key, "is " + std::string(kind_of(*node)), std::string(right));
+    return found;
+  }
+  for (const auto& [name, value] : *table) {
+    const std::string full = dotted(key) + "." + proto::escaped(name.str());
+    if (const auto* text = value.as_string()) {
+      found.push_back({{std::string(name.str()), place_of(name.source()), full},
+                       {text->get(), place_of(value.source()), full}});
+    } else {
+      faults_.add({place_of(value.source()), full, shown(value),
+                   "is " + std::string(kind_of(value)), std::string(right)});
+    }
+  }
+  return found;
+}
+
+void read_toml(const std::string& path, Faults& faults, const std::function<void(Section&)>& read) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return faults.add({{}, "", "", "no such file", "the path of a TOML file"});
+  }
+  if (std::filesystem::is_directory(status)) {
+    return faults.add({{}, "", "", "is a directory", "the path of a TOML file"});
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kFileOctetsMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (file.bad() || (!file.is_open())) {
+    return faults.add({{}, "", "", "cannot be read", "a file that this user may read"});
+  }
+  if (text.size() > kFileOctetsMax) {
+    return faults.add({{}, "", "", "larger than 16 MiB", "a smaller file"});
+  }
+  try {
+    const toml::table root = toml::parse(text);
+    const Section::Node node{root};
+    Section section(node, "", faults);
+    read(section);
+  } catch (const toml::parse_error& fault) {
+    faults.add({place_of(fault.source()), "", "",
+                "no valid TOML: " + proto::escaped(fault.description()), "see toml.io"});
+  }
+}
+
+}  // namespace tollgate::gateway

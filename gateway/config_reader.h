@@ -1,0 +1,112 @@
+// A TOML file as typed questions: every key is named once, where it is read, and whatever was not
+// asked for is unknown. Private to config.cpp and config_carriers.cpp; toml++ stays behind it.
+//
+// Invariants
+// 1. A question about a key that is absent leaves `out` (the default) as it is; one about a key
+//    that is wrong leaves it too, and adds one fault.
+// 2. When a Section goes out of scope every key of its table that nobody asked about is a fault
+//    with the nearest key that was asked about.
+// 3. Values of keys whose name holds "password" never appear in a fault.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gateway/config.h"
+
+namespace tollgate::gateway {
+
+struct Place {
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+};
+
+template <class T>
+struct Range {
+  T min;
+  T max;
+};
+
+// A string that stood in the file, for checks that the caller makes.
+struct PlacedText {
+  std::string text;
+  Place place;
+  std::string key;  // dotted
+};
+
+struct Complaint {
+  Place place;
+  std::string key;
+  std::string value;
+  std::string reason;
+  std::string right;
+};
+
+class Faults {
+ public:
+  explicit Faults(std::string file) : file_(std::move(file)) {}
+  void add(Complaint complaint);
+  std::vector<ConfigFault> sorted() &&;  // by line and column
+  std::size_t size() const { return faults_.size(); }
+
+ private:
+  std::string file_;
+  std::vector<ConfigFault> faults_;
+};
+
+// The nearest of `known` to `word`, "" when none is near enough to be a slip of the fingers.
+std::string nearest(std::string_view word, const std::vector<std::string>& known);
+
+class Section {
+ public:
+  struct Node;  // holds a toml::table
+  Section(const Node& node, std::string name, Faults& faults);
+  ~Section();
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+  bool has(std::string_view key);
+  Place place() const;                      // of the table's header
+  Place place(std::string_view key) const;  // of the key's value, else of the header
+  std::string dotted(std::string_view key) const;
+
+  void require(std::string_view key, std::string_view right);
+  void text(std::string_view key, std::string& out, Range<std::size_t> octets);
+  void boolean(std::string_view key, bool& out);
+  void integer(std::string_view key, std::uint32_t& out, Range<std::uint32_t> range);
+  void octet(std::string_view key, std::uint8_t& out);
+  void number(std::string_view key, double& out, Range<double> range);
+  void seconds(std::string_view key, std::int64_t& out_us, Range<double> range_s);
+
+  // A string or a list of strings; empty when absent or wrong.
+  std::vector<PlacedText> texts(std::string_view key, std::string_view right);
+  // One of the words; `choose` is called with its place in the list.
+  void word(std::string_view key, std::initializer_list<std::string_view> words,
+            const std::function<void(std::size_t)>& choose);
+  // A sub-table, and a list of tables. `read` is called for each.
+  void section(std::string_view key, const std::function<void(Section&)>& read);
+  void sections(std::string_view key, std::size_t max, const std::function<void(Section&)>& read);
+  // A table of whatever keys, each with a string for its value.
+  std::vector<std::pair<PlacedText, PlacedText>> pairs(std::string_view key,
+                                                       std::string_view right);
+
+  void fault(std::string_view key, std::string reason, std::string right);
+  Faults& faults() { return faults_; }
+
+ private:
+  const Node& node_;
+  std::string name_;
+  Faults& faults_;
+  std::vector<std::string> asked_;
+};
+
+// Reads the file and calls `read` with its root, unless it is no TOML at all (one fault).
+void read_toml(const std::string& path, Faults& faults, const std::function<void(Section&)>& read);
+
+}  // namespace tollgate::gateway

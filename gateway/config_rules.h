@@ -1,0 +1,38 @@
+// Readers of the parts of the file, and what several of them check. Private to config*.cpp.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gateway/config.h"
+#include "gateway/config_reader.h"
+
+namespace tollgate::gateway {
+
+// Finds the second use of a name that must be unique, and says where the first one is.
+class Unique {
+ public:
+  // False, and a fault, when `name` was seen before.
+  bool take(Section& section, std::string_view key, const std::string& name);
+
+ private:
+  std::map<std::string, std::uint32_t> lines_;
+};
+
+// A name that becomes a label and a file name: 1-32 letters, digits, '-', '_' or '.', starting
+// with a letter or digit.
+void read_name(Section& section, std::string_view key, std::string& out);
+
+// Printable ASCII without blanks at the ends; `max` octets at most.
+void read_ascii(Section& section, std::string_view key, std::string& out, std::size_t min,
+                std::size_t max);
+
+// "host:port" or "[v6]:port". False and `why` when it is not.
+bool parse_address(std::string_view text, bool literal_only, core::Address& out, std::string& why);
+
+void read_gateway(Section& section, const std::string& directory, GatewayConfig& gateway);
+void read_client(Section& section, ClientConfig& client, std::string& plain_password);
+void read_carrier(Section& section, carriers::CarrierConfig& carrier);
+
+}  // namespace tollgate::gateway

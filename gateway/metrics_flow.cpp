@@ -1,0 +1,241 @@
+// What /metrics shows of the process, its shards and its clients.
+#include <filesystem>
+#include <fstream>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "gateway/auth.h"
+#include "gateway/config.h"
+#include "gateway/counters.h"
+#include "gateway/metrics_page.h"
+#include "proto/receipt.h"
+#include "proto/status.h"
+#include "routing/router.h"
+
+namespace tollgate::gateway {
+namespace {
+
+constexpr CellRow<ClientCounters> kClientRows[] = {
+    {{"client_sessions", "Sessions bound now", Kind::gauge}, &ClientCounters::sessions},
+    {{"client_binds_total", "Binds accepted"}, &ClientCounters::binds},
+    {{"client_submits_total", "Submits read; submit_multi counts each destination"},
+     &ClientCounters::submits},
+    {{"client_accepted_total", "Messages accepted"}, &ClientCounters::accepted},
+    {{"client_window_overruns_total", "Submits beyond the client's window"},
+     &ClientCounters::window_overruns},
+    {{"client_over_pace_total", "Submits beyond the client's pace"}, &ClientCounters::over_pace},
+    {{"client_queue_full_total", "Submits refused because the client's queue was full"},
+     &ClientCounters::queue_full},
+    {{"client_reading_pauses_total", "Times a session was not read because the queue was full"},
+     &ClientCounters::reading_pauses},
+    {{"client_queue", "Messages accepted that no carrier has yet", Kind::gauge},
+     &ClientCounters::unsent},
+    {{"client_in_doubt", "Messages sent whose response never came", Kind::gauge},
+     &ClientCounters::in_doubt},
+    {{"client_receipts_owing", "Messages that may still bring a receipt", Kind::gauge},
+     &ClientCounters::receipts_owing},
+    {{"client_receipts_queue", "Receipts that no session has taken yet", Kind::gauge},
+     &ClientCounters::receipts_waiting},
+    {{"client_receipts_window_in_use", "deliver_sm without a response", Kind::gauge},
+     &ClientCounters::receipts_in_flight},
+    {{"client_receipts_sent_total", "deliver_sm sent, repeats included"},
+     &ClientCounters::receipts_sent},
+    {{"client_receipts_delivered_total", "Receipts that the client acknowledged"},
+     &ClientCounters::receipts_delivered},
+    {{"client_receipts_retried_total", "Receipts refused or timed out, to be sent again"},
+     &ClientCounters::receipts_retried},
+    {{"client_receipts_expired_total", "Receipts given up after receipt_keep_seconds"},
+     &ClientCounters::receipts_expired},
+    {{"client_settled_total", "Messages that ended"}, &ClientCounters::settled},
+    {{"client_failed_total", "Messages that no carrier took"}, &ClientCounters::failed},
+    {{"client_expired_total", "Messages whose validity ended before they were sent"},
+     &ClientCounters::expired},
+    {{"client_revenue_base_total", "Price of what carriers took, in base currency"},
+     &ClientCounters::revenue_nano,
+     kNano},
+    {{"client_margin_base", "Price less cost of what carriers took, in base currency", Kind::gauge},
+     &ClientCounters::margin_nano,
+     kNano,
+     true},
+};
+
+constexpr CellRow<DoorCounters> kDoorRows[] = {
+    {{"door_connections_total", "Connections from clients"}, &DoorCounters::accepted},
+    {{"door_waiting", "Connections that are not bound yet", Kind::gauge}, &DoorCounters::waiting},
+    {{"door_over_limit_total", "Connections closed at once: connections_max"},
+     &DoorCounters::over_limit},
+    {{"door_binds_refused_total", "Binds refused, for any reason"}, &DoorCounters::bind_refused},
+    {{"door_init_timeouts_total", "Connections closed without a bind in time"},
+     &DoorCounters::init_timeouts},
+    {{"door_bad_lengths_total", "Sessions ended by a command_length that cannot be"},
+     &DoorCounters::bad_lengths},
+    {{"door_unknown_commands_total", "Commands answered with generic_nack"},
+     &DoorCounters::unknown_commands},
+    {{"door_wrong_state_total", "Commands that the session's state does not allow"},
+     &DoorCounters::wrong_state},
+    {{"door_ignored_responses_total", "Responses that nobody asked for"},
+     &DoorCounters::ignored_responses},
+    {{"door_inactive_total", "Sessions closed for inactivity"}, &DoorCounters::inactive},
+    {{"door_enquire_misses_total", "Sessions closed because enquire_link had no answer"},
+     &DoorCounters::enquire_misses},
+};
+
+constexpr CellRow<LedgerCounters> kLedgerRows[] = {
+    {{"ledger_accepted_total", "Messages accepted"}, &LedgerCounters::accepted},
+    {{"ledger_settled_total", "Messages that ended"}, &LedgerCounters::settled},
+    {{"ledger_messages", "Messages kept: accepted less settled", Kind::gauge},
+     &LedgerCounters::messages},
+    {{"ledger_capacity", "Messages there is room for", Kind::gauge}, &LedgerCounters::capacity},
+    {{"ledger_full_total", "Submits refused because the ledger was full"}, &LedgerCounters::full},
+    {{"ledger_waiting", "Messages whose every carrier was down or full", Kind::gauge},
+     &LedgerCounters::waiting},
+    {{"ledger_late_outcomes_total", "Outcomes and receipts for messages that had ended"},
+     &LedgerCounters::late_outcomes},
+    {{"ledger_mail_spilled_total", "Times that mail did not fit its ring"},
+     &LedgerCounters::mail_spilled},
+};
+
+constexpr CellRow<TablesCounters> kTablesRows[] = {
+    {{"tables_version", "Version of the tables in use", Kind::gauge}, &TablesCounters::version},
+    {{"tables_loaded_timestamp_seconds", "When the tables in use were loaded", Kind::gauge},
+     &TablesCounters::loaded_wall_us,
+     kMicro},
+    {{"tables_compile_seconds", "How long compiling them took", Kind::gauge},
+     &TablesCounters::compile_us,
+     kMicro},
+    {{"tables_prefixes", "Prefixes of the numbering plan", Kind::gauge}, &TablesCounters::prefixes},
+    {{"tables_rates", "Rows of all rate books in force", Kind::gauge}, &TablesCounters::rates},
+    {{"tables_prices", "Rows of all price plans in force", Kind::gauge}, &TablesCounters::prices},
+    {{"tables_rules", "Rules", Kind::gauge}, &TablesCounters::rules},
+    {{"tables_bytes", "Memory of the tables, about", Kind::gauge}, &TablesCounters::octets},
+    {{"tables_reloads_total", "Tables taken over"}, &TablesCounters::reloads},
+    {{"tables_reload_failures_total", "Tables refused whole; the old ones stayed"},
+     &TablesCounters::reload_failures},
+};
+
+bool is_gauge(core::ShardCount count) {
+  return count == core::ShardCount::connections || count == core::ShardCount::timers_armed;
+}
+
+template <class T>
+using Parts = std::vector<const T*>;
+
+// The standard names, which every dashboard knows.
+void add_standard(Page& page) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * kMicro;
+  };
+  page.add({"process_cpu_seconds_total", "CPU time, user and system"}, {},
+           seconds(usage.ru_utime) + seconds(usage.ru_stime));
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t pages = 0, resident = 0;
+  if (statm >> pages >> resident) {
+    page.add({"process_resident_memory_bytes", "Memory in use", Kind::gauge}, {},
+             static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
+  }
+  std::error_code error;
+  const std::filesystem::directory_iterator descriptors("/proc/self/fd", error);
+  if (!error) {
+    page.add({"process_open_fds", "Open file descriptors", Kind::gauge}, {},
+             static_cast<double>(std::distance(begin(descriptors), end(descriptors))));
+  }
+}
+
+void add_client(Page& page, const std::string& name, const Parts<ClientCounters>& parts) {
+  const Labels labels{{"client", name}};
+  const auto with = [&](const char* label, std::string_view value) {
+    Labels both = labels;
+    both.push_back({label, std::string(value)});
+    return both;
+  };
+  page.add<ClientCounters>(kClientRows, labels, parts);
+  const auto sum = [&](auto member, std::size_t i) {
+    std::uint64_t total = 0;
+    for (const ClientCounters* part : parts) total += (part->*member)[i].get();
+    return static_cast<double>(total);
+  };
+  for (std::size_t i = 0; i < kStatusClasses; ++i) {
+    page.add({"client_responses_total", "Responses to submits, by the class of their status"},
+             with("class", proto::status_class_name(static_cast<proto::StatusClass>(i))),
+             sum(&ClientCounters::responses, i));
+  }
+  for (std::size_t i = 0; i < kMessageStates; ++i) {
+    page.add({"client_receipts_total", "Receipts that came for the client's messages, by state"},
+             with("state", proto::message_state_name(static_cast<proto::MessageState>(i))),
+             sum(&ClientCounters::receipts, i));
+  }
+  for (std::size_t i = 0; i < routing::kReasons; ++i) {
+    page.add({"client_routed_total", "Routing decisions, by reason"},
+             with("reason", routing::reason_name(static_cast<routing::Reason>(i))),
+             sum(&ClientCounters::routed, i));
+  }
+  const auto histogram = [&](const Family& family, core::Histogram ClientCounters::*member) {
+    Parts<core::Histogram> histograms;
+    for (const ClientCounters* part : parts) histograms.push_back(&(part->*member));
+    page.add(family, labels, histograms);
+  };
+  histogram({"client_submit_seconds", "submit_sm read to its response written"},
+            &ClientCounters::response_us);
+  histogram({"client_receipt_seconds", "submit_sm accepted to its final receipt"},
+            &ClientCounters::receipt_us);
+}
+
+}  // namespace
+
+void add_process(Page& page, const MetricsSources& sources) {
+  add_standard(page);
+  page.add({"info", "The version that runs; always 1", Kind::gauge},
+           {{"version", TOLLGATE_VERSION}}, 1);
+  page.add({"log_lines_dropped_total", "Log lines lost because they could not be written in time"},
+           {}, static_cast<double>(core::log::lines_dropped()));
+  if (sources.tables) {
+    const Parts<TablesCounters> tables{sources.tables};
+    page.add<TablesCounters>(kTablesRows, {}, tables);
+  }
+  if (!sources.auth) return;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(AuthOutcome::count); ++i) {
+    const auto outcome = static_cast<AuthOutcome>(i);
+    page.add({"auth_checks_total", "Binds whose password was asked about, by outcome"},
+             {{"outcome", std::string(auth_outcome_name(outcome))}},
+             static_cast<double>(sources.auth->outcomes(outcome)));
+  }
+}
+
+void add_shards(Page& page, const MetricsSources& sources) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < core::kShardCounts; ++i) {
+    const auto count = static_cast<core::ShardCount>(i);
+    names.push_back("shard_" + std::string(core::shard_count_name(count)) +
+                    (is_gauge(count) ? "" : "_total"));
+  }
+  for (std::size_t shard = 0; shard < sources.shards.size(); ++shard) {
+    const Labels labels{{"shard", std::to_string(shard)}};
+    for (std::size_t i = 0; i < core::kShardCounts; ++i) {
+      const auto count = static_cast<core::ShardCount>(i);
+      page.add({names[i], "What the shard's event loop did",
+                is_gauge(count) ? Kind::gauge : Kind::counter},
+               labels, static_cast<double>((*sources.shards[shard])[count].get()));
+    }
+  }
+  for (std::size_t shard = 0; shard < sources.flow.size(); ++shard) {
+    const Labels labels{{"shard", std::to_string(shard)}};
+    page.add<DoorCounters>(kDoorRows, labels, Parts<DoorCounters>{&sources.flow[shard]->door});
+    page.add<LedgerCounters>(kLedgerRows, labels,
+                             Parts<LedgerCounters>{&sources.flow[shard]->ledger});
+  }
+}
+
+void add_clients(Page& page, const MetricsSources& sources) {
+  Parts<ClientCounters> parts(sources.flow.size());
+  for (std::size_t client = 0; client < sources.config->clients.size(); ++client) {
+    for (std::size_t shard = 0; shard < parts.size(); ++shard) {
+      parts[shard] = &sources.flow[shard]->clients[client];
+    }
+    add_client(page, sources.config->clients[client].system_id, parts);
+  }
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,163 @@
+#include "routing/compile.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <system_error>
+
+#include "routing/build_rules.h"
+#include "routing/source.h"
+
+namespace tollgate::routing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kCellsMax = 64'000'000;  // of one matrix: half a gigabyte
+constexpr std::array kFiles = {"currencies.csv",  "carriers.csv", "numbering_plan.csv",
+                               "portability.csv", "clients.csv",  "rules.csv"};
+
+enum class Needed : std::uint8_t { yes, no };
+
+std::optional<std::string> load(Reading& reading, const std::string& file, Needed needed) {
+  const fs::path path = fs::path(reading.directory) / file;
+  const auto fault = [&](std::string reason) {
+    reading.faults.add({file, 0, "", "", std::move(reason)});
+    return std::nullopt;
+  };
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) {
+    if (needed == Needed::yes) fault("is missing");
+    return std::nullopt;
+  }
+  if (status.type() != fs::file_type::regular) return fault("is not a readable file");
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (!error && size > kTableFileBytesMax) return fault("is larger than 512 MiB");
+  std::ifstream in(path, std::ios::binary);
+  std::string text(error ? 0 : static_cast<std::size_t>(size), '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (error || !in || in.peek() != std::ifstream::traits_type::eof())
+    return fault("cannot be read, or changed while it was");
+  return text;
+}
+
+// The names of the *.csv files of a directory, without ".csv", sorted. Other files are left alone.
+std::vector<std::string> list(Reading& reading, const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator entries(fs::path(reading.directory) / folder, error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const fs::path name = entries->path().filename();
+    if (name.extension() == ".csv") names.push_back(name.stem().string());
+  }
+  const std::string shown = folder.empty() ? "." : folder;
+  if (error) reading.faults.add({shown, 0, "", "", "cannot be listed: " + error.message()});
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void refuse_unknown_files(Reading& reading) {
+  for (const std::string& name : list(reading, "")) {
+    const std::string file = name + ".csv";
+    if (std::find(kFiles.begin(), kFiles.end(), file) == kFiles.end())
+      reading.faults.add({printable(file), 0, "", "", "is not a table file"});
+  }
+}
+
+// Good names alone, at most `max` of them; the others are faults.
+std::vector<std::string> good_names(Reading& reading, const std::string& folder,
+                                    std::vector<std::string> names, std::size_t max) {
+  std::vector<std::string> good;
+  for (std::string& name : names) {
+    const std::string file = folder + "/" + printable(name) + ".csv";
+    if (const char* why = bad_name(name))
+      reading.faults.add({file, 0, "", printable(name), why});
+    else if (good.size() == max)
+      reading.faults.add({file, 0, "", "", "is one too many: at most " + std::to_string(max)});
+    else
+      good.push_back(std::move(name));
+  }
+  return good;
+}
+
+void name_carriers(Reading& reading) {
+  std::vector<std::string> books =
+      good_names(reading, "rates", list(reading, "rates"), kCarriersMax);
+  const std::vector<std::string>& asked = reading.options.carriers;
+  if (!asked.empty()) {
+    for (const std::string& book : books) {
+      if (std::find(asked.begin(), asked.end(), book) == asked.end())
+        reading.faults.add({"rates/" + book + ".csv", 0, "", book, "is not a carrier"});
+    }
+    books = good_names(reading, "rates", asked, kCarriersMax);
+  }
+  const auto any = static_cast<std::uint8_t>((1u << unsigned(Sender::none)) - 1);
+  for (const std::string& name : books) reading.source.carriers.push_back({{name, 0}, any});
+}
+
+void read_files(Reading& reading) {
+  const auto read = [&](const char* file, Needed needed, auto reader) {
+    if (const auto text = load(reading, file, needed)) reader(reading, *text);
+  };
+  SourceTables& source = reading.source;
+  refuse_unknown_files(reading);
+  read("currencies.csv", Needed::yes, read_currencies);
+  name_carriers(reading);
+  read("carriers.csv", Needed::no, read_carriers);
+  read("numbering_plan.csv", Needed::yes, read_numbering_plan);
+  read("portability.csv", Needed::no, read_portability);
+  for (std::size_t i = 0; i < source.carriers.size(); ++i) {
+    const std::string file = "rates/" + source.carriers[i].carrier.name + ".csv";
+    if (const auto text = load(reading, file, Needed::yes))
+      read_rate_book(reading, static_cast<std::uint16_t>(i), file, *text);
+  }
+  source.plans = good_names(reading, "plans", list(reading, "plans"), kPlansMax);
+  for (std::size_t i = 0; i < source.plans.size(); ++i) {
+    const std::string file = "plans/" + source.plans[i] + ".csv";
+    if (const auto text = load(reading, file, Needed::yes))
+      read_price_plan(reading, static_cast<std::uint16_t>(i), file, *text);
+  }
+  read("clients.csv", Needed::yes, read_clients);
+  read("rules.csv", Needed::yes, read_rules);
+}
+
+void check_sizes(Reading& reading) {
+  const SourceTables& source = reading.source;
+  const auto check = [&](std::size_t cells, const char* file, const char* what) {
+    if (cells > kCellsMax) reading.faults.add({file, 0, "", std::to_string(cells), what});
+  };
+  const std::size_t places = source.destinations.size();
+  check(places * source.carriers.size(), "rates", "too many destinations x carriers");
+  check(places * source.plans.size(), "plans", "too many destinations x plans");
+  check(rule_cells(source), "rules.csv", "too many clients x destinations with rules");
+}
+
+}  // namespace
+
+CompileResult compile_directory(const std::string& directory, const CompileOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  Reading reading{directory, options, {}, {}};
+  std::error_code error;
+  if (!fs::is_directory(directory, error)) {
+    reading.faults.add({printable(directory), 0, "", "", "is not a directory"});
+    return tl::unexpected(reading.faults.take());
+  }
+  reading.source.dialling = load_dialling();
+  read_files(reading);
+  check_sizes(reading);
+  if (!reading.faults.empty()) return tl::unexpected(reading.faults.take());
+  std::unique_ptr<Tables> tables = build(std::move(reading.source));
+  tables->version = options.version;
+  tables->source = directory;
+  tables->as_of_us = options.now_us;
+  tables->compile_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                           std::chrono::steady_clock::now() - begin)
+                           .count();
+  return std::unique_ptr<const Tables>(std::move(tables));
+}
+
+}  // namespace tollgate::routing

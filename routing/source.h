@@ -1,0 +1,146 @@
+// The rows of a directory of table files, parsed and checked one by one, before they are put
+// together. Private to the compiler (compile.cpp reads, build.cpp puts together); one thread.
+//
+// 1. Amounts are already in the base currency; ids refer to the vectors here.
+// 2. Rate and price rows are only those in force now; the others have been checked and dropped.
+// 3. Destination codes are their digits behind a 1 ("23415" -> 123415), so that 01, 1 and 001
+// differ.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "routing/compile.h"
+#include "routing/csv.h"
+#include "routing/tables.h"
+
+namespace tollgate::routing {
+
+// An amount beyond this (a million units of the base currency a segment) is a mistake, and it keeps
+// all sums far from int64's end.
+inline constexpr Nano kAmountMax = 1'000'000 * kNanoPerUnit;
+
+struct PlanPrefix {
+  NumberKey key;
+  std::uint32_t destination;
+  std::uint32_t row;
+  std::uint8_t length;
+};
+
+struct PortedNumber {
+  NumberKey key;
+  std::uint32_t destination;
+  std::uint32_t row;
+};
+
+// A rate or a price. length 0: by destination id `key`; else by prefix.
+struct AmountRow {
+  std::uint64_t key;
+  std::int64_t from_us, to_us;  // [from, to)
+  Nano amount;
+  std::uint32_t row;
+  std::uint16_t owner;  // carrier or plan
+  std::uint8_t length;
+  std::uint8_t basis;  // 0 submit, 1 delivered; prices have 0
+};
+
+struct Currency {
+  std::string code;
+  Nano rate;  // units of the base currency for one of it
+};
+
+enum class ClientScope : std::uint8_t { global, plan, client };
+enum class PlaceScope : std::uint8_t { any, country, destination };
+
+struct Ranked {
+  std::uint16_t carrier;
+  std::uint32_t value;
+};
+
+// A row of rules.csv: its scope and the fields it sets.
+struct RuleRow {
+  ClientScope client_scope = ClientScope::global;
+  PlaceScope place_scope = PlaceScope::any;
+  std::uint32_t client = 0;  // id of the plan or client
+  std::uint32_t place = 0;   // id of the destination or of the country's default
+  std::uint32_t row = 0;
+  std::optional<CarrierSet> allow, deny;
+  std::optional<Order> order;
+  std::optional<std::vector<Ranked>> priorities, weights;
+  std::optional<std::uint8_t> attempts_max;
+  std::optional<Nano> margin_min;
+  std::optional<std::int64_t> margin_min_ppm;
+  std::optional<bool> loss_allowed, blocked;
+  std::optional<std::uint32_t> quality_min_ppm;
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> hours;
+};
+
+struct SourceCarrier {
+  TableCarrier carrier;
+  std::uint8_t sender_types;  // bit = Sender
+};
+
+struct SourceTables {
+  std::vector<SourceCarrier> carriers;
+  std::vector<std::string> plans;
+  std::vector<TableClient> clients;
+  std::vector<Destination> destinations = std::vector<Destination>(1);  // [0] unknown
+  std::vector<std::uint32_t> country_of;  // [destination] id of its country's default
+  std::vector<bool> reachable;            // [destination] some number leads to it or its country
+  std::vector<std::uint32_t> by_code = std::vector<std::uint32_t>(2'000'000);
+  std::vector<Currency> currencies;
+  std::string base_currency;
+  Dialling dialling;
+  std::vector<PlanPrefix> prefixes;
+  std::vector<PortedNumber> ported;
+  std::vector<AmountRow> rates, prices;
+  std::vector<RuleRow> rules;
+  std::int64_t valid_until_us = std::numeric_limits<std::int64_t>::max();
+  std::size_t rows = 0;
+
+  SourceTables() : country_of(1), reachable(1) {}
+  // The id of a destination of 3, 5 or 6 digits; a new one when it was not known.
+  std::uint32_t destination(std::string_view digits);
+  int find_carrier(std::string_view name) const;
+  int find_plan(std::string_view name) const;
+};
+
+// One reading of one directory.
+struct Reading {
+  const std::string& directory;
+  const CompileOptions& options;
+  FaultList faults;
+  SourceTables source;
+};
+
+// cells.cpp: what a cell may hold. nullptr = fine, else why not.
+const char* bad_name(std::string_view name);
+const char* bad_digits(std::string_view text, std::size_t length_max);
+const char* bad_prefix(const Dialling& dialling, std::string_view prefix);
+const char* bad_destination(std::string_view text);  // 3, 5 or 6 digits
+const char* bad_iso(std::string_view text);
+const char* parse_date(std::string_view text, std::int64_t& out_us);
+const char* parse_ppm(std::string_view percent, std::int64_t& out);
+const char* parse_hours(std::string_view text, std::pair<std::uint16_t, std::uint16_t>& out);
+const char* parse_count(std::string_view text, std::uint32_t max, std::uint32_t& out);
+std::vector<std::string_view> words(std::string_view text);  // parted by blanks
+
+// read_*.cpp: files -> source and faults. In this order: what is named must be read before.
+void read_currencies(Reading& reading, std::string_view text);
+void read_carriers(Reading& reading, std::string_view text);
+void read_numbering_plan(Reading& reading, std::string_view text);
+void read_portability(Reading& reading, std::string_view text);
+void read_rate_book(Reading& reading, std::uint16_t carrier, const std::string& file,
+                    std::string_view text);
+void read_price_plan(Reading& reading, std::uint16_t plan, const std::string& file,
+                     std::string_view text);
+void read_clients(Reading& reading, std::string_view text);
+void read_rules(Reading& reading, std::string_view text);
+
+// build.cpp. Consumes the source.
+std::unique_ptr<Tables> build(SourceTables&& source);
+
+}  // namespace tollgate::routing
