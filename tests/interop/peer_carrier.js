@@ -3,8 +3,9 @@
 //
 //   peer_carrier.js [--password P] [--receipt-delay-ms N] [--unbind-after N]
 //
-// The first line is {"port":N}. On SIGTERM, or --unbind-after N receipts, it unbinds every session,
-// waits for the responses and prints one JSON line with the counts. Ids are counters ("1", "2").
+// The first line is {"port":N}; each bind says {"event":"bound"}. On SIGTERM, or --unbind-after N
+// receipts, it unbinds every session and waits for the responses; at its end it prints one JSON
+// line with the counts. Ids are counters ("1", "2").
 // Bounds: ends by itself after 180 s. NODE_PATH names the folder that holds the package.
 'use strict';
 const smpp = require('smpp');
@@ -56,6 +57,7 @@ function takeBind(session, pdu, kind) {
   session.receives = kind !== 'transmitter';
   sessions.add(session);
   session.send(pdu.response({system_id: 'npm', sc_interface_version: 0x34}));
+  console.log(JSON.stringify({event: 'bound', kind}));
   session.enquire_link((answer) => {
     if (answer.command_status === 0) counts.enquire_link_answered++;
   });

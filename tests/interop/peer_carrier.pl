@@ -61,6 +61,7 @@ sub take_bind {
     $count{"bound_$kind"}++;
     $receives{fileno $session} = $session if $kind ne 'transmitter';
     $session->$answer(seq => $pdu->{seq}, system_id => 'perl', sc_interface_version => "\x34");
+    print qq({"event":"bound","kind":"$kind"}\n);
     $session->enquire_link;
 }
 

@@ -10,6 +10,8 @@ from peers import Connection, Listener, SteadyCarrier, answer_unbinds, call
 from smpp import encode
 
 CARRIERS = ("carrier", "backup", "steady")
+RATES = {"carrier": [("234", "0.01"), ("208", "1.00")], "backup": [("234", "0.02")],
+         "steady": [("262", "0.01")]}
 
 
 def parse_settings(words):
@@ -63,6 +65,24 @@ class World:
         text += toml_table("[[client]]", {"system_id": "other", "password": "other-pw"})
         text += "".join(self.carrier_config(name) for name in CARRIERS)
         self.gateway.config.write_text(text)
+
+    def write_tables(self):
+        tables = self.folder / "tables"
+        write_csv(tables / "currencies.csv", ["currency", "rate", "as_of"],
+                  [["EUR", "1", "2026-01-01"]])
+        write_csv(tables / "numbering_plan.csv", ["prefix", "mccmnc"],
+                  [["44", "234"], ["49", "262"], ["33", "208"]])
+        write_csv(tables / "carriers.csv", ["carrier"], [[name] for name in CARRIERS])
+        write_csv(tables / "clients.csv", ["client", "plan"],
+                  [["shop", "retail"], ["other", "retail"]])
+        write_csv(tables / "rules.csv", ["max_attempts", "min_margin", "on_loss"],
+                  [["4", "0", "block"]])
+        amount = ["mcc", "price", "currency", "effective_from"]
+        for owner, rows in RATES.items():
+            write_csv(tables / f"rates/{owner}.csv", amount,
+                      [[mcc, price, "EUR", "2020-01-01"] for mcc, price in rows])
+        write_csv(tables / "plans/retail.csv", amount,
+                  [[mcc, "0.05", "EUR", "2020-01-01"] for mcc in ("234", "262", "208")])
 
     def address(self):
         return SMPP_HOST, self.gateway.port
