@@ -133,7 +133,9 @@ void Carrier::on_submit(Bind& bind, const Frame& frame) {
   }
   what.status = decide_status();
   if (what.status == ESME_ROK) {
-    what.id = next_id_++;
+    const bool repeat = counts_.accepted != 0 && world_.chance(spec_.id_repeat);
+    what.id = repeat ? next_id_ - 1 : next_id_++;
+    counts_.ids_repeated += repeat ? 1 : 0;
     what.record = make_record(bind, message, what.id);
     if (world_.chance(spec_.silent)) {
       ++counts_.silent;

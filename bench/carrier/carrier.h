@@ -36,7 +36,7 @@ class TagTable {
 
 struct Counts {
   std::uint64_t submits = 0, distinct = 0, repeated = 0, untagged = 0, malformed = 0;
-  std::uint64_t accepted = 0, lost = 0, silent = 0, throttled = 0, forgotten = 0;
+  std::uint64_t accepted = 0, lost = 0, ids_repeated = 0, silent = 0, throttled = 0, forgotten = 0;
   std::uint64_t receipts_made = 0, receipts_withheld = 0, receipts_sent = 0, receipts_acked = 0;
   std::uint64_t receipts_resent = 0, receipts_duplicated = 0, receipts_early = 0;
   std::uint64_t binds = 0, binds_refused = 0, unbinds = 0, deaths = 0, bad_frames = 0;

@@ -35,6 +35,7 @@ Json report(const Carrier& carrier) {
   j["malformed"] = c.malformed;
   j["accepted"] = c.accepted;
   j["refused"] = by_status(c.refused);
+  j["ids_repeated"] = c.ids_repeated;
   j["throttled"] = c.throttled;
   j["lost"] = c.lost;
   j["silent"] = c.silent;

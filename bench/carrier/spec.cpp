@@ -177,6 +177,8 @@ const std::vector<Key>& keys() {
        }},
       {"id-start", "first message id, decimal or 0x...",
        [](string_view v, Spec& s) { s.id_start = read_integer(v, UINT64_MAX); }},
+      {"id-repeat", "share of messages given the id of the one before",
+       [](string_view v, Spec& s) { s.id_repeat = read_share(v); }},
       {"window", "outstanding deliver_sm a bind",
        [](string_view v, Spec& s) {
          s.window = static_cast<std::uint32_t>(read_integer(v, 1'000'000));

@@ -43,6 +43,7 @@ struct Spec {
   double receipt_loss = 0;
   double receipt_duplicate = 0;
   double receipt_early = 0;
+  double id_repeat = 0;
   ReceiptBind receipt_bind = ReceiptBind::any;
   ReceiptForm receipt_form = ReceiptForm::both;
   IdForm ids = IdForm::decimal;

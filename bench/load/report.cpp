@@ -102,7 +102,7 @@ std::string report_json(const Run& run, const Options& options) {
   j["generic_nacks"] = c.generic_nacks;
   j["bad_frames"] = c.bad_frames;
   j["malformed"] = c.malformed;
-  j["cpu_seconds"] = used.cpu_seconds;
+  j["cpu_seconds"] = run.cpu_seconds;
   j["peak_memory_kib"] = used.peak_memory_kib;
   for (const Check& check : checks_of(run, options)) j["checks"][check.name] = check.holds;
   j["holds"] = holds(run, options);

@@ -51,6 +51,7 @@ Run::Run(const Options& options, Numbers numbers)
 
 void Run::run() {
   bind_all();
+  cpu_at_start_ = usage().cpu_seconds;
   submit_all();
   wait_for_receipts();
   unbind_all();
@@ -276,6 +277,7 @@ void Run::wait_for_receipts() {
       turn(check_ns);
     const std::int64_t linger = std::min(deadline, now_ns_ + 3 * check_ns);
     while (stop_asked == 0 && now_ns_ < linger) turn(check_ns);
+    if (cpu_seconds == 0) cpu_seconds = usage().cpu_seconds - cpu_at_start_;
     match = matching_.settle();
     if (!all_expected || match.lost == 0 || now_ns_ >= deadline || stop_asked != 0) return;
     wanted = matching_.receipt_count() + match.lost;

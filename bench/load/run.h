@@ -52,9 +52,10 @@ class Run {
   void on_lost(Session& session, Session::State before);
 
   RunCounts counts;
-  Histogram latency;   // of submit to final response
-  Match match;         // after run()
-  double seconds = 0;  // from the first submit to the last response
+  Histogram latency;       // of submit to final response
+  Match match;             // after run()
+  double seconds = 0;      // from the first submit to the last response
+  double cpu_seconds = 0;  // from the first submit to the last receipt, the verdict apart
   std::vector<Session*> dirty;
 
  private:
@@ -84,6 +85,7 @@ class Run {
   std::int64_t next_check_ns_ = 0;
   Phase phase_ = Phase::binding;
   unsigned bound_ = 0;
+  double cpu_at_start_ = 0;
   std::uint64_t count_ = 0;  // messages of this run; UINT64_MAX = until end_ns_
   std::size_t next_session_ = 0;
   std::deque<Sent> again_;  // retries that are due
