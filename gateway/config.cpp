@@ -42,8 +42,8 @@ void read_limits(Section& section, Limits& limits) {
 void read_listen(Section& section, std::vector<core::Address>& listen) {
   const std::string right = "\"127.0.0.1:2775\", \"[::1]:2775\", or a list of such";
   section.require("listen", right);
-  Unique unique;
   std::set<std::string> seen;
+  const std::size_t faults_before = section.faults().size();
   const auto texts = section.texts("listen", right);
   for (const PlacedText& each : texts) {
     core::Address address;
@@ -58,7 +58,7 @@ void read_listen(Section& section, std::vector<core::Address>& listen) {
       listen.push_back(address);
     }
   }
-  if (section.has("listen") && texts.empty()) {
+  if (section.has("listen") && texts.empty() && section.faults().size() == faults_before) {
     section.fault("listen", "no address to listen on", right);
   }
 }
@@ -95,6 +95,7 @@ void read_versions(Section& section, Versions& versions) {
   const std::string right = "a list of \"3.3\", \"3.4\", \"5.0\"";
   if (!section.has("versions")) return;
   versions = {false, false, false};
+  const std::size_t faults_before = section.faults().size();
   const auto texts = section.texts("versions", right);
   for (const PlacedText& each : texts) {
     if (each.text == "3.3") {
@@ -108,7 +109,9 @@ void read_versions(Section& section, Versions& versions) {
                             "no version of SMPP that we speak", right});
     }
   }
-  if (texts.empty()) section.fault("versions", "no version is left to bind with", right);
+  if (texts.empty() && section.faults().size() == faults_before) {
+    section.fault("versions", "no version is left to bind with", right);
+  }
 }
 
 void read_password(Section& section, ClientConfig& client, std::string& plain) {
@@ -126,7 +129,7 @@ void read_password(Section& section, ClientConfig& client, std::string& plain) {
                   "at most 8 by the specification, or long_password = true for up to 64");
   }
   section.text("password_hash", client.password_hash, {1, 512});
-  if (client.password_hash.empty()) return;
+  if (client.password_hash.empty() || has_plain) return;
   const std::string why = password_hash_fault(client.password_hash);
   if (!why.empty()) {
     section.fault("password_hash", why, "the output of: mkpasswd --method=yescrypt");
@@ -166,7 +169,7 @@ void read_ascii(Section& section, std::string_view key, std::string& out, std::s
 
 bool parse_address(std::string_view text, bool literal_only, core::Address& out, std::string& why) {
   const std::size_t colon = text.rfind(':');
-  if (colon == text.npos) {
+  if (colon == text.npos || text.back() == ']') {
     why = "no port";
     return false;
   }

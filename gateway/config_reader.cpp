@@ -33,19 +33,23 @@ std::string shortened(std::string text) {
   return text;
 }
 
+std::string plain(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr;
+  return {text, end};
+}
+
 std::string shown(const toml::node& node) {
-  if (node.is_table()) return "(a table)";
-  std::ostringstream out;
+  if (node.is_table() || node.is_array_of_tables()) return "";
   if (const auto* text = node.as_string()) {
-    out << '"' << proto::escaped(text->get()) << '"';
-  } else if (const auto* list = node.as_array()) {
-    if (list->is_array_of_tables()) return "(a list of tables)";
-    out << toml::toml_formatter{*list};
-  } else {
-    node.visit([&](const auto& value) {
-      if constexpr (toml::is_value<decltype(value)>) out << value.get();
-    });
+    return "\"" + shortened(proto::escaped(text->get())) + "\"";
   }
+  if (const auto* number = node.as_floating_point()) {
+    const std::string text = plain(number->get());
+    return text.find_first_not_of("-0123456789") == text.npos ? text + ".0" : text;
+  }
+  std::ostringstream out;
+  node.visit([&](const auto& value) { out << toml::toml_formatter{value}; });
   return shortened(proto::escaped(out.str()));
 }
 
@@ -66,12 +70,6 @@ std::string_view kind_of(const toml::node& node) {
     default:
       return "a date or time";
   }
-}
-
-std::string plain(double value) {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  return {text, end};
 }
 
 std::size_t edit_distance(std::string_view left, std::string_view right) {
