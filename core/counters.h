@@ -64,10 +64,11 @@ class alignas(kCacheLine) Histogram {
     return us <= bounds_us[lower] ? lower : lower + 1;
   }
 
-  void observe(std::int64_t us) noexcept {
+  // The same value, `times` over.
+  void observe(std::int64_t us, std::uint64_t times = 1) noexcept {
     const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0));
-    buckets_[bucket_of(value)].add();
-    sum_us_.add(value);
+    buckets_[bucket_of(value)].add(times);
+    sum_us_.add(value * times);
   }
 
   std::uint64_t bucket(std::size_t i) const noexcept { return buckets_[i].get(); }

@@ -71,7 +71,8 @@ bool Shard::turn_waiting(bool may_sleep) {
   publish_mail();
   count();
   counts_[ShardCount::timers_fired].add(steps);
-  return more || again_ || steps == kTimersPerTurn || !readable_.empty() || !writable_.empty() ||
+  const bool reads_wait = !readable_.empty() && !reads_held_;
+  return more || again_ || steps == kTimersPerTurn || reads_wait || !writable_.empty() ||
          !dirty_.empty() || !closed_.empty() || !deferred_.empty();
 }
 
@@ -106,6 +107,7 @@ void Shard::read_ready() {
   writable.splice(writable_);
   while (!writable.empty()) writable.pop_front().write_step(now_);
 
+  if (reads_held_) return;
   List<Connection, ReadHook> batch;
   batch.splice(readable_);
   std::size_t reads = 0;

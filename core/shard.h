@@ -94,6 +94,9 @@ class Shard final : private Waker {
   void forget(TurnStart& call) noexcept;
   // Runs fn after this turn's flush; fns deferred by fn run after the next turn's.
   void defer(std::function<void()> fn);
+  // While held no socket is read: what was taken in before has to leave first. Who holds sees to
+  // it (by a timer, or mail) that a turn comes which lets go.
+  void hold_reads(bool hold) noexcept { reads_held_ = hold; }
   // There is more to do: no sleep before the next turn.
   void again() noexcept { again_ = true; }
 
@@ -127,6 +130,7 @@ class Shard final : private Waker {
   Sleeper sleeper_;
   std::atomic<bool> stopping_{false};
   bool again_ = false;
+  bool reads_held_ = false;
   BufferPool buffers_;
   std::unique_ptr<std::uint8_t[]> scratch_;
   Timers timers_;

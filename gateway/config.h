@@ -83,6 +83,8 @@ struct GatewayConfig {
   std::string tables;                  // directory of the CSV tables, absolute or relative to cwd
   std::int64_t drain_us = 30'000'000;  // SIGTERM: finish what is in flight, at most this
   std::int64_t session_init_us = 10'000'000;  // accept to bind
+  // A submit without a response: so long a receipt may still come, then the client is told UNKNOWN.
+  std::int64_t in_doubt_hold_us = 3'600'000'000;
   LogLevel log_level = LogLevel::info;
   Limits limits;
 };

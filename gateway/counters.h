@@ -74,6 +74,8 @@ struct alignas(core::kCacheLine) DoorCounters {
   core::Cell over_limit;     // closed at once: connections_max
   core::Cell bind_refused;   // wrong password, address, version, too many sessions
   core::Cell init_timeouts;  // no bind in time
+  core::Cell auth_queue_full;  // binds that could not be checked now
+  core::Cell bad_pdus;         // answered with a field's status
   core::Cell bad_lengths;    // command_length that ended a connection
   core::Cell unknown_commands;
   core::Cell wrong_state;

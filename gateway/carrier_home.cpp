@@ -1,0 +1,96 @@
+#include "gateway/carrier_home.h"
+
+#include <algorithm>
+
+#include "proto/time.h"
+
+namespace tollgate::gateway {
+
+CarrierHome::CarrierHome(const Config& config, core::Shard& shard, Homes& homes, Outbox& outbox,
+                         std::uint64_t seed)
+    : shard_(shard), outbox_(outbox), places_(config.carriers.size()) {
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (homes.of_carrier(i) != shard.index()) continue;
+    Place& place = places_[i];
+    place.post = std::make_unique<Post>(*this, static_cast<std::uint16_t>(i));
+    place.carrier =
+        std::make_unique<carriers::Carrier>(config.carriers[i], shard, *place.post, seed + i);
+    homes.set_state(i, place.carrier->state());
+    here_.push_back(place.carrier.get());
+  }
+}
+
+CarrierHome::~CarrierHome() = default;
+
+void CarrierHome::start() {
+  for (carriers::Carrier* carrier : here_) carrier->start();
+}
+
+const carriers::Carrier* CarrierHome::carrier(std::size_t id) const {
+  return places_[id].carrier.get();
+}
+
+void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
+  Place& place = places_[mail.carrier];
+  const carriers::Order order{mail.message, mail.attempt, body,
+                              static_cast<std::uint64_t>(mail.deadline_us)};
+  if (place.carrier->take(order) == carriers::Taken::taken) return;
+  place.post->outcome(mail.message, mail.attempt, Outcome::down);
+}
+
+void CarrierHome::turn_end(const core::Now& now) {
+  for (carriers::Carrier* carrier : here_) {
+    if (carrier->turn(now)) shard_.again();
+  }
+}
+
+void CarrierHome::drain() {
+  for (carriers::Carrier* carrier : here_) carrier->drain_and_unbind();
+}
+
+bool CarrierHome::idle() const {
+  return std::all_of(here_.begin(), here_.end(),
+                     [](const carriers::Carrier* carrier) { return carrier->idle(); });
+}
+
+void CarrierHome::Post::outcome(std::uint64_t message, std::uint8_t attempt, Outcome outcome,
+                                proto::Status status) {
+  const OutcomeMail mail{message, static_cast<std::uint32_t>(status), carrier_, attempt, outcome};
+  home_.outbox_.post(home_of(message), MailType::outcome, mail);
+}
+
+void CarrierHome::Post::sent(std::uint64_t message, std::uint8_t attempt, std::string_view,
+                             std::uint32_t) {
+  outcome(message, attempt, Outcome::sent);
+}
+
+void CarrierHome::Post::refused(std::uint64_t message, std::uint8_t attempt, proto::Status status,
+                                proto::StatusClass, bool try_next) {
+  if (status == proto::Status::ESME_ROK) {
+    return outcome(message, attempt, try_next ? Outcome::down : Outcome::expired);
+  }
+  outcome(message, attempt, try_next ? Outcome::next : Outcome::refused, status);
+}
+
+void CarrierHome::Post::in_doubt(std::uint64_t message, std::uint8_t attempt) {
+  outcome(message, attempt, Outcome::in_doubt);
+}
+
+bool CarrierHome::Post::receipt(std::uint64_t message, const proto::Receipt& receipt,
+                                const carriers::ReceiptFacts& facts) {
+  const std::int64_t wall_us = home_.shard_.now().wall_us;
+  ReceiptMail mail{};
+  mail.message = message;
+  mail.carrier = carrier_;
+  mail.notice.state = receipt.state;
+  mail.notice.intermediate = !facts.final;
+  mail.notice.has_network_error = receipt.has_network_error;
+  std::copy_n(receipt.network_error, 3, mail.notice.network_error.begin());
+  mail.notice.error = facts.error_text.empty() ? receipt.err : facts.error_text;
+  const auto done = proto::parse_receipt_date(receipt.done_date, wall_us / 1'000'000);
+  mail.notice.done_wall_us = done ? *done * 1'000'000 : wall_us;
+  home_.outbox_.post(home_of(message), MailType::receipt, mail);
+  return true;
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,68 @@
+// Steps 5, 6 and 7 of a message's life: the carriers whose home is this shard. It hands them the
+// orders that come by mail and mails back what they say. Owned by the shard's thread.
+//
+// Invariants
+// 1. Every order gets one outcome: the carrier's, or `down` at once when it is not taken.
+// 2. A receipt is acknowledged to the carrier once its mail is in the outbox, which loses none.
+//    (With the journal: once it is durable.)
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "carriers/carrier.h"
+#include "core/shard.h"
+#include "gateway/config.h"
+#include "gateway/homes.h"
+#include "gateway/mail.h"
+
+namespace tollgate::gateway {
+
+class CarrierHome {
+ public:
+  CarrierHome(const Config& config, core::Shard& shard, Homes& homes, Outbox& outbox,
+              std::uint64_t seed);
+  ~CarrierHome();
+
+  void start();
+  void on_order(const OrderMail& mail, proto::Octets body);
+  void turn_end(const core::Now& now);
+  void drain();       // no new orders; unbind politely
+  bool idle() const;  // every bind is stopped
+
+  // Null when the carrier's home is another shard.
+  const carriers::Carrier* carrier(std::size_t id) const;
+
+ private:
+  // One carrier, and its voice: what it tells goes to the message's home.
+  class Post final : public carriers::Events {
+   public:
+    Post(CarrierHome& home, std::uint16_t carrier) : home_(home), carrier_(carrier) {}
+
+    void sent(std::uint64_t message, std::uint8_t attempt, std::string_view carrier_message_id,
+              std::uint32_t submit_us) override;
+    void refused(std::uint64_t message, std::uint8_t attempt, proto::Status status,
+                 proto::StatusClass status_class, bool try_next) override;
+    void in_doubt(std::uint64_t message, std::uint8_t attempt) override;
+    bool receipt(std::uint64_t message, const proto::Receipt& receipt,
+                 const carriers::ReceiptFacts& facts) override;
+
+    void outcome(std::uint64_t message, std::uint8_t attempt, Outcome outcome,
+                 proto::Status status = proto::Status::ESME_ROK);
+
+   private:
+    CarrierHome& home_;
+    const std::uint16_t carrier_;
+  };
+  struct Place {
+    std::unique_ptr<Post> post;
+    std::unique_ptr<carriers::Carrier> carrier;
+  };
+
+  core::Shard& shard_;
+  Outbox& outbox_;
+  std::vector<Place> places_;  // by carrier id; empty where the home is another
+  std::vector<carriers::Carrier*> here_;
+};
+
+}  // namespace tollgate::gateway

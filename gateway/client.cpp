@@ -1,0 +1,56 @@
+#include "gateway/client.h"
+
+#include <algorithm>
+
+#include "gateway/session.h"
+
+namespace tollgate::gateway {
+
+Client::Client(std::uint16_t id, const ClientConfig& config, Ledger& ledger,
+               ClientCounters& counters, Delivery::Settler& settler)
+    : id_(id),
+      config_(config),
+      counters_(counters),
+      delivery_(ledger, counters, settler),
+      pace_(config.pace_per_s, kPaceBurstMs) {}
+
+void Client::join(Session& session) {
+  sessions_.push_back(&session);
+  if (session.receives()) delivery_.add_receiver(session);
+  counters_.binds.add();
+  counters_.sessions.set(sessions_.size());
+}
+
+void Client::leave(Session& session) {
+  std::erase(sessions_, &session);
+  std::erase(paused_, &session);
+  delivery_.remove_receiver(session);
+  counters_.sessions.set(sessions_.size());
+}
+
+void Client::pause(Session& session) {
+  paused_.push_back(&session);
+  counters_.reading_pauses.add();
+}
+
+void Client::resume_paused(const core::Now& now) {
+  if (paused_.empty()) return;
+  if (unsent_ > config_.queue_max / 2 && !out_of_patience(now)) return;
+  std::vector<Session*> resumed;
+  resumed.swap(paused_);
+  for (Session* session : resumed) session->resume();
+  resumed.clear();
+  if (paused_.empty()) paused_.swap(resumed);  // keeps its memory
+}
+
+void Client::add_unsent(const core::Now& now) {
+  counters_.unsent.set(++unsent_);
+  if (queue_full() && full_since_us_ == 0) full_since_us_ = now.mono_us;
+}
+
+void Client::sub_unsent() {
+  counters_.unsent.set(--unsent_);
+  if (!queue_full()) full_since_us_ = 0;
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,80 @@
+// A client's account on its home shard: its sessions, its limits, and the receipts it has yet to
+// be told. Owned by the shard's thread.
+//
+// Invariants
+// 1. unsent counts its messages that no carrier has yet; sessions stop reading at queue_max and go
+//    on below half of it. A queue that stays full for kFullPatienceUs is answered ESME_RMSGQFUL.
+// 2. owing counts its messages that may still bring a receipt; a submit that wants one is refused
+//    (ESME_RMSGQFUL) beyond receipts_max, so that no receipt ever lacks room.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "carriers/pace.h"
+#include "gateway/config.h"
+#include "gateway/counters.h"
+#include "gateway/delivery.h"
+
+namespace tollgate::gateway {
+
+class Session;
+
+inline constexpr std::int64_t kFullPatienceUs = 1'000'000;
+inline constexpr std::uint32_t kPaceBurstMs = 1'000;  // so much of the pace at once
+
+class Client {
+ public:
+  Client(std::uint16_t id, const ClientConfig& config, Ledger& ledger, ClientCounters& counters,
+         Delivery::Settler& settler);
+
+  std::uint16_t id() const { return id_; }
+  const ClientConfig& config() const { return config_; }
+  ClientCounters& counters() { return counters_; }
+  Delivery& delivery() { return delivery_; }
+
+  void join(Session& session);
+  void leave(Session& session);
+  const std::vector<Session*>& sessions() const { return sessions_; }
+
+  bool queue_full() const { return unsent_ >= config_.queue_max; }
+  // The session's submits wait: its reading is paused until there is room again.
+  void pause(Session& session);
+  void resume_paused(const core::Now& now);
+  // Full for so long that waiting submits are better refused.
+  bool out_of_patience(const core::Now& now) const {
+    return full_since_us_ != 0 && now.mono_us - full_since_us_ > kFullPatienceUs;
+  }
+
+  // Once a turn, whoever asks: true the first time.
+  bool touch() { return !std::exchange(touched_, true); }
+  void untouch() { touched_ = false; }
+  void add_turn_submit() { ++turn_submits_; }
+  std::uint32_t take_turn_submits() { return std::exchange(turn_submits_, 0); }
+
+  bool receipts_full() const { return owing_ >= config_.receipts_max; }
+  carriers::Pace& pace() { return pace_; }
+
+  void add_unsent(const core::Now& now);
+  void sub_unsent();
+  void add_owing() { counters_.receipts_owing.set(++owing_); }
+  void sub_owing() { counters_.receipts_owing.set(--owing_); }
+  std::uint32_t unsent() const { return unsent_; }
+
+ private:
+  const std::uint16_t id_;
+  const ClientConfig& config_;
+  ClientCounters& counters_;
+  Delivery delivery_;
+  carriers::Pace pace_;
+  std::vector<Session*> sessions_;
+  std::vector<Session*> paused_;
+  std::uint32_t unsent_ = 0;
+  std::uint32_t owing_ = 0;
+  std::int64_t full_since_us_ = 0;
+  std::uint32_t turn_submits_ = 0;
+  bool touched_ = false;
+};
+
+}  // namespace tollgate::gateway

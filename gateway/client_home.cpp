@@ -1,0 +1,279 @@
+#include "gateway/client_home.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "core/check.h"
+#include "gateway/session.h"
+#include "proto/tlv.h"
+
+namespace tollgate::gateway {
+
+using proto::Status;
+
+namespace {
+
+constexpr std::int64_t kValidityUs = 24LL * 3600 * 1'000'000;  // of a message that names none
+constexpr std::uint8_t kTonInternational = 1;
+constexpr std::uint8_t kNpiE164 = 1;
+
+// What the client is told when routing finds no way [reference section 6].
+Status status_of(routing::Reason reason) {
+  switch (reason) {
+    case routing::Reason::bad_number:
+      return Status::ESME_RINVDSTADR;
+    default:
+      return Status::ESME_RSUBMITFAIL;
+  }
+}
+
+}  // namespace
+
+ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
+                       const TablesReader& tables, FlowCounters& counters)
+    : config_(config),
+      shard_(shard),
+      homes_(homes),
+      outbox_(outbox),
+      tables_(tables),
+      counters_(counters),
+      ledger_(shard.index(), config.gateway.limits.messages_per_shard, core::read_clock().wall_us,
+              shard.buffers()),
+      clients_(config.clients.size()),
+      carriers_(config.carriers.size()),
+      waiting_timer_(core::Timer::calling<&ClientHome::retry_waiting>(*this)),
+      sweep_timer_(core::Timer::calling<&ClientHome::sweep>(*this)) {
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    if (homes.of_client(i) != shard.index()) continue;
+    clients_[i] = std::make_unique<Client>(static_cast<std::uint16_t>(i), config.clients[i],
+                                           ledger_, counters.clients[i], *this);
+  }
+  touched_.reserve(clients_.size());
+  counters_.ledger.capacity.set(ledger_.capacity());
+  shard_.timers().arm(sweep_timer_, 0);
+}
+
+void ClientHome::turn_start() {
+  const auto& states = homes_.states();
+  for (std::size_t i = 0; i < carriers_.size(); ++i) {
+    const std::uint8_t bits = states[i]->bits.load(std::memory_order_relaxed);
+    carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0};
+  }
+}
+
+void ClientHome::touch(Client& client) {
+  if (!client.touch()) return;
+  touched_.push_back(&client);
+}
+
+void ClientHome::turn_end(const core::Now& now) {
+  std::int64_t end_us = 0;
+  for (Client* client : touched_) {
+    client->untouch();
+    client->delivery().pump(now);
+    if (outbox_.empty()) client->resume_paused(now);
+    if (const std::uint32_t submits = client->take_turn_submits()) {
+      if (end_us == 0) end_us = core::read_clock().mono_us;
+      client->counters().response_us.observe(end_us - now.mono_us, submits);
+    }
+  }
+  touched_.clear();
+}
+
+void ClientHome::refused(Client& client, Status status) {
+  client.counters().submits.add();
+  client.counters().responses[static_cast<std::size_t>(proto::status_class(status))].add();
+}
+
+Submitted ClientHome::refuse(Client& client, Status status) {
+  client.counters().responses[static_cast<std::size_t>(proto::status_class(status))].add();
+  return {status, 0};
+}
+
+// Fills `route`. now_possible: a candidate is up and has room; else the message has to wait.
+bool ClientHome::decide(const Client& client, const proto::SubmitSm& sm, routing::Route& route,
+                        bool& now_possible) {
+  routing::Query query;
+  query.client = client.id();
+  query.destination = sm.destination_addr;
+  query.ton = sm.dest_addr_ton;
+  query.npi = sm.dest_addr_npi;
+  query.source = sm.source_addr;
+  query.source_ton = sm.source_addr_ton;
+  query.wall_us = shard_.now().wall_us;
+  query.message = long_message_hash(sm).value_or(ledger_.next_id());
+  routing::decide(*tables_, query, carriers_, route);
+  now_possible = route.reason == routing::Reason::chosen;
+  if (route.reason == routing::Reason::no_route) {
+    // Down or full carriers drop out of a route; a message that has only those waits for them.
+    routing::decide(*tables_, query, {}, route);
+  }
+  return route.reason == routing::Reason::chosen;
+}
+
+Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uint8_t version,
+                             MessageId public_id) {
+  const core::Now& now = shard_.now();
+  ClientCounters& counters = client.counters();
+  counters.submits.add();
+  client.add_turn_submit();
+  touch(client);
+  if (!accepting_) return refuse(client, Status::ESME_RSYSERR);
+  const Admission admission = admit(sm, version, now);
+  if (admission.status != Status::ESME_ROK) return refuse(client, admission.status);
+  if (client.queue_full()) {
+    counters.queue_full.add();
+    return refuse(client, Status::ESME_RMSGQFUL);
+  }
+  if (!client.pace().ready(now.mono_us)) {
+    counters.over_pace.add();
+    return refuse(client, Status::ESME_RTHROTTLED);
+  }
+  if (wants_receipt(sm.registered_delivery) && client.receipts_full()) {
+    counters.queue_full.add();
+    return refuse(client, Status::ESME_RMSGQFUL);
+  }
+  routing::Route route;
+  bool now_possible = false;
+  const bool routed = decide(client, sm, route, now_possible);
+  counters.routed[static_cast<std::size_t>(route.reason)].add();
+  if (!routed) return refuse(client, status_of(route.reason));
+  Message* message = keep(client, sm, route, admission, version);
+  if (message == nullptr) {
+    counters_.ledger.full.add();
+    return refuse(client, Status::ESME_RMSGQFUL);
+  }
+  client.pace().take(now.mono_us);
+  if (public_id != 0) message->public_id = public_id;
+  // The accepted record of the journal goes here; the response waits until it is durable.
+  if (now_possible && waiting_lane(*message) == 0) {
+    place(*message, 0, now);
+  } else {
+    wait(*message, now);
+  }
+  counters.responses[static_cast<std::size_t>(proto::StatusClass::ok)].add();
+  return {Status::ESME_ROK, message->public_id};
+}
+
+// The message in the ledger, its body ready for any carrier: the number in its international form,
+// and receipts asked for exactly when the client wants one.
+Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const routing::Route& route,
+                          const Admission& admission, std::uint8_t version) {
+  const core::Now& now = shard_.now();
+  proto::SubmitSm out = sm;
+  out.destination_addr = route.number_view();
+  out.dest_addr_ton = kTonInternational;
+  out.dest_addr_npi = kNpiE164;
+  out.replace_if_present_flag = 0;
+  out.registered_delivery = static_cast<std::uint8_t>(
+      (wants_receipt(sm.registered_delivery) ? 0x01 : 0) | (sm.registered_delivery & 0x10));
+  const std::size_t length = proto::encoded_length(out) - proto::kHeaderLength;
+  Message* message = ledger_.accept(length, now);
+  if (message == nullptr) return nullptr;
+  const std::size_t written = proto::encode_body(out, message->body_out());
+  TOLLGATE_CHECK(written == length, "what was decoded can be encoded");
+
+  message->client = client.id();
+  message->deadline_us =
+      now.mono_us + (admission.validity_us != 0 ? admission.validity_us : kValidityUs);
+  message->price_nano = route.price_nano;
+  message->candidates = route.count;
+  for (std::size_t i = 0; i < route.count; ++i) {
+    message->carriers[i] = route.candidates[i].carrier;
+    message->cost_nano[i] = route.candidates[i].cost_nano;
+  }
+  message->tables_version = route.tables_version;
+  message->destination_id = route.destination;
+  message->registered_delivery = sm.registered_delivery;
+  message->short_id = version < proto::kVersion34 ? 1 : 0;
+  message->source = {sm.source_addr_ton, sm.source_addr_npi, {}};
+  message->source.address = sm.source_addr;
+  message->destination = {sm.dest_addr_ton, sm.dest_addr_npi, {}};
+  message->destination.address = sm.destination_addr;
+  if (sm.data_coding <= 1 && (sm.esm_class & 0x40) == 0) {
+    message->text =
+        proto::as_text(admission.text.first(std::min<std::size_t>(admission.text.size(), 20)));
+  }
+  counters_.ledger.accepted.add();
+  counters_.ledger.messages.set(ledger_.size());
+  client.counters().accepted.add();
+  client.add_unsent(now);
+  ++unsent_;
+  if (wants_receipt(sm.registered_delivery)) client.add_owing();
+  return message;
+}
+
+MultiSubmitted ClientHome::submit_multi(Client& client, const proto::SubmitMulti& multi,
+                                        std::uint8_t version) {
+  proto::SubmitSm sm;
+  sm.service_type = multi.service_type;
+  sm.source_addr_ton = multi.source_addr_ton;
+  sm.source_addr_npi = multi.source_addr_npi;
+  sm.source_addr = multi.source_addr;
+  sm.esm_class = multi.esm_class;
+  sm.protocol_id = multi.protocol_id;
+  sm.priority_flag = multi.priority_flag;
+  sm.schedule_delivery_time = multi.schedule_delivery_time;
+  sm.validity_period = multi.validity_period;
+  sm.registered_delivery = multi.registered_delivery;
+  sm.replace_if_present_flag = multi.replace_if_present_flag;
+  sm.data_coding = multi.data_coding;
+  sm.sm_default_msg_id = multi.sm_default_msg_id;
+  sm.short_message = multi.short_message;
+  sm.tlvs = multi.tlvs;
+
+  MultiSubmitted done;
+  unsuccess_.resize(proto::kDestinationsMax * (proto::kAddressMax + 6));
+  std::size_t length = 0;
+  bool any = false;
+  for (const proto::Destination& destination : multi.dest_addresses) {
+    Submitted one{Status::ESME_RINVDLNAME, 0};  // we keep no distribution lists
+    if (destination.dest_flag == 1) {
+      sm.dest_addr_ton = destination.dest_addr_ton;
+      sm.dest_addr_npi = destination.dest_addr_npi;
+      sm.destination_addr = destination.destination_addr;
+      one = submit(client, sm, version, done.id);
+    }
+    if (one.status == Status::ESME_ROK) {
+      if (!any) done.id = one.id;
+      any = true;
+      continue;
+    }
+    done.status = one.status;
+    proto::UnsuccessSme unsuccess;
+    unsuccess.dest_addr_ton = destination.dest_addr_ton;
+    unsuccess.dest_addr_npi = destination.dest_addr_npi;
+    unsuccess.destination_addr = destination.destination_addr;
+    unsuccess.error_status_code = one.status;
+    if (const std::size_t next = proto::append(unsuccess_, length, unsuccess)) {
+      length = next;
+      ++done.unsuccess.count;
+    }
+  }
+  if (any) done.status = Status::ESME_ROK;
+  if (!any && done.status == Status::ESME_ROK) done.status = Status::ESME_RINVNUMDESTS;
+  done.unsuccess.raw = proto::Octets(unsuccess_.data(), length);
+  return done;
+}
+
+const Message* ClientHome::find(const Client& client, MessageId id, bool short_id) {
+  const Message* message =
+      short_id ? ledger_.find_short(static_cast<std::uint32_t>(id)) : ledger_.find(id);
+  return message != nullptr && message->client == client.id() ? message : nullptr;
+}
+
+void ClientHome::left(Client& client, Window<Told>& told, const core::Now&) {
+  std::vector<Told> lost;
+  lost.reserve(told.open());
+  told.drain([&](const Told& one) { lost.push_back(one); });
+  for (auto one = lost.rbegin(); one != lost.rend(); ++one) client.delivery().lost(*one);
+  touch(client);
+}
+
+bool ClientHome::receipts_idle() const {
+  return std::all_of(clients_.begin(), clients_.end(), [](const auto& client) {
+    return !client || client->sessions().empty() || client->delivery().idle();
+  });
+}
+
+}  // namespace tollgate::gateway

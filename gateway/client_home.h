@@ -1,0 +1,129 @@
+// Steps 2, 3, 4 and 8 of a message's life: the clients whose home is this shard, their messages,
+// and what becomes of them. Owned by the shard's thread.
+//
+// Invariants
+// 1. A submit is answered ESME_ROK only for a message that is in the ledger (and, with the
+//    journal, durable): from there it ends settled, once, whatever carriers and clients do.
+// 2. A message has one order out at most; its outcome moves it: sent -> awaiting (or settled),
+//    refused -> the next candidate, none left -> a receipt that says so, in doubt -> held.
+// 3. A message whose candidates were only down or full waits and is tried again while it is valid;
+//    messages to one number that come after it wait behind it.
+// 4. Money is counted once, when a carrier takes the message.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/published.h"
+#include "core/shard.h"
+#include "gateway/admission.h"
+#include "gateway/client.h"
+#include "gateway/config.h"
+#include "gateway/counters.h"
+#include "gateway/homes.h"
+#include "gateway/ledger.h"
+#include "gateway/mail.h"
+#include "gateway/window.h"
+#include "proto/pdu.h"
+#include "routing/router.h"
+
+namespace tollgate::gateway {
+
+struct Submitted {
+  proto::Status status = proto::Status::ESME_ROK;
+  MessageId id = 0;
+};
+
+struct MultiSubmitted {
+  proto::Status status = proto::Status::ESME_ROK;
+  MessageId id = 0;
+  proto::UnsuccessSmes unsuccess;  // views into the home's scratch, until the next call
+};
+
+struct QueryAnswer {
+  ShortText<17> final_date;
+  proto::MessageState state = proto::MessageState::enroute;
+  std::uint8_t error_code = 0;
+};
+
+using TablesReader = core::Published<routing::Tables>::Reader;
+
+class ClientHome final : public Delivery::Settler {
+ public:
+  ClientHome(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
+             const TablesReader& tables, FlowCounters& counters);
+
+  // Null when the client's home is another shard.
+  Client* client(std::uint16_t id) { return clients_[id].get(); }
+
+  // From sessions.
+  bool holds(const Client& client) const { return client.queue_full() || !outbox_.empty(); }
+  void refused(Client& client, proto::Status status);
+  Submitted submit(Client& client, const proto::SubmitSm& sm, std::uint8_t version,
+                   MessageId public_id = 0);
+  MultiSubmitted submit_multi(Client& client, const proto::SubmitMulti& multi,
+                              std::uint8_t version);
+  const Message* find(const Client& client, MessageId id, bool short_id);
+  QueryAnswer query(const Message& message) const;
+  // The client's receipts or paused sessions may have something to do at this turn's end.
+  void touch(Client& client);
+  // A session of the client is gone with these deliver_sm unanswered.
+  void left(Client& client, Window<Told>& told, const core::Now& now);
+
+  // Mail from carriers' homes.
+  void on_outcome(const OutcomeMail& mail, const core::Now& now);
+  void on_receipt(const ReceiptMail& mail, const core::Now& now);
+
+  void stop_accepting() { accepting_ = false; }  // new submits: ESME_RSYSERR
+  void turn_start();                             // refreshes what is known of the carriers
+  void turn_end(const core::Now& now);
+
+  void settle(Message& message) override;
+
+  std::uint32_t messages() const { return ledger_.size(); }
+  std::uint32_t unsent() const { return unsent_; }
+  bool receipts_idle() const;  // nothing that a bound session could take now
+
+ private:
+  bool decide(const Client& client, const proto::SubmitSm& sm, routing::Route& route,
+              bool& now_possible);
+  Message* keep(Client& client, const proto::SubmitSm& sm, const routing::Route& route,
+                const Admission& admission, std::uint8_t version);
+  Submitted refuse(Client& client, proto::Status status);
+  void place(Message& message, std::uint8_t from, const core::Now& now);
+  static void drop_candidate(Message& message);
+  void wait(Message& message, const core::Now& now);
+  std::uint32_t& waiting_lane(const Message& message);
+  void taken(Message& message, const core::Now& now);
+  void no_longer_unsent(Message& message);
+  void fail(Message& message, proto::MessageState state, proto::Status status,
+            const core::Now& now);
+  void end(Message& message, const core::Now& now);
+  void retry_waiting(const core::Now& now);
+  void sweep(const core::Now& now);
+
+  static constexpr std::size_t kWaitingLanes = 4096;
+
+  const Config& config_;
+  core::Shard& shard_;
+  const Homes& homes_;
+  Outbox& outbox_;
+  const TablesReader& tables_;
+  FlowCounters& counters_;
+  Ledger ledger_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<routing::CarrierState> carriers_;  // as they were at the turn's start
+  std::vector<Client*> touched_;
+  MessageList waiting_;  // by Message::retry_us
+  std::array<std::uint32_t, kWaitingLanes> waiting_lanes_{};
+  std::uint32_t unsent_ = 0;
+  bool accepting_ = true;
+  std::uint32_t swept_ = 0;  // the place that the sweep goes on with
+  core::Timer waiting_timer_;
+  core::Timer sweep_timer_;
+  std::vector<std::uint8_t> unsuccess_;
+};
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,239 @@
+// What becomes of a message after it was accepted: the second half of ClientHome.
+#include <algorithm>
+#include <functional>
+
+#include "gateway/client_home.h"
+#include "proto/time.h"
+
+namespace tollgate::gateway {
+
+using proto::MessageState;
+using proto::Status;
+
+namespace {
+
+constexpr std::int64_t kWaitUs = 50'000;
+constexpr std::size_t kWaitingPerTurn = 2'000;
+constexpr std::int64_t kSweepEveryUs = 10'000;
+constexpr std::int64_t kSweepIdleUs = 250'000;
+constexpr std::uint32_t kSweepParts = 500;  // of the ledger, each sweep one
+
+// The refusing status as a receipt's err: hexadecimal, as in the specification's tables.
+ShortText<10> error_text(Status status) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::array<char, 8> digits;
+  auto value = static_cast<std::uint32_t>(status);
+  std::size_t at = digits.size();
+  while (value != 0 || at > digits.size() - 3) {
+    digits[--at] = kDigits[value & 0xf];
+    value >>= 4;
+  }
+  ShortText<10> text;
+  text = std::string_view(digits.data() + at, digits.size() - at);
+  return text;
+}
+
+}  // namespace
+
+// Orders the message from its first candidate, `from` or later, that is up and has room.
+void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now) {
+  for (std::uint8_t i = from; i < message.candidates; ++i) {
+    const std::uint16_t carrier = message.carriers[i];
+    if (!carriers_[carrier].up || !carriers_[carrier].has_room) continue;
+    message.attempt = i;
+    message.stage = Stage::placed;
+    const OrderMail mail{message.id, message.deadline_us, carrier, message.attempt};
+    outbox_.post(homes_.of_carrier(carrier), MailType::order, mail, message.body_octets());
+    return;
+  }
+  if (message.candidates != 0) return wait(message, now);
+  fail(message, MessageState::undeliverable, message.status, now);
+}
+
+// The candidate that refused it is none any more.
+void ClientHome::drop_candidate(Message& message) {
+  for (std::size_t i = message.attempt + 1U; i < message.candidates; ++i) {
+    message.carriers[i - 1] = message.carriers[i];
+    message.cost_nano[i - 1] = message.cost_nano[i];
+  }
+  --message.candidates;
+}
+
+std::uint32_t& ClientHome::waiting_lane(const Message& message) {
+  const std::size_t hash = std::hash<std::string_view>{}(message.destination.address.view());
+  return waiting_lanes_[(hash ^ message.client * 0x9E3779B97F4A7C15U) % kWaitingLanes];
+}
+
+void ClientHome::wait(Message& message, const core::Now& now) {
+  message.stage = Stage::waiting;
+  message.retry_us = now.mono_us + kWaitUs;
+  ++waiting_lane(message);
+  waiting_.push_back(ledger_, ledger_.place_of(message));
+  counters_.ledger.waiting.set(waiting_.size());
+  if (!waiting_timer_.armed()) shard_.timers().arm(waiting_timer_, message.retry_us);
+}
+
+void ClientHome::retry_waiting(const core::Now& now) {
+  for (std::size_t i = 0; i < kWaitingPerTurn && !waiting_.empty(); ++i) {
+    Message& message = ledger_.at(waiting_.head());
+    if (message.retry_us > now.mono_us) break;
+    waiting_.pop_front(ledger_);
+    --waiting_lane(message);
+    if (message.deadline_us <= now.mono_us) {
+      fail(message, MessageState::expired, Status::ESME_ROK, now);
+    } else {
+      place(message, 0, now);
+    }
+  }
+  counters_.ledger.waiting.set(waiting_.size());
+  if (waiting_.empty()) return;
+  shard_.timers().arm(waiting_timer_, std::max(ledger_.at(waiting_.head()).retry_us, now.mono_us));
+}
+
+void ClientHome::on_outcome(const OutcomeMail& mail, const core::Now& now) {
+  Message* message = ledger_.find(mail.message);
+  if (message == nullptr || message->stage != Stage::placed || message->attempt != mail.attempt) {
+    counters_.ledger.late_outcomes.add();
+    return;
+  }
+  message->status = static_cast<Status>(mail.status);
+  switch (mail.outcome) {
+    case Outcome::sent:
+      return taken(*message, now);
+    case Outcome::refused:
+      return fail(*message, MessageState::rejected, message->status, now);
+    case Outcome::expired:
+      return fail(*message, MessageState::expired, Status::ESME_ROK, now);
+    case Outcome::down:
+      counters_.carriers[mail.carrier].failovers.add();
+      return place(*message, static_cast<std::uint8_t>(mail.attempt + 1), now);
+    case Outcome::next:
+      counters_.carriers[mail.carrier].failovers.add();
+      drop_candidate(*message);
+      return place(*message, mail.attempt, now);
+    case Outcome::in_doubt:
+      no_longer_unsent(*message);
+      message->stage = Stage::in_doubt;
+      message->deadline_us = now.mono_us + config_.gateway.in_doubt_hold_us;
+      clients_[message->client]->counters().in_doubt.add();
+      return;
+  }
+}
+
+void ClientHome::no_longer_unsent(Message& message) {
+  Client& client = *clients_[message.client];
+  message.body.reset();
+  client.sub_unsent();
+  --unsent_;
+  touch(client);  // its paused sessions may go on
+}
+
+void ClientHome::taken(Message& message, const core::Now& now) {
+  no_longer_unsent(message);
+  const routing::Nano cost = message.cost_nano[message.attempt];
+  const routing::Nano margin = message.price_nano - cost;
+  CarrierMoneyCounters& carrier = counters_.carriers[message.carriers[message.attempt]];
+  carrier.sent.add();
+  add_signed(carrier.cost_nano, cost);
+  add_signed(carrier.revenue_nano, message.price_nano);
+  add_signed(carrier.margin_nano, margin);
+  ClientCounters& client = clients_[message.client]->counters();
+  add_signed(client.revenue_nano, message.price_nano);
+  add_signed(client.margin_nano, margin);
+  if (!wants_receipt(message.registered_delivery)) return settle(message);
+  message.stage = Stage::awaiting;
+  message.deadline_us = now.mono_us + clients_[message.client]->config().receipt_keep_us;
+}
+
+// No carrier takes it, or nobody knows: the client hears so, if it asked to.
+void ClientHome::fail(Message& message, MessageState state, Status status, const core::Now& now) {
+  if (message.body) no_longer_unsent(message);
+  ClientCounters& counters = clients_[message.client]->counters();
+  (state == MessageState::expired ? counters.expired : counters.failed).add();
+  message.notice = Notice{};
+  message.notice.state = state;
+  message.notice.error = error_text(status);
+  message.notice.done_wall_us = now.wall_us;
+  end(message, now);
+}
+
+// Nothing more will come for it: `notice` is the last word.
+void ClientHome::end(Message& message, const core::Now& now) {
+  Client& client = *clients_[message.client];
+  if (message.stage == Stage::in_doubt) client.counters().in_doubt.sub();
+  if (wants_receipt(message.registered_delivery)) client.sub_owing();
+  message.stage = Stage::told;
+  message.deadline_us = now.mono_us + client.config().receipt_keep_us;
+  if (wants_final(message.registered_delivery, message.notice.state)) {
+    client.delivery().push(message);
+    touch(client);
+  } else if (message.queued == 0 && message.in_flight == 0) {
+    settle(message);
+  }
+}
+
+void ClientHome::settle(Message& message) {
+  counters_.ledger.settled.add();
+  clients_[message.client]->counters().settled.add();
+  ledger_.settle(message);
+  counters_.ledger.messages.set(ledger_.size());
+}
+
+void ClientHome::on_receipt(const ReceiptMail& mail, const core::Now& now) {
+  Message* message = ledger_.find(mail.message);
+  if (message == nullptr || message->stage == Stage::told) {
+    counters_.ledger.late_outcomes.add();
+    return;
+  }
+  Client& client = *clients_[message->client];
+  const auto state = static_cast<std::size_t>(mail.notice.state);
+  client.counters().receipts[state].add();
+  counters_.carriers[mail.carrier].receipts[state].add();
+  if (mail.notice.intermediate) {
+    if (!wants_intermediate(message->registered_delivery)) return;
+    message->notice = mail.notice;
+    client.delivery().push(*message);
+    touch(client);
+    return;
+  }
+  const std::int64_t took_us = now.mono_us - message->accepted_us;
+  client.counters().receipt_us.observe(took_us);
+  counters_.carriers[mail.carrier].receipt_us.observe(took_us);
+  if (message->queued == 0 || wants_final(message->registered_delivery, mail.notice.state)) {
+    message->notice = mail.notice;
+  }
+  end(*message, now);
+}
+
+// Messages that hold on to a receipt which does not come; a part of the ledger each time.
+void ClientHome::sweep(const core::Now& now) {
+  const std::uint32_t places = ledger_.places();
+  const std::uint32_t part = std::min(places, places / kSweepParts + 64);
+  for (std::uint32_t i = 0; i < part; ++i) {
+    if (swept_ >= places) swept_ = 0;
+    const std::uint32_t place = swept_++;
+    if (!ledger_.live(place)) continue;
+    Message& message = ledger_.at(place);
+    const bool held = message.stage == Stage::in_doubt || message.stage == Stage::awaiting;
+    if (held && message.deadline_us <= now.mono_us) {
+      fail(message, MessageState::unknown, message.status, now);
+    }
+  }
+  for (const auto& client : clients_) {
+    if (client && client->delivery().retry_due(now)) touch(*client);
+  }
+  shard_.timers().arm(sweep_timer_,
+                      now.mono_us + (ledger_.size() == 0 ? kSweepIdleUs : kSweepEveryUs));
+}
+
+QueryAnswer ClientHome::query(const Message& message) const {
+  QueryAnswer answer;
+  if (message.stage != Stage::told) return answer;  // ENROUTE
+  answer.state = message.notice.state;
+  std::array<char, 16> text;
+  const std::size_t length = proto::format_time(message.notice.done_wall_us / 1'000'000, text);
+  answer.final_date = std::string_view(text.data(), length);
+  return answer;
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,116 @@
+#include "gateway/delivery.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "gateway/session.h"
+
+namespace tollgate::gateway {
+namespace {
+
+std::uint16_t lane_of(const Message& message) {
+  const auto address = message.destination.address.view();
+  return static_cast<std::uint16_t>(std::hash<std::string_view>{}(address) % Delivery::kLanes);
+}
+
+}  // namespace
+
+void Delivery::push(Message& message) {
+  message.notice_sent = 0;
+  if (message.queued != 0 || message.in_flight != 0) return;  // told again after the response
+  message.queued = 1;
+  due_.push_back(ledger_, ledger_.place_of(message));
+  count_waiting();
+}
+
+Session* Delivery::pick(std::uint16_t lane) {
+  if (lanes_[lane].open != 0) {
+    Session* session = lanes_[lane].session;
+    return session->can_tell() ? session : nullptr;
+  }
+  for (std::size_t i = 0; i < receivers_.size(); ++i) {
+    if (next_receiver_ >= receivers_.size()) next_receiver_ = 0;
+    Session* session = receivers_[next_receiver_++];
+    if (session->can_tell()) return session;
+  }
+  return nullptr;
+}
+
+void Delivery::pump(const core::Now& now) {
+  while (!retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us) {
+    due_.push_back(ledger_, retries_.pop_front(ledger_));
+  }
+  bool changed = false;
+  while (!due_.empty()) {
+    Message& message = ledger_.at(due_.head());
+    if (message.stage == Stage::told && message.deadline_us <= now.mono_us) {
+      due_.pop_front(ledger_);
+      counters_.receipts_expired.add();
+      settler_.settle(message);
+      changed = true;
+      continue;
+    }
+    if (receivers_.empty()) break;
+    const std::uint16_t lane = lane_of(message);
+    Session* session = pick(lane);
+    if (session == nullptr) break;
+    const std::uint32_t place = due_.head();
+    if (!session->tell(message, Told{place, lane, now.mono_us})) break;
+    due_.pop_front(ledger_);
+    message.queued = 0;
+    message.in_flight = 1;
+    message.notice_sent = 1;
+    lanes_[lane].session = session;
+    ++lanes_[lane].open;
+    ++in_flight_;
+    counters_.receipts_sent.add();
+    changed = true;
+  }
+  if (changed) count_waiting();
+}
+
+void Delivery::answered(const Told& told, Answer answer, const core::Now& now) {
+  take_from_lane(told);
+  Message& message = ledger_.at(told.place);
+  message.in_flight = 0;
+  if (answer == Answer::later) {
+    counters_.receipts_retried.add();
+    message.queued = 1;
+    message.retry_us = now.mono_us + kRetryUs;
+    retries_.push_back(ledger_, told.place);
+  } else {
+    counters_.receipts_delivered.add();
+    if (message.notice_sent == 0) {
+      push(message);  // something newer came meanwhile
+    } else if (message.stage == Stage::told) {
+      settler_.settle(message);
+    }
+  }
+  count_waiting();
+}
+
+void Delivery::lost(const Told& told) {
+  take_from_lane(told);
+  Message& message = ledger_.at(told.place);
+  message.in_flight = 0;
+  message.queued = 1;
+  counters_.receipts_retried.add();
+  due_.push_front(ledger_, told.place);
+  count_waiting();
+}
+
+void Delivery::take_from_lane(const Told& told) {
+  --lanes_[told.lane].open;
+  --in_flight_;
+}
+
+void Delivery::count_waiting() {
+  counters_.receipts_waiting.set(due_.size() + retries_.size());
+  counters_.receipts_in_flight.set(in_flight_);
+}
+
+void Delivery::remove_receiver(Session& session) {
+  std::erase(receivers_, &session);
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,92 @@
+// Receipts on their way to one client. Owned by its home shard's thread.
+//
+// Messages with something to tell wait in order; whatever session of the client is bound to
+// receive takes them, within its window. One message is one place in one list: however late the
+// client, its receipts need no memory beyond the ledger's.
+//
+// Invariants
+// 1. A message is queued at most once; a newer notice replaces one that was not sent yet.
+// 2. Receipts for one destination number are told in order: while one is without response, the
+//    next takes the same session (kLanes hash lanes; others may wait for a lane they share).
+// 3. A receipt leaves the queue for good only with the client's response, or after receipt_keep.
+//    One that is refused for now (or times out) goes to the back after kRetryUs; those of a lost
+//    session are told again first, in their order.
+// 4. Nothing is sent on a session above its output's high-water mark.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "gateway/counters.h"
+#include "gateway/ledger.h"
+
+namespace tollgate::gateway {
+
+class Session;
+
+// A deliver_sm without a response yet, in the session's window.
+struct Told {
+  std::uint32_t place = kNoPlace;
+  std::uint16_t lane = 0;
+  std::int64_t sent_us = 0;
+};
+
+class Delivery {
+ public:
+  static constexpr std::size_t kLanes = 256;
+  static constexpr std::int64_t kRetryUs = 5'000'000;
+
+  // Ends a message that its client was told of, or that is too late to tell.
+  struct Settler {
+    virtual void settle(Message& message) = 0;
+
+   protected:
+    ~Settler() = default;
+  };
+
+  Delivery(Ledger& ledger, ClientCounters& counters, Settler& settler)
+      : ledger_(ledger), counters_(counters), settler_(settler) {}
+
+  // The message has a new notice.
+  void push(Message& message);
+  // Sends what the sessions take now.
+  void pump(const core::Now& now);
+
+  enum class Answer : std::uint8_t { taken, refused, later };
+  // The response to a deliver_sm, or its time-out (later).
+  void answered(const Told& told, Answer answer, const core::Now& now);
+  // Its session is gone: told again before the others. Call for the newest first.
+  void lost(const Told& told);
+
+  void add_receiver(Session& session) { receivers_.push_back(&session); }
+  void remove_receiver(Session& session);
+
+  bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0; }
+  // pump() has something to do by time alone.
+  bool retry_due(const core::Now& now) const {
+    return !retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us;
+  }
+
+ private:
+  struct Lane {
+    Session* session = nullptr;
+    std::uint32_t open = 0;
+  };
+
+  Session* pick(std::uint16_t lane);
+  void take_from_lane(const Told& told);
+  void count_waiting();
+
+  Ledger& ledger_;
+  ClientCounters& counters_;
+  Settler& settler_;
+  MessageList due_;
+  MessageList retries_;  // by Message::retry_us
+  std::uint32_t in_flight_ = 0;
+  std::vector<Session*> receivers_;
+  std::size_t next_receiver_ = 0;
+  std::array<Lane, kLanes> lanes_;
+};
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,94 @@
+// Read this file first: one shard's part in the life of a message. docs/life-of-a-message.md tells
+// the same with words.
+//
+//   1 Session (session.h)           a submit_sm arrives
+//   2 admit (admission.h)           may they, now?                          no -> submit_sm_resp
+//   3 routing::decide               destination -> ordered carriers, or a reason why none
+//   4 ClientHome (client_home.h)    into the ledger -> submit_sm_resp with our id
+//        order mail ->
+//   5 CarrierHome (carrier_home.h)  the carrier's queue, pace and window -> submit_sm on a bind
+//   6   its submit_sm_resp          the carrier has it; or the next candidate; or in doubt
+//   7   its deliver_sm              a receipt finds its message by the carrier's id
+//        <- outcome and receipt mail
+//   8 Delivery (delivery.h)         deliver_sm to the client, kept until its response -> settled
+//
+// Everything a Flow owns is touched by its shard's thread alone. A turn of the shard runs 1-4 and
+// 6-7 as sockets are read, then drain(): mail from every shard, this one too; then turn_end():
+// queued orders and waiting receipts leave, all of it in one write per connection.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/published.h"
+#include "core/shard.h"
+#include "gateway/auth.h"
+#include "gateway/carrier_home.h"
+#include "gateway/client_home.h"
+#include "gateway/config.h"
+#include "gateway/counters.h"
+#include "gateway/homes.h"
+#include "gateway/listener.h"
+#include "gateway/mail.h"
+
+namespace tollgate::gateway {
+
+// What the flows of all shards share.
+struct Shared {
+  std::atomic<std::uint32_t> connections{0};
+  // A polite stop, in steps that each shard waits for the others to reach.
+  std::atomic<bool> stopping{false};
+  std::atomic<std::uint32_t> quiet{0};     // shards whose accepted messages all have a carrier
+  std::atomic<std::uint32_t> finished{0};  // shards with no session and no bind left
+};
+
+class Flow final : private core::TurnStart {
+ public:
+  struct Setup {
+    const Config& config;
+    core::Shard& shard;
+    Homes& homes;
+    core::Published<routing::Tables>& tables;
+    FlowCounters& counters;
+    Auth& auth;
+    Shared& shared;
+    std::uint64_t seed;  // of reconnects' jitter and the like
+  };
+
+  explicit Flow(const Setup& setup);
+  ~Flow();
+
+  // Before the shards start: shard 0 listens. The reason when an address cannot be had.
+  core::NetError start();
+
+  Listener& listener() { return listener_; }
+  const CarrierHome& carriers() const { return carrier_home_; }
+  std::uint32_t messages() const { return client_home_.messages(); }  // when the shard stands
+
+ private:
+  static constexpr std::size_t kMailPerTurn = 65'536;
+
+  void turn_starts(const core::Now& now) override;
+  bool drain(const core::Now& now);
+  void turn_end(const core::Now& now);
+  void on_mail(std::uint32_t type, core::Octets record, const core::Now& now);
+  void on_stop_step(const core::Now& now);
+
+  const Config& config_;
+  core::Shard& shard_;
+  Shared& shared_;
+  FlowCounters& counters_;
+  TablesReader tables_;
+  Outbox outbox_;
+  CarrierHome carrier_home_;
+  ClientHome client_home_;
+  Listener listener_;
+
+  core::Timer spill_timer_;  // ends a sleep: drain() looks again
+  enum class Stop : std::uint8_t { none, draining, quiet, unbinding, finished };
+  Stop stop_ = Stop::none;
+  std::int64_t stop_deadline_us_ = 0;
+  core::Timer stop_timer_;
+};
+
+}  // namespace tollgate::gateway

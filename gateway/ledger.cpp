@@ -1,0 +1,130 @@
+#include "gateway/ledger.h"
+
+#include "core/check.h"
+
+namespace tollgate::gateway {
+
+void MessageIndex::add(std::uint64_t counter, std::uint32_t place) {
+  const std::uint64_t at = (counter >> kRegionBits) - base_;
+  while (regions_.size() <= at) {
+    regions_.push_back(spare_region_ ? std::move(spare_region_) : std::make_unique<Region>());
+  }
+  Region& region = *regions_[at];
+  auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
+  if (!page) {
+    if (spare_pages_.empty()) {
+      page = std::make_unique<Page>();
+    } else {
+      page = std::move(spare_pages_.back());
+      spare_pages_.pop_back();
+    }
+    page->places.fill(kNoPlace);
+    page->live = 0;
+    ++region.live;
+  }
+  page->places[counter & (page->places.size() - 1)] = place;
+  ++page->live;
+}
+
+void MessageIndex::remove(std::uint64_t counter) {
+  const std::uint64_t at = (counter >> kRegionBits) - base_;
+  Region& region = *regions_[at];
+  auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
+  page->places[counter & (page->places.size() - 1)] = kNoPlace;
+  if (--page->live != 0) return;
+  if (spare_pages_.size() < kSparePages) {
+    spare_pages_.push_back(std::move(page));
+  }
+  page.reset();
+  --region.live;
+  // The newest region stays: the next id is in it, or in the one behind it.
+  while (regions_.size() > 1 && regions_.front()->live == 0) {
+    spare_region_ = std::move(regions_.front());
+    regions_.pop_front();
+    ++base_;
+  }
+}
+
+std::uint32_t MessageIndex::find(std::uint64_t counter) const {
+  const std::uint64_t region_number = counter >> kRegionBits;
+  if (region_number < base_ || region_number - base_ >= regions_.size()) return kNoPlace;
+  const Region& region = *regions_[region_number - base_];
+  const auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
+  return page ? page->places[counter & (page->places.size() - 1)] : kNoPlace;
+}
+
+Ledger::Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
+               core::BufferPool& buffers)
+    : home_bits_(std::uint64_t{shard} << kMessageCounterBits),
+      next_counter_((static_cast<std::uint64_t>(start_wall_us) << 4) & kMessageCounterMask),
+      buffers_(buffers),
+      index_(next_counter_),
+      messages_(capacity) {}
+
+Message* Ledger::accept(std::size_t body_length, const core::Now& now) {
+  const std::uint32_t place = messages_.take();
+  if (place == kNoPlace) return nullptr;
+  if (place >= places_) places_ = place + 1;
+  Message& message = messages_[place];
+  const std::uint64_t counter = next_counter_;
+  next_counter_ = (next_counter_ + 1) & kMessageCounterMask;
+  message.id = home_bits_ | counter;
+  message.public_id = message.id;
+  message.accepted_us = now.mono_us;
+  message.accepted_wall_us = now.wall_us;
+  message.body = buffers_.take(body_length);
+  message.body_length = static_cast<std::uint32_t>(body_length);
+  index_.add(counter, place);
+  return &message;
+}
+
+void Ledger::settle(Message& message) {
+  const std::uint32_t place = place_of(message);
+  TOLLGATE_CHECK(place != kNoPlace, "a message is settled once");
+  index_.remove(message.id & kMessageCounterMask);
+  messages_.release(place);
+}
+
+Message* Ledger::find(MessageId id) {
+  if ((id & ~kMessageCounterMask) != home_bits_) return nullptr;
+  const std::uint32_t place = index_.find(id & kMessageCounterMask);
+  return place == kNoPlace ? nullptr : &messages_[place];
+}
+
+Message* Ledger::find_short(std::uint32_t low) {
+  std::uint64_t counter = (next_counter_ & ~std::uint64_t{0xffffffff}) | low;
+  if (counter >= next_counter_) counter -= std::uint64_t{1} << 32;
+  return find(home_bits_ | (counter & kMessageCounterMask));
+}
+
+std::uint32_t Ledger::place_of(const Message& message) const {
+  return index_.find(message.id & kMessageCounterMask);
+}
+
+void MessageList::push_back(Ledger& ledger, std::uint32_t place) {
+  ledger.at(place).next = kNoPlace;
+  if (empty()) {
+    head_ = place;
+  } else {
+    ledger.at(tail_).next = place;
+  }
+  tail_ = place;
+  ++size_;
+}
+
+void MessageList::push_front(Ledger& ledger, std::uint32_t place) {
+  ledger.at(place).next = head_;
+  if (empty()) tail_ = place;
+  head_ = place;
+  ++size_;
+}
+
+std::uint32_t MessageList::pop_front(Ledger& ledger) {
+  const std::uint32_t place = head_;
+  head_ = ledger.at(place).next;
+  if (head_ == kNoPlace) tail_ = kNoPlace;
+  --size_;
+  return place;
+}
+
+}  // namespace tollgate::gateway

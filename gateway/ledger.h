@@ -1,0 +1,111 @@
+// The ledger: every message of the clients whose home is this shard, from acceptance until it is
+// settled. Owned by the shard's thread.
+//
+// A message has a place (an index of a slab) and an id. Ids are dense, so id -> place is a radix
+// walk over tables, not a hash: no rehash ever stops a turn. The body of an unsent message lies in
+// a pooled buffer and goes as soon as a carrier has the message.
+//
+// Invariants
+// 1. find(id) is the message with that id, or null when it is settled or never was.
+// 2. Places, buffers and index pages are recycled: accepting and settling in the steady state
+//    allocate nothing.
+// 3. accept() refuses beyond `capacity` messages; memory is at most capacity x (sizeof(Message) +
+//    body) + index (4 octets an id, in pages of 256 ids that live as long as one of theirs does).
+// 4. Everything here is in memory. The accepted record of the journal belongs between accept()
+//    and the response that Flow gives.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/pool.h"
+#include "gateway/message.h"
+#include "proto/octets.h"
+
+namespace tollgate::gateway {
+
+inline constexpr std::uint32_t kNoPlace = core::Slab<Message>::kNone;
+
+// id counter -> place, for ids that grow by one.
+class MessageIndex {
+ public:
+  explicit MessageIndex(std::uint64_t first) : base_(first >> kRegionBits) {}
+
+  void add(std::uint64_t counter, std::uint32_t place);
+  void remove(std::uint64_t counter);
+  std::uint32_t find(std::uint64_t counter) const;
+
+ private:
+  static constexpr unsigned kPageBits = 8;
+  static constexpr unsigned kRegionBits = 20;
+  struct Page {
+    std::array<std::uint32_t, 1u << kPageBits> places;
+    std::uint32_t live = 0;
+  };
+  struct Region {
+    std::array<std::unique_ptr<Page>, 1u << (kRegionBits - kPageBits)> pages;
+    std::uint32_t live = 0;
+  };
+  static constexpr std::size_t kSparePages = 4096;
+
+  std::deque<std::unique_ptr<Region>> regions_;
+  std::uint64_t base_;  // the region at the front
+  std::vector<std::unique_ptr<Page>> spare_pages_;
+  std::unique_ptr<Region> spare_region_;
+};
+
+class Ledger {
+ public:
+  // `shard`: the home in every id. `start_wall_us`: where the ids begin. `buffers` outlive it.
+  Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
+         core::BufferPool& buffers);
+
+  // A new message with an id and room for a body of `body_length` octets; null when it is full.
+  Message* accept(std::size_t body_length, const core::Now& now);
+  void settle(Message& message);
+
+  Message* find(MessageId id);
+  // The message with these low 32 bits among the last four billion ids.
+  Message* find_short(std::uint32_t low);
+
+  Message& at(std::uint32_t place) { return messages_[place]; }
+  bool live(std::uint32_t place) const { return messages_.live(place); }
+  std::uint32_t place_of(const Message& message) const;
+
+  // What accept() will give next.
+  MessageId next_id() const { return home_bits_ | next_counter_; }
+
+  std::uint32_t size() const { return messages_.size(); }
+  std::uint32_t capacity() const { return messages_.capacity(); }
+  std::uint32_t places() const { return places_; }  // ever used: they are 0 .. places() - 1
+
+ private:
+  const std::uint64_t home_bits_;
+  std::uint64_t next_counter_;
+  core::BufferPool& buffers_;
+  MessageIndex index_;
+  core::Slab<Message> messages_;
+  std::uint32_t places_ = 0;
+};
+
+// Messages in the order they came, linked by Message::next: each is in one such list at most.
+class MessageList {
+ public:
+  bool empty() const { return head_ == kNoPlace; }
+  std::uint32_t head() const { return head_; }
+  std::uint32_t size() const { return size_; }
+  void push_back(Ledger& ledger, std::uint32_t place);
+  void push_front(Ledger& ledger, std::uint32_t place);
+  std::uint32_t pop_front(Ledger& ledger);
+
+ private:
+  std::uint32_t head_ = kNoPlace;
+  std::uint32_t tail_ = kNoPlace;
+  std::uint32_t size_ = 0;
+};
+
+}  // namespace tollgate::gateway

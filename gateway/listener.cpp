@@ -1,0 +1,161 @@
+#include "gateway/listener.h"
+
+#include <utility>
+
+#include "core/log.h"
+#include "proto/session.h"
+
+namespace tollgate::gateway {
+
+using proto::Status;
+
+Listener::Listener(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
+                   ClientHome& client_home, Auth& auth, FlowCounters& counters,
+                   std::atomic<std::uint32_t>& connections)
+    : config_(config),
+      shard_(shard),
+      homes_(homes),
+      outbox_(outbox),
+      client_home_(client_home),
+      auth_(auth),
+      counters_(counters),
+      connections_(connections) {}
+
+Listener::~Listener() = default;
+
+core::NetError Listener::listen() {
+  for (const core::Address& at : config_.gateway.listen) {
+    core::NetError error;
+    auto listener = shard_.net().listen(
+        at,
+        [this](core::SocketPtr socket, const core::Address& peer) {
+          on_accept(std::move(socket), peer);
+        },
+        error);
+    if (error) return error;
+    listeners_.push_back(std::move(listener));
+  }
+  return {};
+}
+
+std::vector<core::Address> Listener::addresses() const {
+  std::vector<core::Address> result;
+  for (const auto& listener : listeners_) result.push_back(listener->local());
+  return result;
+}
+
+Session::Setup Listener::setup() {
+  Session::Setup setup;
+  setup.id = next_id_++;
+  setup.door = this;
+  setup.counters = &counters_.door;
+  setup.config = &config_.gateway;
+  // Before the bind: one short PDU, and no more read than that needs.
+  setup.limits.input_max = proto::kPduLengthMaxUnbound;
+  setup.limits.read_max = 2 * proto::kPduLengthMaxUnbound;
+  setup.limits.output_max = config_.gateway.limits.connection_output_octets;
+  return setup;
+}
+
+void Listener::on_accept(core::SocketPtr socket, const core::Address& peer) {
+  counters_.door.accepted.add();
+  if (connections_.load(std::memory_order_relaxed) >= config_.gateway.limits.connections_max) {
+    counters_.door.over_limit.add();
+    core::log::warn("connections_max", {{"limit", config_.gateway.limits.connections_max}});
+    return;
+  }
+  connections_.fetch_add(1, std::memory_order_relaxed);
+  const Session::Setup made = setup();
+  sessions_.emplace(made.id, std::make_unique<Session>(shard_, std::move(socket), peer, made));
+  counters_.door.waiting.add();
+}
+
+bool Listener::check_bind(Session& session, const proto::Bind& bind) {
+  AuthRequest request;
+  request.shard = shard_.index();
+  request.session = session.id();
+  request.system_id = bind.system_id;
+  request.password = bind.password;
+  const auto ip = parse_ip(session.peer().host);
+  if (ip) request.peer = *ip;
+  return auth_.submit(request);
+}
+
+void Listener::take_results() {
+  AuthResult result;
+  while (auth_.poll_result(shard_.index(), result)) on_result(result);
+}
+
+void Listener::on_result(const AuthResult& result) {
+  const auto found = sessions_.find(result.session);
+  if (found == sessions_.end()) return;  // it hung up meanwhile
+  Session& session = *found->second;
+  if (result.outcome != AuthOutcome::accepted) {
+    counters_.door.bind_refused.add();
+    core::log::warn("bind_refused",
+                    {{"peer", session.peer().host}, {"reason", auth_outcome_name(result.outcome)}});
+    return session.bind_refused(auth_status(result.outcome));
+  }
+  const ClientConfig& config = config_.clients[result.client];
+  const std::uint8_t version = proto::effective_version(session.asked().interface_version);
+  if (!config.versions.allows(version)) {
+    counters_.door.bind_refused.add();
+    core::log::warn("bind_refused",
+                    {{"client", config.system_id}, {"reason", "interface_version"}});
+    return session.bind_refused(Status::ESME_RBINDFAIL);
+  }
+  if (Client* client = client_home_.client(result.client)) return bind_here(session, *client);
+  auto moved = std::make_unique<SessionHandover>();
+  moved->handover = session.hand_over();
+  moved->peer = session.peer();
+  moved->asked = session.asked();
+  moved->client = result.client;
+  sessions_.erase(found);
+  counters_.door.waiting.sub();
+  const SessionMail mail{moved.release()};
+  outbox_.post(homes_.of_client(result.client), MailType::session, mail);
+}
+
+void Listener::on_session(const SessionMail& mail) {
+  const std::unique_ptr<SessionHandover> moved(mail.handover);
+  const Session::Setup made = setup();
+  auto session =
+      std::make_unique<Session>(shard_, shard_.net().adopt(moved->handover.fd), moved->peer, made,
+                                moved->asked, moved->handover.leftover);
+  Session& here = *session;
+  sessions_.emplace(made.id, std::move(session));
+  counters_.door.waiting.add();
+  bind_here(here, *client_home_.client(moved->client));
+}
+
+void Listener::bind_here(Session& session, Client& client) {
+  if (client.sessions().size() >= client.config().sessions_max) {
+    counters_.door.bind_refused.add();
+    core::log::warn("bind_refused",
+                    {{"client", client.config().system_id}, {"reason", "sessions_max"}});
+    return session.bind_refused(Status::ESME_RBINDFAIL);
+  }
+  counters_.door.waiting.sub();
+  session.bound(client, client_home_);
+  client_home_.touch(client);
+  core::log::info("session_bound", {{"client", client.config().system_id},
+                                    {"peer", session.peer().text()},
+                                    {"as", proto::command_name(session.asked().command)},
+                                    {"sessions", client.sessions().size()}});
+}
+
+void Listener::ended(Session& session) {
+  if (!session.was_bound()) counters_.door.waiting.sub();
+  connections_.fetch_sub(1, std::memory_order_relaxed);
+  sessions_.erase(session.id());
+}
+
+void Listener::unbind_all() {
+  for (auto& [id, session] : sessions_) session->unbind();
+}
+
+void Listener::close_all() {
+  for (auto& [id, session] : sessions_) session->close();
+}
+
+}  // namespace tollgate::gateway

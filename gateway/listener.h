@@ -1,0 +1,79 @@
+// The door of one shard: accepts connections, has binds checked off the shard, and brings each
+// session to its client's home. It owns every session on this shard. The shard's thread.
+//
+// Invariants
+// 1. At most connections_max connections in the process, counted over all shards.
+// 2. A bind that fails is answered alike, whether the system_id is known or not (gateway/auth.h).
+// 3. A session changes shards at most once, after its bind was checked and before it is answered;
+//    what was read behind the bind goes with it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "core/shard.h"
+#include "gateway/auth.h"
+#include "gateway/client_home.h"
+#include "gateway/config.h"
+#include "gateway/homes.h"
+#include "gateway/mail.h"
+#include "gateway/session.h"
+
+namespace tollgate::gateway {
+
+// A checked bind on its way to its client's home; owned by the mail that carries it.
+struct SessionHandover {
+  core::Handover handover;
+  core::Address peer;
+  BindAsked asked;
+  std::uint16_t client = 0;
+};
+
+class Listener final : public Door {
+ public:
+  Listener(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
+           ClientHome& client_home, Auth& auth, FlowCounters& counters,
+           std::atomic<std::uint32_t>& connections);
+  ~Listener();
+
+  // Starts listening; the reason when an address cannot be had.
+  core::NetError listen();
+  // The addresses really listened on.
+  std::vector<core::Address> addresses() const;
+  void stop_listening() { listeners_.clear(); }
+
+  // What the auth thread found. From the drain hook.
+  void take_results();
+  void on_session(const SessionMail& mail);
+
+  void unbind_all();
+  void close_all();
+  bool empty() const { return sessions_.empty(); }
+
+ private:
+  bool check_bind(Session& session, const proto::Bind& bind) override;
+  void ended(Session& session) override;
+
+  void on_accept(core::SocketPtr socket, const core::Address& peer);
+  void on_result(const AuthResult& result);
+  void bind_here(Session& session, Client& client);
+  Session::Setup setup();
+  void count();
+
+  const Config& config_;
+  core::Shard& shard_;
+  const Homes& homes_;
+  Outbox& outbox_;
+  ClientHome& client_home_;
+  Auth& auth_;
+  FlowCounters& counters_;
+  std::atomic<std::uint32_t>& connections_;
+  std::vector<core::ListenerPtr> listeners_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace tollgate::gateway

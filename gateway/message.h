@@ -1,0 +1,121 @@
+// A message between acceptance and settlement, as its client's home keeps it, and its id.
+//
+// A MessageId is 64 bits: six for the client's home shard, then a counter that grows by one with
+// each message of that shard and starts at the wall clock in sixteenths of a microsecond. So ids
+// never repeat across restarts, are dense while the process lives (the ledger finds a message by
+// arithmetic, not by a hash), and tell their home. Clients see 16 lower-case hex digits; a client
+// bound as SMPP 3.3 sees the low 32 bits as eight (3.3 ids have at most eight).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "core/pool.h"
+#include "proto/receipt.h"
+#include "proto/status.h"
+#include "routing/tables.h"
+
+namespace tollgate::gateway {
+
+using MessageId = std::uint64_t;
+
+inline constexpr unsigned kMessageCounterBits = 58;
+inline constexpr MessageId kMessageCounterMask = (MessageId{1} << kMessageCounterBits) - 1;
+
+inline unsigned home_of(MessageId id) {
+  return static_cast<unsigned>(id >> kMessageCounterBits);
+}
+
+// The id as a client sees it.
+struct MessageIdText {
+  MessageIdText(MessageId id, bool short_id);
+  std::string_view view() const { return {digits.data(), length}; }
+
+  std::array<char, 16> digits;
+  std::uint8_t length;
+};
+
+// At most N octets in place; longer input is cut.
+template <std::size_t N>
+struct ShortText {
+  std::uint8_t length = 0;
+  std::array<char, N> octets;
+
+  void operator=(std::string_view text) {
+    length = static_cast<std::uint8_t>(text.size() < N ? text.size() : N);
+    if (length != 0) std::memcpy(octets.data(), text.data(), length);
+  }
+  std::string_view view() const { return {octets.data(), length}; }
+};
+
+// A source or destination address as the client wrote it.
+struct Party {
+  std::uint8_t ton = 0;
+  std::uint8_t npi = 0;
+  ShortText<21> address;
+};
+
+enum class Stage : std::uint8_t {
+  placed,    // an order for it is with a carrier's home
+  waiting,   // every candidate was down or full; tried again soon
+  in_doubt,  // sent, no response: only a receipt can tell
+  awaiting,  // sent, the carrier has an id; its receipt is due
+  told       // nothing more will come from a carrier; the client has yet to be told
+};
+
+// What the client has yet to be told, or is being told now.
+struct Notice {
+  proto::MessageState state = proto::MessageState::enroute;
+  bool intermediate = false;
+  bool has_network_error = false;
+  std::array<std::uint8_t, 3> network_error{};
+  ShortText<10> error;
+  std::int64_t done_wall_us = 0;
+};
+
+struct Message {
+  MessageId id = 0;
+  MessageId public_id = 0;  // what the client was given; submit_multi shares one
+  std::int64_t accepted_us = 0;
+  std::int64_t accepted_wall_us = 0;
+  std::int64_t deadline_us = 0;  // validity while unsent, then the hold, then the keeping time
+  std::int64_t retry_us = 0;     // when to look at it again, in the list that it waits in
+  routing::Nano price_nano = 0;
+  std::array<routing::Nano, routing::kCandidatesMax> cost_nano;
+  std::array<std::uint16_t, routing::kCandidatesMax> carriers;
+  std::uint32_t tables_version = 0;
+  std::uint32_t destination_id = 0;
+  std::uint32_t next = 0;  // link of the one list it is in (waiting, or its client's receipts)
+  core::Buffer body;       // the submit_sm body to send, until a carrier has it
+  std::uint32_t body_length = 0;
+  proto::Status status = proto::Status::ESME_ROK;  // of the last refusal
+  std::uint16_t client = 0;
+  Stage stage = Stage::placed;
+  std::uint8_t candidates = 0;
+  std::uint8_t attempt = 0;  // which candidate has the order
+  std::uint8_t registered_delivery = 0;
+  std::uint8_t short_id = 0;     // accepted on a 3.3 session
+  std::uint8_t queued = 0;       // in its client's receipts
+  std::uint8_t in_flight = 0;    // a deliver_sm for it has no response yet
+  std::uint8_t notice_sent = 0;  // the deliver_sm in flight tells the newest notice
+  Party source;
+  Party destination;
+  ShortText<20> text;  // the start of the text, for the receipt's
+  Notice notice;
+
+  proto::Out body_out() { return {body.data(), body_length}; }
+  proto::Octets body_octets() const { return {body.data(), body_length}; }
+};
+
+// registered_delivery as the client asked (reference section 9).
+inline bool wants_receipt(std::uint8_t registered_delivery) {
+  return (registered_delivery & 0x03) != 0;
+}
+inline bool wants_intermediate(std::uint8_t registered_delivery) {
+  return (registered_delivery & 0x10) != 0;
+}
+bool wants_final(std::uint8_t registered_delivery, proto::MessageState state);
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,153 @@
+// A session: one SMPP connection from a client, we as MC. Owned by the shard it is on: the one that
+// accepted it until the bind is checked, its client's home from then on (gateway/listener.h moves
+// it). The protocol is here; what becomes of a message is ClientHome's.
+//
+// Invariants
+// 1. Every PDU is answered as proto/session.h's matrix says; before the bind a PDU has at most 512
+//    octets and the bind must come within session_init_us of the accept.
+// 2. Requests are answered in the order they came. A submit is answered only once it is accepted
+//    or refused; while neither may happen now (the client's queue is full, our output is above its
+//    high-water mark, mail is spilled) reading stops and the octets stay where they are.
+// 3. At most client.window submits are unanswered: more in one flight get ESME_RTHROTTLED.
+// 4. At most client.receipts_window deliver_sm are without a response; one that gets none within
+//    response_timeout_us is told again, and the session is closed.
+// 5. After `enquire_link_us` of silence we ask; two unanswered ones close the session.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/connection.h"
+#include "core/shard.h"
+#include "core/timers.h"
+#include "gateway/config.h"
+#include "gateway/counters.h"
+#include "gateway/delivery.h"
+#include "gateway/ip.h"
+#include "gateway/window.h"
+#include "proto/framer.h"
+#include "proto/pdu.h"
+#include "proto/session.h"
+
+namespace tollgate::gateway {
+
+class Client;
+class ClientHome;
+class Session;
+
+// What a session needs before it has a client.
+class Door {
+ public:
+  // A bind was read. False: cannot be checked now (ESME_RBINDFAIL).
+  virtual bool check_bind(Session& session, const proto::Bind& bind) = 0;
+  // The connection has ended, or went to another shard: the session may be destroyed.
+  virtual void ended(Session& session) = 0;
+
+ protected:
+  ~Door() = default;
+};
+
+// The bind that was asked for, kept while the password is checked.
+struct BindAsked {
+  proto::Command command{};
+  std::uint32_t sequence_number = 0;
+  std::uint8_t interface_version = 0;
+};
+
+class Session final : public core::Connection::Owner {
+ public:
+  struct Setup {
+    std::uint64_t id = 0;
+    Door* door = nullptr;
+    DoorCounters* counters = nullptr;
+    const GatewayConfig* config = nullptr;
+    core::ConnectionLimits limits;
+  };
+
+  // A connection that was accepted here, not bound.
+  Session(core::Shard& shard, core::SocketPtr socket, const core::Address& peer, Setup setup);
+  // A checked bind that comes from another shard, with what was read behind it.
+  Session(core::Shard& shard, core::SocketPtr socket, const core::Address& peer, Setup setup,
+          const BindAsked& asked, core::Octets leftover);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  std::uint64_t id() const { return setup_.id; }
+  const core::Address& peer() const { return connection_.peer; }
+  const BindAsked& asked() const { return asked_; }
+  bool receives() const { return proto::can_deliver(state_); }
+  std::uint8_t version() const { return version_; }
+  bool was_bound() const { return home_ != nullptr; }
+
+  // The bind's answer. bound(): here is its client's home.
+  void bound(Client& client, ClientHome& home);
+  void bind_refused(proto::Status status);
+  // For the way to another shard; not inside a callback of the connection.
+  core::Handover hand_over() { return connection_.release_for_handover(); }
+
+  // Reading goes on after a pause.
+  void resume();
+  // A receipt may be sent now.
+  bool can_tell() const;
+  // Sends the message's notice as deliver_sm; false when the output is full.
+  bool tell(const Message& message, Told told);
+
+  // Politely: unbind, then close when it is answered or after the response time-out.
+  void unbind();
+  void close();
+
+ private:
+  std::size_t on_input(core::Connection&, core::Octets input, const core::Now&) override;
+  void on_closed(core::Connection&, core::CloseReason, const core::Now&) override;
+  void on_writable(core::Connection&, const core::Now&) override;
+
+  // Each: false = reading stops before this PDU.
+  bool on_pdu(const proto::Frame& frame, const core::Now& now);
+  bool on_accepted_pdu(const proto::Frame& frame, const core::Now& now);
+  bool on_submit_sm(const proto::Frame& frame, const core::Now& now);
+  bool on_data_sm(const proto::Frame& frame, const core::Now& now);
+  bool on_submit_multi(const proto::Frame& frame, const core::Now& now);
+  bool may_submit(const core::Now& now);
+  bool over_window();
+  void on_bind(const proto::Frame& frame);
+  void on_query_sm(const proto::Frame& frame);
+  void on_cancel_sm(const proto::Frame& frame);
+  void on_replace_sm(const proto::Frame& frame);
+  void on_response(const proto::Frame& frame, const core::Now& now);
+  void on_unbind(const proto::Frame& frame);
+  void on_timer(const core::Now& now);
+  void on_bad_length(const proto::Frame& frame);
+
+  void answer(proto::Command request, std::uint32_t sequence_number, proto::Status status);
+  void answer_id(proto::Command request, std::uint32_t sequence_number, MessageId id);
+  void request(proto::Command command);
+  template <class Pdu>
+  void send(const Pdu& pdu, std::uint32_t sequence_number, proto::Status status);
+  MessageId parse_id(std::string_view text) const;
+  void leave(const core::Now& now);
+  void arm(const core::Now& now);
+
+  core::Shard& shard_;
+  Setup setup_;
+  core::Connection connection_;
+  core::Timer timer_;
+  proto::State state_ = proto::State::open;
+  std::uint8_t version_ = proto::kVersion34;
+  bool checking_ = false;         // the password is being checked
+  bool unbinding_ = false;        // we asked
+  std::uint8_t enquiries_ = 0;    // enquire_link without a response
+  std::uint32_t unanswered_ = 0;  // submits since our output was last empty
+  BindAsked asked_;
+  Client* client_ = nullptr;
+  ClientHome* home_ = nullptr;
+  Window<Told> told_;
+  std::int64_t unbind_us_ = 0;
+  std::int64_t opened_us_;
+  std::int64_t heard_us_;   // last PDU
+  std::int64_t active_us_;  // last PDU other than enquire_link
+};
+
+}  // namespace tollgate::gateway
