@@ -162,7 +162,7 @@ void Connection::resume_reading() noexcept {
 
 Out Connection::reserve_slowly(std::size_t n) {
   const std::size_t size = output_size();
-  if (!open_ || closing_ || size + n > limits_.output_max) return {};
+  if (size + n > limits_.output_max) return {};
   if (out_begin_ != 0 && size + n <= out_.capacity()) {
     std::memmove(out_.data(), out_.data() + out_begin_, size);
   } else {
@@ -250,6 +250,7 @@ void Connection::close() {
 void Connection::close_after_flush() {
   if (!open_ || closing_) return;
   closing_ = true;
+  limits_.output_max = 0;  // reserve() refuses from now on
   shard_.timers_.arm(close_timer_, shard_.now().mono_us + kCloseTimeoutUs);
   shard_.dirty_.push_back(*this);
 }
@@ -290,6 +291,7 @@ void Connection::close_timed_out(const Now&) {
 void Connection::fail(CloseReason reason, int error) {
   if (!open_) return;
   open_ = false;
+  limits_.output_max = 0;
   reason_ = reason;
   error_ = error;
   socket_->close();
@@ -319,6 +321,7 @@ Handover Connection::release_for_handover() {
   Handover handover;
   handover.leftover.assign(rest_.data() + rest_begin_, rest_.data() + rest_end_);
   open_ = false;
+  limits_.output_max = 0;
   leave_lists();
   handover.fd = socket_->release_fd();
   socket_.reset();

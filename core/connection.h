@@ -93,8 +93,7 @@ class Connection final : private Socket::Events,
 
   // Room for n octets at the output's end; empty when output_max would be passed or it is closed.
   Out reserve(std::size_t n) {
-    if (out_end_ + n <= out_.capacity() && output_size() + n <= limits_.output_max && open_)
-        [[likely]] {
+    if (out_end_ + n <= out_.capacity() && output_size() + n <= limits_.output_max) [[likely]] {
       return {out_.data() + out_end_, n};
     }
     return reserve_slowly(n);

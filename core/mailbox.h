@@ -10,20 +10,19 @@
 //     A record takes at most half of the capacity: a longer one is our error, checked.
 //   5 The consumer frees the room of a batch at its end: payload views are valid inside f only.
 //
-// No wake-up is lost. The producer (publish) does           The consumer (fall_asleep, then look)
-// does
-//     P1  tail := new                   (release)               C1  asleep := true
-//     P2  seq_cst fence                                         C2  seq_cst fence
-//     P3  if asleep, exchange it for false: wake                C3  look at every tail; sleep if
-//     none is new
-// In the single total order of seq_cst fences either P2 comes before C2, and then C3 sees the tail
-// of P1 and the consumer does not sleep; or C2 comes before P2, and then P3 sees the `true` of C1
-// (or a later value) and the eventfd is written, before or while the consumer waits on it: its
-// count stays until the consumer reads it. A later value is either `false` written by another
-// producer, which then writes the eventfd itself, or written by the consumer awake, which looks
-// at every tail before it sleeps again: that look follows a C2 after P2, so it sees P1. The
-// exchange lets one of many producers pay for the system call: one wake a sleep, at most one fence
-// a batch.
+// No wake-up is lost. Each side writes, fences, then reads what the other side writes:
+//     producer (publish)                        consumer (fall_asleep, then a last look)
+//     P1  tail := new (release)                 C1  asleep := true
+//     P2  seq_cst fence                         C2  seq_cst fence
+//     P3  asleep? exchange for false, wake      C3  any tail new? do not sleep
+// In the single total order of fences either P2 comes before C2: then C3 sees the tail of P1, and
+// the consumer does not sleep. Or C2 comes before P2: then P3 sees the `true` of C1 or a later
+// value. `true`: this producer writes the eventfd, whose count stays until the consumer has woken
+// and read it. A later `false`: another producer wrote it by its exchange and so writes the
+// eventfd; or the consumer wrote it awake, and before its next sleep it passes a C2 that comes
+// after P2 (else P3 would see the `true` of that C1), so its C3 sees P1.
+// The exchange lets one of many producers pay for the system call: one wake a sleep, one fence a
+// batch.
 #pragma once
 #include <atomic>
 #include <bit>
@@ -150,7 +149,8 @@ class Mailbox {
   // bool, false means "not now": that record stays, and the drain ends.
   template <class F>
   std::size_t drain(std::size_t max, F&& f) {
-    if (empty()) return 0;
+    consumer_.tail_seen = tail_.load(std::memory_order_acquire);
+    if (consumer_.head == consumer_.tail_seen) return 0;
     std::size_t taken = 0;
     std::uint64_t head = consumer_.head;
     while (taken < max && head != consumer_.tail_seen) {

@@ -1,0 +1,237 @@
+// Counters, pools, lists, the log's lines and published values on one thread.
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <thread>
+#include <unistd.h>
+
+#include "core/counters.h"
+#include "core/list.h"
+#include "core/log.h"
+#include "core/pool.h"
+#include "core/published.h"
+
+namespace tollgate::core {
+namespace {
+
+TEST_CASE("a value falls into the first bucket whose bound is not below it", "[counters]") {
+  CHECK(std::is_sorted(Histogram::bounds_us.begin(), Histogram::bounds_us.end()));
+  const auto expect = [](std::uint64_t us) {
+    const auto& bounds = Histogram::bounds_us;
+    return static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), us) -
+                                    bounds.begin());
+  };
+  for (std::uint64_t us = 0; us < 100'000; ++us) REQUIRE(Histogram::bucket_of(us) == expect(us));
+  for (const std::uint64_t bound : Histogram::bounds_us) {
+    for (std::uint64_t us = bound - 1; us <= bound + 1; ++us) {
+      REQUIRE(Histogram::bucket_of(us) == expect(us));
+    }
+  }
+  CHECK(Histogram::bucket_of(~std::uint64_t{0}) == Histogram::kBounds);
+}
+
+TEST_CASE("a histogram counts and sums; negative durations count as zero", "[counters]") {
+  Histogram histogram;
+  for (const int us : {-5, 0, 16, 17, 1'000'000}) histogram.observe(us);
+  CHECK(histogram.count() == 5);
+  CHECK(histogram.sum_us() == 1'000'033);
+  CHECK(histogram.bucket(0) == 3);
+  CHECK(histogram.bucket(1) == 1);
+}
+
+TEST_CASE("cells have the size of their numbers and tables their own cache lines", "[counters]") {
+  enum class Kind { a, b, c };
+  Cells<Kind, 3> table[2];
+  table[0][Kind::b].add(5);
+  table[0][Kind::b].sub(2);
+  CHECK(table[0][Kind::b].get() == 3);
+  CHECK(table[0][Kind::c].get() == 0);
+  CHECK(reinterpret_cast<std::uintptr_t>(&table[1]) % kCacheLine == 0);
+  CHECK(sizeof(Cell) == 8);
+}
+
+struct Counted {
+  explicit Counted(int& alive, int v) : live(alive), value(v) { ++live; }
+  ~Counted() { --live; }
+  int& live;
+  int value;
+};
+
+TEST_CASE("a slab names objects by dense indices up to its capacity", "[pool]") {
+  int alive = 0;
+  {
+    Slab<Counted> slab(1500);
+    std::vector<std::uint32_t> indices;
+    for (int i = 0; i < 1500; ++i) indices.push_back(slab.take(alive, i));
+    CHECK(slab.full());
+    CHECK(slab.take(alive, 9) == Slab<Counted>::kNone);
+    CHECK(*std::max_element(indices.begin(), indices.end()) == 1499);
+    Counted* stays = &slab[indices[700]];
+    for (int i = 0; i < 700; ++i) slab.release(indices[static_cast<std::size_t>(i)]);
+    CHECK(alive == 800);
+    CHECK_FALSE(slab.live(indices[3]));
+    CHECK(slab.live(indices[700]));
+    CHECK(stays->value == 700);
+    for (int i = 0; i < 700; ++i) CHECK(slab.take(alive, i) < 1500);
+    CHECK(slab.size() == 1500);
+    slab.for_each([&](std::uint32_t index, Counted& counted) {
+      if (counted.value % 2 == 0) slab.release(index);
+    });
+    CHECK(alive == 750);
+  }
+  CHECK(alive == 0);
+}
+
+TEST_CASE("buffers come back to their class, and what is kept is bounded", "[pool]") {
+  BufferPool pool(10'000);
+  Buffer a = pool.take(1);
+  CHECK(a.capacity() == 256);
+  std::uint8_t* first = a.data();
+  a.reset();
+  CHECK(pool.kept() == 256);
+  Buffer b = pool.take(200);
+  CHECK(b.data() == first);
+  CHECK(pool.kept() == 0);
+  Buffer moved = std::move(b);
+  CHECK(pool.in_use() == 256);
+  Buffer large = pool.take(5'000);
+  CHECK(large.capacity() == 8'192);
+  Buffer larger = pool.take(8'193);
+  large.reset();
+  larger.reset();  // would pass what may be kept
+  CHECK(pool.kept() == 8'192);
+  Buffer huge = pool.take((std::size_t{4} << 20) + 1);
+  CHECK(huge.capacity() == std::size_t{8} << 20);
+  huge.reset();
+  CHECK(pool.kept() == 8'192);
+  moved.reset();
+  CHECK(pool.in_use() == 0);
+}
+
+struct TagA;
+struct Item : Hook<TagA> {
+  explicit Item(int v) : value(v) {}
+  int value;
+};
+
+TEST_CASE("a list keeps order, splices whole, and forgets what is destroyed", "[list]") {
+  List<Item, TagA> list;
+  List<Item, TagA> other;
+  Item a(1), b(2);
+  auto c = std::make_unique<Item>(3);
+  list.push_back(a);
+  other.push_back(b);
+  other.push_back(*c);
+  other.push_back(b);  // is in it already
+  list.splice(other);
+  CHECK(other.empty());
+  c.reset();
+  CHECK(list.pop_front().value == 1);
+  CHECK(list.pop_front().value == 2);
+  CHECK(list.empty());
+}
+
+TEST_CASE("a log line escapes and quotes its values", "[log]") {
+  using namespace log;
+  CHECK(format_line(Level::warn, "bind_refused",
+                    {{"client", "shop"},
+                     {"why", "no such id"},
+                     {"n", 5},
+                     {"big", ~0ULL},
+                     {"neg", -3},
+                     {"ok", true},
+                     {"x", 0.25},
+                     {"empty", ""}}) ==
+        "warn bind_refused client=shop why=\"no such id\" n=5 big=18446744073709551615 neg=-3 "
+        "ok=true x=0.25 empty=\"\"");
+  CHECK(format_line(Level::info, "e", {{"v", std::string("a\nb\x7f\xff\0", 6)}}) ==
+        "info e v=a\\x0Ab\\x7F\\xFF\\x00");
+  CHECK(format_line(Level::info, "e", {{"v", "say \"x\" \\"}}) ==
+        "info e v=\"say \\\"x\\\" \\\\\"");
+}
+
+TEST_CASE("a distinct fault is written once, then summed", "[log]") {
+  char name[] = "/tmp/tollgate_log_XXXXXX";
+  ::close(::mkstemp(name));
+  log::Options options;
+  options.file = name;
+  options.sum_every_ms = 3'600'000;
+  log::start(options);
+  for (int i = 0; i < 10; ++i) log::error("carrier_down", {{"carrier", "a"}, {"attempt", i}});
+  log::error("carrier_down", {{"carrier", "b"}});
+  for (int i = 0; i < 3; ++i) log::info("started", {{"n", i}});
+  log::debug("not_this");
+  log::stop();
+  std::ifstream file(name);
+  std::stringstream content;
+  content << file.rdbuf();
+  std::remove(name);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(content, line);) {
+    CHECK(line.substr(10, 1) == "T");
+    CHECK(line.substr(23, 2) == "Z ");
+    lines.push_back(line.substr(25));
+  }
+  CHECK(lines == std::vector<std::string>{"error carrier_down carrier=a attempt=0",
+                                          "error carrier_down carrier=b", "info started n=0",
+                                          "info started n=1", "info started n=2",
+                                          "error carrier_down carrier=a repeated=9"});
+}
+
+TEST_CASE("the log's overrun drops lines, counts them and never waits", "[log]") {
+  log::Options options;
+  options.file = "/dev/null";
+  options.queue_lines = 4;
+  const std::uint64_t before = log::lines_dropped();
+  log::start(options);
+  for (int i = 0; i < 20'000; ++i) log::info("flood", {{"n", i}});
+  log::stop();
+  CHECK(log::lines_dropped() > before);
+}
+
+struct Tracked {
+  explicit Tracked(int& alive, int v) : live(alive), value(v) { ++live; }
+  ~Tracked() { --live; }
+  int& live;
+  int value;
+};
+
+TEST_CASE("an old value is freed when every reader has refreshed, not before", "[published]") {
+  int alive = 0;
+  {
+    Published<Tracked> published(std::make_unique<Tracked>(alive, 1));
+    Published<Tracked>::Reader a(published);
+    Published<Tracked>::Reader b(published);
+    published.publish(std::make_unique<Tracked>(alive, 2));
+    CHECK(alive == 2);
+    CHECK(a->value == 1);
+    a.refresh();
+    CHECK(a->value == 2);
+    CHECK(published.reclaim() == 1);
+    CHECK(b->value == 1);
+    published.publish(std::make_unique<Tracked>(alive, 3));
+    CHECK(alive == 3);
+    b.refresh();
+    CHECK(published.reclaim() == 1);  // a still reads 2
+    CHECK(alive == 2);
+    a.refresh();
+    CHECK(published.reclaim() == 0);
+    CHECK(alive == 1);
+    {
+      Published<Tracked>::Reader late(published);
+      published.publish(std::make_unique<Tracked>(alive, 4));
+      CHECK(late->value == 3);
+    }
+    a.refresh();
+    b.refresh();
+    CHECK(published.reclaim() == 0);
+    CHECK(a->value == 4);
+  }
+  CHECK(alive == 0);
+}
+
+}  // namespace
+}  // namespace tollgate::core
