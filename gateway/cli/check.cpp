@@ -1,0 +1,137 @@
+// `tollgate check`: the configuration and the tables it points to, with every fault of both.
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "core/clock.h"
+#include "gateway/cli/commands.h"
+#include "gateway/cli/terminal.h"
+#include "gateway/config.h"
+#include "routing/compile.h"
+
+namespace tollgate::gateway::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kNamesShown = 8;
+
+std::string dump(const Json& json) {
+  return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
+}
+
+Json fault_json(const ConfigFault& fault) {
+  return {{"file", fault.file},  {"line", fault.line},   {"column", fault.column},
+          {"key", fault.key},    {"value", fault.value}, {"reason", fault.reason},
+          {"right", fault.right}};
+}
+
+Json fault_json(const routing::TableFault& fault) {
+  return {{"file", fault.file},
+          {"row", fault.row},
+          {"column", fault.column},
+          {"value", fault.value},
+          {"reason", fault.reason}};
+}
+
+int report_config(const CheckOptions& options, const std::vector<ConfigFault>& faults) {
+  if (options.json) {
+    Json json{{"fine", false}, {"config", options.config}, {"faults", Json::array()}};
+    for (const ConfigFault& fault : faults) json["faults"].push_back(fault_json(fault));
+    print(stdout, dump(json));
+    return kFindings;
+  }
+  for (const ConfigFault& fault : faults) print(stdout, fault.text() + "\n");
+  print(stdout, red(counted(faults.size(), "fault"), stdout) + "; the tables were not looked at\n");
+  return kFindings;
+}
+
+int report_tables(const CheckOptions& options, const Config& config,
+                  const std::vector<routing::TableFault>& faults) {
+  if (options.json) {
+    Json json{{"fine", false},
+              {"config", options.config},
+              {"tables", config.gateway.tables},
+              {"table_faults", Json::array()}};
+    for (const routing::TableFault& fault : faults)
+      json["table_faults"].push_back(fault_json(fault));
+    print(stdout, dump(json));
+    return kFindings;
+  }
+  const std::string directory = std::filesystem::path(config.gateway.tables) / "";
+  for (const routing::TableFault& fault : faults) {
+    print(stdout, directory + routing::fault_text(fault) + "\n");
+  }
+  print(stdout, red(counted(faults.size(), "fault"), stdout) + " in the tables; " + options.config +
+                    " itself is fine\n");
+  return kFindings;
+}
+
+std::vector<std::string> listen_texts(const Config& config) {
+  std::vector<std::string> texts;
+  for (const core::Address& address : config.gateway.listen) texts.push_back(address.text());
+  return texts;
+}
+
+std::size_t bind_count(const Config& config) {
+  std::size_t binds = 0;
+  for (const carriers::CarrierConfig& carrier : config.carriers) binds += carrier.binds.size();
+  return binds;
+}
+
+void report_fine(const CheckOptions& options, const Config& config, const routing::Tables& tables) {
+  const routing::TableCounts& counts = tables.counts;
+  if (options.json) {
+    print(stdout, dump({{"fine", true},
+                        {"config", options.config},
+                        {"listen", listen_texts(config)},
+                        {"metrics", config.gateway.metrics},
+                        {"shards", config.gateway.shards},
+                        {"clients", config.client_names()},
+                        {"carriers", config.carrier_names()},
+                        {"binds", bind_count(config)},
+                        {"tables",
+                         {{"directory", config.gateway.tables},
+                          {"base_currency", tables.base_currency},
+                          {"destinations", tables.destinations.size() - 1},
+                          {"prefixes", counts.prefixes},
+                          {"rates", counts.rates},
+                          {"prices", counts.prices},
+                          {"rules", counts.rules},
+                          {"ported", counts.ported},
+                          {"compile_us", tables.compile_us},
+                          {"octets", tables.bytes()}}}}));
+    return;
+  }
+  const std::string metrics = config.gateway.metrics.empty() ? "none" : config.gateway.metrics;
+  print(stdout, bold(options.config, stdout) + ": " + green("fine", stdout) + "\n");
+  print(stdout, "  listen    " + listed(listen_texts(config), kNamesShown) + "\n");
+  print(stdout, "  metrics   " + metrics + "\n");
+  print(stdout, "  shards    " + std::to_string(config.gateway.shards) + "\n");
+  print(stdout, "  clients   " + std::to_string(config.clients.size()) + ": " +
+                    listed(config.client_names(), kNamesShown) + "\n");
+  print(stdout, "  carriers  " + std::to_string(config.carriers.size()) + " with " +
+                    counted(bind_count(config), "bind") + ": " +
+                    listed(config.carrier_names(), kNamesShown) + "\n");
+  print(stdout, "  tables    " + config.gateway.tables + ": " +
+                    counted(tables.destinations.size() - 1, "destination") + ", " +
+                    counted(counts.prefixes, "prefix") + ", " + counted(counts.rates, "rate") +
+                    ", " + counted(counts.prices, "price") + ", " + counted(counts.rules, "rule") +
+                    "; base currency " + tables.base_currency + "; compiled in " +
+                    std::to_string(tables.compile_us / 1'000) + " ms\n");
+}
+
+}  // namespace
+
+int check(const CheckOptions& options) {
+  const auto config = load_config(options.config);
+  if (!config) return report_config(options, config.error());
+  const auto tables = routing::compile_directory(
+      config->gateway.tables,
+      {config->carrier_names(), config->client_names(), core::read_clock().wall_us, 1});
+  if (!tables) return report_tables(options, *config, tables.error());
+  report_fine(options, *config, **tables);
+  return kFine;
+}
+
+}  // namespace tollgate::gateway::cli

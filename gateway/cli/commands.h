@@ -1,0 +1,47 @@
+// The commands of `tollgate`, without their flags: gateway/cli/main.cpp reads those.
+//
+// Each returns the exit status: 0 fine, 1 findings (faults, no route, a PDU that is none), 2 bad
+// usage. What was asked for goes to stdout, why it could not be had to stderr.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tollgate::gateway::cli {
+
+inline constexpr int kFine = 0;
+inline constexpr int kFindings = 1;
+inline constexpr int kBadUsage = 2;
+
+struct RunOptions {
+  std::string config;
+  std::uint32_t shards = 0;  // 0 = what the configuration says
+};
+int run(const RunOptions& options);
+
+struct CheckOptions {
+  std::string config;
+  bool json = false;
+};
+int check(const CheckOptions& options);
+
+struct ExplainOptions {
+  std::string number;
+  std::string client;
+  std::string from;
+  std::string config;
+  bool json = false;
+};
+int explain(const ExplainOptions& options);
+
+struct PduOptions {
+  std::vector<std::string> hex;  // "-": from stdin
+};
+int pdu(const PduOptions& options);
+
+// The file that is meant when --config is absent: ./tollgate.toml, else the system's.
+std::string default_config();
+
+}  // namespace tollgate::gateway::cli

@@ -1,0 +1,120 @@
+// tollgate: the command line. Reads flags, hands over to gateway/cli/commands.h.
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+
+#include "gateway/cli/commands.h"
+#include "gateway/config.h"
+
+namespace tollgate::gateway::cli {
+
+std::string default_config() {
+  std::error_code error;
+  for (const char* path : {"tollgate.toml", "/etc/tollgate/tollgate.toml"}) {
+    if (std::filesystem::exists(path, error)) return path;
+  }
+  return "tollgate.toml";
+}
+
+namespace {
+
+constexpr const char* kConfigHelp =
+    "The configuration (default: ./tollgate.toml, else /etc/tollgate/tollgate.toml)";
+
+void add_run(CLI::App& app, RunOptions& options) {
+  CLI::App& command = *app.add_subcommand("run", "Run the gateway until SIGTERM or SIGINT");
+  command.add_option("--config", options.config, kConfigHelp)->type_name("FILE");
+  command
+      .add_option("--shards", options.shards, "Threads that carry messages, instead of the file's")
+      ->type_name("N")
+      ->check(CLI::Range(1u, static_cast<unsigned>(kShardsMax)));
+  command.footer(
+      "SIGTERM drains and unbinds politely; SIGHUP loads the tables anew.\n\n"
+      "Example:\n  tollgate run --config /etc/tollgate/tollgate.toml --shards 2");
+}
+
+void add_check(CLI::App& app, CheckOptions& options) {
+  CLI::App& command = *app.add_subcommand(
+      "check", "Name every fault of a configuration and of the tables it points to");
+  command.add_option("--config", options.config, kConfigHelp)->type_name("FILE");
+  command.add_flag("--json", options.json, "Print JSON");
+  command.footer(
+      "Exit status: 0 fine, 1 faults, 2 bad usage.\n\n"
+      "Example:\n  tollgate check --config deploy/tollgate.toml");
+}
+
+void add_explain(CLI::App& app, ExplainOptions& options) {
+  CLI::App& command = *app.add_subcommand(
+      "explain", "Show where a message would go, what it costs, and why not elsewhere");
+  command.add_option("number", options.number, "The destination, as a client would send it")
+      ->type_name("NUMBER")
+      ->required();
+  command.add_option("--client", options.client, "The client's system_id")
+      ->type_name("C")
+      ->required();
+  command.add_option("--from", options.from, "The source address")->type_name("S");
+  command.add_option("--config", options.config, kConfigHelp)->type_name("FILE");
+  command.add_flag("--json", options.json, "Print JSON");
+  command.footer(
+      "Every bind counts as up. Exit status: 0 there is a route, 1 there is none, 2 bad usage.\n\n"
+      "Example:\n  tollgate explain +447700900123 --client shop --from ACME");
+}
+
+void add_pdu(CLI::App& app, PduOptions& options) {
+  CLI::App& command =
+      *app.add_subcommand("pdu", "Print SMPP PDUs as JSON with the specification's field names");
+  command
+      .add_option("hex", options.hex,
+                  "Hexadecimal octets; blanks, colons and 0x may stand between; - reads stdin")
+      ->type_name("HEX...")
+      ->required();
+  command.footer(
+      "Exit status: 0 fine, 1 not a PDU (what is wrong, and at which octet), 2 bad usage.\n\n"
+      "Examples:\n  tollgate pdu 00000010 00000015 00000000 00000001\n"
+      "  xxd -p capture.bin | tollgate pdu -");
+}
+
+int dispatch(int argc, char** argv) {
+  CLI::App app("An SMPP gateway that finds each message's carrier by cost, margin and rule.");
+  app.name("tollgate");
+  app.set_version_flag("--version", "tollgate " TOLLGATE_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Example:\n  tollgate check --config tollgate.toml && tollgate run --config "
+      "tollgate.toml\n\n`tollgate COMMAND --help` tells the flags of a command.");
+  RunOptions run_options;
+  CheckOptions check_options;
+  ExplainOptions explain_options;
+  PduOptions pdu_options;
+  add_run(app, run_options);
+  add_check(app, check_options);
+  add_explain(app, explain_options);
+  add_pdu(app, pdu_options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kFine : kBadUsage;
+  }
+  for (std::string* config :
+       {&run_options.config, &check_options.config, &explain_options.config}) {
+    if (config->empty()) *config = default_config();
+  }
+  if (app.got_subcommand("run")) return run(run_options);
+  if (app.got_subcommand("check")) return check(check_options);
+  if (app.got_subcommand("explain")) return explain(explain_options);
+  return pdu(pdu_options);
+}
+
+}  // namespace
+}  // namespace tollgate::gateway::cli
+
+int main(int argc, char** argv) {
+  try {
+    return tollgate::gateway::cli::dispatch(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "tollgate: %s\n", error.what());
+    return tollgate::gateway::cli::kFindings;
+  }
+}
