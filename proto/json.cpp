@@ -420,8 +420,13 @@ HexOctets parse_hex(std::string_view text) {
     if (high < 0) {
       return fail(i, "'" + escaped(text.substr(i, 1)) + "' is no hexadecimal digit");
     }
-    const int low = i + 1 < text.size() ? digit(text[i + 1]) : -1;
-    if (low < 0) return fail(i, "half an octet: the second digit is missing");
+    if (i + 1 == text.size() || kBetween.find(text[i + 1]) != std::string_view::npos) {
+      return fail(i, "half an octet: the second digit is missing");
+    }
+    const int low = digit(text[i + 1]);
+    if (low < 0) {
+      return fail(i + 1, "'" + escaped(text.substr(i + 1, 1)) + "' is no hexadecimal digit");
+    }
     out.octets.push_back(static_cast<std::uint8_t>(high * 16 + low));
     i += 2;
   }
