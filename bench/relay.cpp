@@ -173,7 +173,7 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     relay.run();
     const Usage used = usage();
-    fmt::print(stderr, "relay: {} frames, {:.2f} CPU-seconds, peak memory {} KiB\n", relay.frames(),
+    fmt::print("{{\"frames\":{},\"cpu_seconds\":{},\"peak_memory_kib\":{}}}\n", relay.frames(),
                used.cpu_seconds, used.peak_memory_kib);
   } catch (const std::exception& e) {
     fmt::print(stderr, "relay: {}\n", e.what());

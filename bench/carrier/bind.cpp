@@ -42,6 +42,10 @@ void Bind::on_frame(const Frame& frame) {
       return send_plain(enquire_link_resp, ESME_ROK, h.sequence);
     case enquire_link_resp:
       return;
+    case unbind_resp:
+      kind = 0;
+      closing_ = unbind_sent_;
+      return mark();
     case unbind:
       ++carrier_.counts().unbinds;
       kind = 0;
@@ -105,6 +109,12 @@ void Bind::deliver(const std::uint8_t* body, std::size_t size, std::uint32_t rec
 
 void Bind::send_enquire_link() {
   send_plain(enquire_link, ESME_ROK, enquire_sequence_++);
+}
+
+void Bind::send_unbind() {
+  if (unbind_sent_) return;
+  unbind_sent_ = true;
+  send_plain(unbind, ESME_ROK, enquire_sequence_++);
 }
 
 void Bind::send_plain(std::uint32_t command, std::uint32_t status, std::uint32_t sequence) {

@@ -20,6 +20,7 @@ class Bind final : public Watched {
   void respond(const Answer& answer, std::string_view id);
   void deliver(const std::uint8_t* body, std::size_t size, std::uint32_t record);
   void send_enquire_link();
+  void send_unbind();  // once; the bind drops when it is answered
   void send_plain(std::uint32_t command, std::uint32_t status, std::uint32_t sequence);
   // False when the bind is gone after it.
   bool flush();
@@ -35,8 +36,9 @@ class Bind final : public Watched {
   Link link;
   SequenceRing<InFlight> in_flight;
   const std::uint32_t number;
-  std::uint32_t account = 0;  // of the carrier's accounts; valid while kind != 0
-  std::uint8_t kind = 0;      // bit 0 transmits, bit 1 receives; 0 = not bound
+  std::uint32_t account = 0;     // of the carrier's accounts; valid while kind != 0
+  std::uint8_t kind = 0;         // bit 0 transmits, bit 1 receives; 0 = not bound
+  std::uint32_t unanswered = 0;  // submits whose response waits for its time
   bool dirty = false;
 
  private:
@@ -48,6 +50,7 @@ class Bind final : public Watched {
   Carrier& carrier_;
   std::uint32_t enquire_sequence_ = 0x40000000;
   bool closing_ = false;
+  bool unbind_sent_ = false;
 };
 
 }  // namespace tollgate::bench

@@ -8,6 +8,8 @@ namespace tollgate::bench {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t drain_ns = 2 * second_ns;  // beyond the longest latency
+constexpr std::int64_t drain_step_ns = second_ns / 200;
 
 template <std::size_t N>
 std::uint8_t keep(std::string_view from, std::array<char, N>& to) {
@@ -107,7 +109,8 @@ std::uint32_t Carrier::decide_status() {
 }
 
 void Carrier::on_submit(Bind& bind, const Frame& frame) {
-  ++counts_.submits;
+  if (counts_.submits++ == 0) counts_.first_submit_ns = world_.now_ns;
+  counts_.last_submit_ns = world_.now_ns;
   if (spec_.die_at_s > 0 && !death_set_) {
     death_set_ = true;
     world_.wheel.add(world_.now_ns + static_cast<std::int64_t>(spec_.die_at_s * second_ns),
@@ -131,7 +134,7 @@ void Carrier::on_submit(Bind& bind, const Frame& frame) {
     ++counts_.lost;
     return;
   }
-  what.status = decide_status();
+  what.status = draining_ ? ESME_RSYSERR : decide_status();
   if (what.status == ESME_ROK) {
     const bool repeat = counts_.accepted != 0 && world_.chance(spec_.id_repeat);
     what.id = repeat ? next_id_ - 1 : next_id_++;
@@ -151,8 +154,9 @@ void Carrier::on_submit(Bind& bind, const Frame& frame) {
       }
     }
   }
-  const std::int64_t delay = world_.within(spec_.latency);
+  const std::int64_t delay = draining_ ? 0 : world_.within(spec_.latency);
   if (delay == 0) return answer(what);
+  ++bind.unanswered;
   world_.wheel.add(world_.now_ns + delay, {Event::Kind::answer, index_, what});
 }
 
@@ -229,6 +233,7 @@ void Carrier::schedule_receipt(std::uint32_t number) {
 void Carrier::on_event(const Event& event) {
   switch (event.kind) {
     case Event::Kind::answer:
+      if (Bind* bind = binds_[event.answer.bind].get(); bind != nullptr) --bind->unanswered;
       return answer(event.answer);
     case Event::Kind::receipt_due: {
       const std::uint32_t number = event.answer.record;
@@ -236,7 +241,9 @@ void Carrier::on_event(const Event& event) {
       return;
     }
     case Event::Kind::die:
-      return die();
+      return begin_to_die();
+    case Event::Kind::drain:
+      return drain();
     case Event::Kind::come_back:
       return listen();
     case Event::Kind::enquire: {
@@ -355,13 +362,31 @@ void Carrier::drop(Bind& bind) {
   if (binds_[bind.number] != nullptr) dropped_.push_back(std::move(binds_[bind.number]));
 }
 
-void Carrier::die() {
+void Carrier::begin_to_die() {
   ++counts_.deaths;
-  if (listener_ >= 0) {
-    world_.poller.remove(listener_, *this);
-    ::close(listener_);
-    listener_ = -1;
+  world_.poller.remove(listener_, *this);
+  ::close(listener_);
+  listener_ = -1;
+  if (!spec_.polite) return die();
+  draining_ = true;
+  drain_until_ns_ = world_.now_ns + spec_.latency.high_ns + drain_ns;
+  drain();
+}
+
+// Unbinds what owes no response; ends when every bind is gone, or in its own time.
+void Carrier::drain() {
+  bool any = false;
+  for (const auto& bind : binds_) {
+    if (bind == nullptr) continue;
+    any = true;
+    if (bind->unanswered == 0) bind->send_unbind();
   }
+  if (!any || world_.now_ns >= drain_until_ns_) return die();
+  world_.wheel.add(world_.now_ns + drain_step_ns, {Event::Kind::drain, index_, {}});
+}
+
+void Carrier::die() {
+  draining_ = false;
   for (std::size_t i = 0; i < binds_.size(); ++i)
     if (binds_[i] != nullptr) drop(*binds_[i]);
   world_.wheel.add(world_.now_ns + static_cast<std::int64_t>(spec_.down_s * second_ns),

@@ -41,6 +41,7 @@ struct Counts {
   std::uint64_t receipts_resent = 0, receipts_duplicated = 0, receipts_early = 0;
   std::uint64_t binds = 0, binds_refused = 0, unbinds = 0, deaths = 0, bad_frames = 0;
   std::uint64_t enquire_links = 0, unmatched_responses = 0;
+  std::int64_t first_submit_ns = 0, last_submit_ns = 0;
   std::map<std::uint32_t, std::uint64_t> refused;           // submit_sm_resp by status
   std::map<std::uint32_t, std::uint64_t> receipts_refused;  // deliver_sm_resp by status
   std::map<std::string, std::uint64_t> receipts_by_state;   // as made
@@ -96,6 +97,8 @@ class Carrier final : public Watched {
   void send_receipt(Bind& bind, std::uint32_t record);
   std::size_t write_receipt(const Record& record, std::uint8_t* out) const;
   void free_record(std::uint32_t record);
+  void begin_to_die();
+  void drain();
   void die();
 
   World& world_;
@@ -104,6 +107,8 @@ class Carrier final : public Watched {
   int listener_ = -1;
   std::uint16_t port_ = 0;
   bool death_set_ = false;
+  bool draining_ = false;
+  std::int64_t drain_until_ns_ = 0;
   std::uint64_t next_id_;
   double tokens_ = 0;
   std::int64_t tokens_at_ns_ = 0;

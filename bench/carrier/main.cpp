@@ -29,6 +29,7 @@ Json report(const Carrier& carrier) {
   Json j;
   j["name"] = carrier.spec().name;
   j["submits"] = c.submits;
+  j["submit_seconds"] = static_cast<double>(c.last_submit_ns - c.first_submit_ns) / 1e9;
   j["distinct"] = c.distinct;
   j["repeated"] = c.repeated;
   j["untagged"] = c.untagged;

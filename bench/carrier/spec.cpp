@@ -85,6 +85,7 @@ constexpr std::array<Word, 3> bind_words{{{"any", static_cast<int>(ReceiptBind::
 constexpr std::array<Word, 3> form_words{{{"both", static_cast<int>(ReceiptForm::both)},
                                           {"text", static_cast<int>(ReceiptForm::text)},
                                           {"tlv", static_cast<int>(ReceiptForm::tlv)}}};
+constexpr std::array<Word, 2> die_words{{{"abrupt", 0}, {"polite", 1}}};
 constexpr std::array<Word, 2> write_words{{{"batch", 0}, {"one", 1}}};
 constexpr std::array<Word, 7> state_words{{{"DELIVRD", 2},
                                            {"EXPIRED", 3},
@@ -190,10 +191,12 @@ const std::vector<Key>& keys() {
        [](string_view v, Spec& s) { s.system_id = v; }},
       {"password", "the password that a bind must give",
        [](string_view v, Spec& s) { s.password = v; }},
-      {"die-at", "seconds after the first submit at which all binds drop",
+      {"die-at", "seconds after the first submit at which the carrier goes down",
        [](string_view v, Spec& s) { s.die_at_s = read_number(v, 0, day_s); }},
       {"down", "seconds until it listens again, knowing its due receipts",
        [](string_view v, Spec& s) { s.down_s = read_number(v, 0, day_s); }},
+      {"die", "abrupt (drops all at once) or polite (refuses, answers, unbinds first)",
+       [](string_view v, Spec& s) { s.polite = read_word(v, die_words) != 0; }},
       {"write", "batch (one write a turn) or one (one write per PDU)",
        [](string_view v, Spec& s) { s.one_write = read_word(v, write_words) != 0; }},
   };

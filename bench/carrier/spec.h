@@ -56,6 +56,7 @@ struct Spec {
   std::string password;
   double die_at_s = 0;
   double down_s = 1;
+  bool polite = false;  // dies by answering what it took, unbinding, then closing
   bool one_write = false;
 };
 

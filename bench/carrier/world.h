@@ -28,7 +28,7 @@ struct Answer {
 };
 
 struct Event {
-  enum class Kind : std::uint8_t { answer, receipt_due, die, come_back, enquire };
+  enum class Kind : std::uint8_t { answer, receipt_due, die, drain, come_back, enquire };
   Kind kind = Kind::answer;
   std::uint16_t carrier = 0;
   Answer answer;  // for receipt_due only its record, for enquire only its bind

@@ -11,7 +11,7 @@ namespace tollgate::bench {
 namespace {
 
 constexpr std::size_t drawn = 65'536;
-constexpr std::size_t drawn_digits = 12;
+constexpr std::size_t digits_usual = 12;
 
 std::string_view cell(std::string_view line, std::size_t index) {
   for (; index > 0; --index) {
@@ -64,14 +64,21 @@ Numbers Numbers::from_file(const std::string& path, const std::string& column) {
 }
 
 Numbers Numbers::from_prefixes(const std::vector<std::string>& prefixes, std::uint64_t seed) {
-  static const std::vector<std::string> built_in{"447911", "491512", "336120", "393331", "346001",
-                                                 "316120", "467021", "486001", "905321", "919812"};
+  static const std::vector<std::string> built_in{"447911",   "491511:13", "33610:11", "39330",
+                                                 "34606:11", "31610:11",  "46702:11", "48601:11",
+                                                 "90532",    "919810"};
   const auto& from = prefixes.empty() ? built_in : prefixes;
   Numbers numbers;
   std::mt19937_64 random(seed);
   for (std::size_t i = 0; i < drawn; ++i) {
-    std::string digits = from[i % from.size()];
-    while (digits.size() < drawn_digits) digits += static_cast<char>('0' + random() % 10);
+    const std::string& spec = from[i % from.size()];
+    const std::size_t colon = std::min(spec.find(':'), spec.size());
+    const std::size_t size =
+        colon == spec.size() ? digits_usual : std::strtoul(spec.c_str() + colon + 1, nullptr, 10);
+    std::string digits = spec.substr(0, colon);
+    while (digits.size() < std::min<std::size_t>(size, 20)) {
+      digits += static_cast<char>('0' + random() % 10);
+    }
     numbers.add(digits, "--prefixes");
   }
   return numbers;

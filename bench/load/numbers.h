@@ -20,7 +20,8 @@ class Numbers {
   // Throws std::runtime_error naming the file, line and reason. An empty `column` takes the only
   // or first column; a first line without digits is a heading.
   static Numbers from_file(const std::string& path, const std::string& column);
-  // Prefixes such as "44791" are filled with random digits to 12 in all; none = a built-in list.
+  // Prefixes such as "44791" or "33610:11" are filled with random digits to 12 or the number given,
+  // in all; none = mobile ranges of ten countries.
   static Numbers from_prefixes(const std::vector<std::string>& prefixes, std::uint64_t seed);
 
   const Slot& at(std::uint64_t i) const { return slots_[i % slots_.size()]; }

@@ -92,6 +92,7 @@ std::string report_json(const Run& run, const Options& options) {
   for (const auto& [status, n] : c.responses) j["responses"][fmt::format("0x{:08x}", status)] = n;
   j["ids"] = Json{{"duplicated", run.match.ids_duplicated}, {"empty", c.ids_empty}};
   j["seconds"] = run.seconds;
+  j["receipt_seconds"] = run.receipt_seconds;
   j["per_second"] = rate_of(run);
   j["latency_us"] = latency_json(run.latency);
   j["receipts"] = receipts_json(run);

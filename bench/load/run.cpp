@@ -218,6 +218,7 @@ void Run::on_deliver(const Message& message) {
     return;
   }
   ++counts.receipts;
+  last_receipt_ns_ = now_ns_;
   note_state(message);
   const std::string_view text_id = field(message.text, "id:");
   const std::string_view tlv_id = without_nul(find_tlv(message.tlvs, receipted_message_id));
@@ -279,6 +280,8 @@ void Run::wait_for_receipts() {
     while (stop_asked == 0 && now_ns_ < linger) turn(check_ns);
     if (cpu_seconds == 0) cpu_seconds = usage().cpu_seconds - cpu_at_start_;
     match = matching_.settle();
+    if (last_receipt_ns_ != 0)
+      receipt_seconds = static_cast<double>(last_receipt_ns_ - start_ns_) / 1e9;
     if (!all_expected || match.lost == 0 || now_ns_ >= deadline || stop_asked != 0) return;
     wanted = matching_.receipt_count() + match.lost;
   }

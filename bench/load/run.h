@@ -52,10 +52,11 @@ class Run {
   void on_lost(Session& session, Session::State before);
 
   RunCounts counts;
-  Histogram latency;       // of submit to final response
-  Match match;             // after run()
-  double seconds = 0;      // from the first submit to the last response
-  double cpu_seconds = 0;  // from the first submit to the last receipt, the verdict apart
+  Histogram latency;           // of submit to final response
+  Match match;                 // after run()
+  double seconds = 0;          // from the first submit to the last response
+  double receipt_seconds = 0;  // from the first submit to the last receipt
+  double cpu_seconds = 0;      // from the first submit to the last receipt, the verdict apart
   std::vector<Session*> dirty;
 
  private:
@@ -81,7 +82,7 @@ class Run {
   Poller poller_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::int64_t now_ns_;
-  std::int64_t start_ns_ = 0, end_ns_ = INT64_MAX, last_response_ns_ = 0;
+  std::int64_t start_ns_ = 0, end_ns_ = INT64_MAX, last_response_ns_ = 0, last_receipt_ns_ = 0;
   std::int64_t next_check_ns_ = 0;
   Phase phase_ = Phase::binding;
   unsigned bound_ = 0;

@@ -59,6 +59,9 @@ TEST_CASE("drawn numbers keep their prefixes and their seed") {
   CHECK(at(a, 0).substr(0, 5) == "44791");
   CHECK(at(a, 1).substr(0, 5) == "49151");
   CHECK(at(a, 1).size() == 12);
+  const Numbers french = Numbers::from_prefixes({"33610:11"}, 5);
+  CHECK(at(french, 0).size() == 11);
+  CHECK(at(french, 0).substr(0, 5) == "33610");
   CHECK(at(a, 1) == at(Numbers::from_prefixes({"44791", "49151"}, 5), 1));
   CHECK(at(a, 1) != at(Numbers::from_prefixes({"44791", "49151"}, 6), 1));
 }

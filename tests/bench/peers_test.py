@@ -275,6 +275,26 @@ class Memory(unittest.TestCase):
         self.assertEqual(one["receipts"]["resent"], 5)
         self.assertEqual(one["receipts"]["acked"], 20)
 
+    def test_a_polite_death_answers_what_it_took(self):
+        """It refuses what comes meanwhile, answers the rest, unbinds, and closes when answered."""
+        with carrier("latency=200,die=polite,die-at=0.1,down=30") as server:
+            client = smpp_client.Client(server.port)
+            self.addCleanup(client.close)
+            client.submit(b"447911000000", b"taken before", 0)
+            time.sleep(0.15)
+            client.submit(b"447911000000", b"refused", 0)
+            response = smpp_client.SUBMIT | smpp_client.RESPONSE
+            self.assertEqual(client.receive()[:3], (response, 8, 3))
+            self.assertEqual(client.receive()[:3], (response, 0, 2))
+            command, _, sequence, _ = client.receive()
+            self.assertEqual(command, smpp_client.UNBIND)
+            client.submit(b"447911000000", b"refused", 0)
+            client.send(smpp_client.UNBIND | smpp_client.RESPONSE, b"", sequence)
+            self.assertEqual(client.receive()[:3], (response, 8, 4))
+            self.assertIsNone(client.receive())
+            one = server.stop()["carriers"][0]
+        self.assertEqual((one["accepted"], one["forgotten"], one["deaths"]), (1, 0, 1))
+
     def test_wrong_states_and_enquiries_are_answered(self):
         with carrier("enquire=0.1") as server, contextlib.ExitStack() as stack:
             client = smpp_client.Client(server.port)
