@@ -204,6 +204,7 @@ void read_gateway(Section& section, const std::string& directory, GatewayConfig&
   read_tables_directory(section, directory, gateway.tables);
   section.seconds("drain_seconds", gateway.drain_us, {0, 3600});
   section.seconds("session_init_seconds", gateway.session_init_us, {0.1, 300});
+  section.seconds("in_doubt_hold_seconds", gateway.in_doubt_hold_us, {0.1, 604'800});
   section.word("log_level", {"debug", "info", "warn", "error"},
                [&](std::size_t at) { gateway.log_level = static_cast<LogLevel>(at); });
   section.section("limits", [&](Section& limits) { read_limits(limits, gateway.limits); });

@@ -470,7 +470,10 @@ void Session::on_timer(const core::Now& now) {
     return connection_.close();
   }
   if (unbinding_ && now.mono_us - unbind_us_ >= kUnbindUs) return connection_.close();
-  if (connection_.reading_paused()) heard_us_ = active_us_ = now.mono_us;
+  // A full queue is our reason not to read. A full output is the peer's: it may well be gone.
+  if (connection_.reading_paused() && !connection_.above_high_water()) {
+    heard_us_ = active_us_ = now.mono_us;
+  }
   if (config.inactivity_us != 0 && now.mono_us - active_us_ >= config.inactivity_us) {
     setup_.counters->inactive.add();
     return unbind();

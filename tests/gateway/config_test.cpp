@@ -58,6 +58,7 @@ shards = 4
 system_id = "TG"
 drain_seconds = 1.5
 session_init_seconds = 2
+in_doubt_hold_seconds = 5
 log_level = "warn"
 [gateway.limits]
 messages_per_shard = 5000
@@ -157,6 +158,7 @@ system_id = "us2"
   CHECK(gateway.system_id == "TG");
   CHECK(gateway.drain_us == 1'500'000);
   CHECK(gateway.session_init_us == 2'000'000);
+  CHECK(gateway.in_doubt_hold_us == 5'000'000);
   CHECK(gateway.log_level == LogLevel::warn);
   CHECK(gateway.limits.messages_per_shard == 5000);
   CHECK(gateway.limits.mailbox_octets == 131072);
@@ -290,6 +292,7 @@ TEST_CASE("every default that the manual tells is the default", "[config]") {
     std::vector<double> all{number(gateway.shards),
                             number(gateway.drain_us),
                             number(gateway.session_init_us),
+                            number(gateway.in_doubt_hold_us),
                             number(gateway.log_level),
                             number(gateway.limits.messages_per_shard),
                             number(gateway.limits.mailbox_octets),
