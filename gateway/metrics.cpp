@@ -1,11 +1,18 @@
 #include "gateway/metrics.h"
 
+#include <atomic>
+#include <chrono>
+#include <netdb.h>
 #include <stdexcept>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
 
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
 
 #include "gateway/config.h"
+#include "gateway/config_rules.h"
 #include "gateway/metrics_page.h"
 
 namespace tollgate::gateway {
@@ -74,16 +81,34 @@ class Gathered : public prometheus::Collectable {
   MetricsSources sources_;
 };
 
+// A connection to ourselves, closed at once.
+void call(const std::string& host, std::uint16_t port) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return;
+  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0) {
+    [[maybe_unused]] const int result = connect(fd, found->ai_addr, found->ai_addrlen);
+    close(fd);
+  }
+  freeaddrinfo(found);
+}
+
 }  // namespace
 
 struct Metrics::Exposed {
   Exposed(MetricsSources sources, const std::string& address)
       : gathered(std::make_shared<Gathered>(std::move(sources))), exposer(address) {
     exposer.RegisterCollectable(gathered);
+    std::string why;
+    parse_address(address, true, called, why);
+    called.port = static_cast<std::uint16_t>(exposer.GetListeningPorts().at(0));
   }
 
   std::shared_ptr<Gathered> gathered;
   prometheus::Exposer exposer;
+  core::Address called;
 };
 
 Metrics::Metrics(MetricsSources sources) {
@@ -95,10 +120,23 @@ Metrics::Metrics(MetricsSources sources) {
   }
 }
 
-Metrics::~Metrics() = default;
+// The exposer looks whether it shall end after a connection, else every 2 s: calls wake it, so that
+// a restart need not wait.
+Metrics::~Metrics() {
+  std::atomic<bool> ended{false};
+  std::thread caller([&ended, called = exposed_->called] {
+    while (!ended) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      call(called.host, called.port);
+    }
+  });
+  exposed_.reset();
+  ended = true;
+  caller.join();
+}
 
 std::uint16_t Metrics::port() const {
-  return static_cast<std::uint16_t>(exposed_->exposer.GetListeningPorts().at(0));
+  return exposed_->called.port;
 }
 
 }  // namespace tollgate::gateway

@@ -80,13 +80,10 @@ class Connection:
                     self.send(encode("enquire_link_resp", {}, sequence=pdu.sequence))
                     continue
                 return pdu
-            left = until - time.monotonic()
-            if left <= 0:
-                return None
-            self.sock.settimeout(left)
+            self.sock.settimeout(max(0.0, until - time.monotonic()))
             try:
                 data = self.sock.recv(65536)
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 return None
             except ConnectionResetError:
                 raise Closed from None
@@ -144,7 +141,7 @@ class SteadyCarrier(threading.Thread):
                     if pdu:
                         self.answer(connection, pdu)
             except (Closed, Malformed, OSError):
-                continue
+                connection.close()
 
     def answer(self, connection, pdu):
         if pdu.is_response:
@@ -180,4 +177,5 @@ def answer_unbinds(connections, ended, seconds):
                 if pdu and pdu.name == "unbind":
                     connection.send(encode("unbind_resp", {}, sequence=pdu.sequence))
             except (Closed, Malformed, OSError):
+                connection.close()
                 open_ones.remove(connection)

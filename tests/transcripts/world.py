@@ -5,6 +5,8 @@
   4915...   steady                           the check that others are served meanwhile
   3361...   carrier at a loss only           no route
 """
+import pathlib
+
 from gateway_process import METRICS_HOST, SMPP_HOST, GatewayProcess, toml_table, write_csv
 from peers import Connection, Listener, SteadyCarrier, answer_unbinds, call
 from smpp import encode
@@ -26,7 +28,7 @@ def parse_settings(words):
 
 class World:
     def __init__(self, binary, folder, settings):
-        self.folder, self.settings = folder, settings
+        self.folder, self.settings = pathlib.Path(folder), settings
         self.listeners = {name: Listener() for name in CARRIERS[:2]}
         self.steady = SteadyCarrier()
         self.gateway = GatewayProcess(binary, folder)
