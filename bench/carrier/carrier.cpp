@@ -109,8 +109,7 @@ std::uint32_t Carrier::decide_status() {
 }
 
 void Carrier::on_submit(Bind& bind, const Frame& frame) {
-  if (counts_.submits++ == 0) counts_.first_submit_ns = world_.now_ns;
-  counts_.last_submit_ns = world_.now_ns;
+  ++counts_.submits;
   if (spec_.die_at_s > 0 && !death_set_) {
     death_set_ = true;
     world_.wheel.add(world_.now_ns + static_cast<std::int64_t>(spec_.die_at_s * second_ns),
@@ -128,6 +127,8 @@ void Carrier::on_submit(Bind& bind, const Frame& frame) {
   if (what.tag == no_tag) {
     ++counts_.untagged;
   } else {
+    if (counts_.first_submit_ns == 0) counts_.first_submit_ns = world_.now_ns;
+    counts_.last_submit_ns = world_.now_ns;
     ++(tags_.add_submit(what.tag) ? counts_.distinct : counts_.repeated);
   }
   if (world_.chance(spec_.loss)) {

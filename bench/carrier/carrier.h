@@ -41,7 +41,7 @@ struct Counts {
   std::uint64_t receipts_resent = 0, receipts_duplicated = 0, receipts_early = 0;
   std::uint64_t binds = 0, binds_refused = 0, unbinds = 0, deaths = 0, bad_frames = 0;
   std::uint64_t enquire_links = 0, unmatched_responses = 0;
-  std::int64_t first_submit_ns = 0, last_submit_ns = 0;
+  std::int64_t first_submit_ns = 0, last_submit_ns = 0;     // of tagged ones
   std::map<std::uint32_t, std::uint64_t> refused;           // submit_sm_resp by status
   std::map<std::uint32_t, std::uint64_t> receipts_refused;  // deliver_sm_resp by status
   std::map<std::string, std::uint64_t> receipts_by_state;   // as made
