@@ -104,7 +104,7 @@ Labels with(Labels labels, const char* label, std::string_view value) {
 
 void add_binds(Page& page, const Labels& labels, const CarrierCounters& carrier) {
   for (std::size_t i = 0; i < carrier.bind_count(); ++i) {
-    const Labels bind = with(labels, "bind", std::to_string(i + 1));
+    const Labels bind = with(labels, "bind", std::to_string(i));
     const BindCounters* counters = &carrier.binds[i];
     page.add<BindCounters>(kBindRows, bind, {&counters, 1});
     for (std::size_t state = 0; state < carriers::kBindStates; ++state) {
