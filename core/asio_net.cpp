@@ -62,15 +62,18 @@ struct WaitAllocator {
 class AsioSocket final : public Socket {
  public:
   AsioSocket(asio::io_context& io, int fd, std::size_t& alive)
-      : descriptor_(io.get_executor(), fd), fd_(fd), alive_(alive) {
+      : descriptor_(io.get_executor()), fd_(fd), alive_(alive) {
     ++alive_;
+    enroll();
   }
 
   int fd() const noexcept { return fd_; }
+  int broken() const noexcept { return broken_; }  // errno: the reactor refused it
 
   void watch(Events* events) noexcept override { events_ = events; }
 
   std::ptrdiff_t recv(Out into) noexcept override {
+    if (broken_ != 0) return -broken_;
     if (into.empty()) return -EAGAIN;
     return result([&] { return ::recv(fd_, into.data(), into.size(), MSG_DONTWAIT); });
   }
@@ -79,23 +82,26 @@ class AsioSocket final : public Socket {
         [&] { return ::send(fd_, from.data(), from.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
   }
 
-  void arm_read() override { arm(read_, Descriptor::wait_read, &AsioSocket::readable); }
-  void arm_write() override { arm(write_, Descriptor::wait_write, &AsioSocket::writable); }
+  void arm_read() override {
+    if (waited_write_) forget_write();
+    arm(read_, Descriptor::wait_read, &AsioSocket::readable);
+  }
+  void arm_write() override {
+    waited_write_ = true;
+    arm(write_, Descriptor::wait_write, &AsioSocket::writable);
+  }
 
   void shutdown_write() noexcept override {
     if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
   }
   void close() noexcept override {
-    if (fd_ < 0) return;
-    fd_ = -1;
-    events_ = nullptr;
-    boost::system::error_code ignored;
-    descriptor_.close(ignored);
+    const int fd = release_fd();
+    if (fd >= 0) ::close(fd);
   }
   int release_fd() noexcept override {
     if (fd_ < 0) return -1;
     events_ = nullptr;
-    descriptor_.release();
+    if (broken_ == 0) descriptor_.release();
     return std::exchange(fd_, -1);
   }
   void discard() noexcept override {
@@ -144,6 +150,24 @@ class AsioSocket final : public Socket {
     if (discarded_) return free_if_done();
     if (events_ != nullptr) (this->*ready)();
   }
+  // Asio keeps a descriptor that was once waited on for writing registered for it, and each new
+  // wait for reading then reports at once that it can be written: a needless wake-up for every
+  // read. Registering it anew ends that.
+  void forget_write() {
+    if (fd_ < 0 || broken_ != 0 || read_.pending || write_.pending) return;
+    waited_write_ = false;
+    descriptor_.release();
+    enroll();
+  }
+
+  // A refusal (no memory, no more watches) shows as the error of the next recv: a wait on what is
+  // not enrolled ends at once.
+  void enroll() {
+    boost::system::error_code error;
+    descriptor_.assign(fd_, error);
+    broken_ = error.value();
+  }
+
   void readable() { events_->on_readable(); }
   void writable() { events_->on_writable(); }
 
@@ -155,12 +179,16 @@ class AsioSocket final : public Socket {
 
   Descriptor descriptor_;
   int fd_;
+  int broken_ = 0;
   Events* events_ = nullptr;
   Wait read_;
   Wait write_;
+  bool waited_write_ = false;
   bool discarded_ = false;
   std::size_t& alive_;
 };
+
+using AsioSocketPtr = std::unique_ptr<AsioSocket, Discard>;
 
 struct AcceptHook;
 struct ConnectHook;
@@ -168,7 +196,7 @@ class AsioNet;
 
 class AsioListener final : public Listener, public Hook<AcceptHook>, private Socket::Events {
  public:
-  AsioListener(AsioNet& net, int fd, OnAccept on_accept);
+  AsioListener(AsioNet& net, AsioSocketPtr socket, OnAccept on_accept);
 
   Address local() const override;
   void discard() noexcept override;
@@ -184,7 +212,7 @@ class AsioListener final : public Listener, public Hook<AcceptHook>, private Soc
   bool accept_one(const Now& now);
 
   AsioNet& net_;
-  std::unique_ptr<AsioSocket, Discard> socket_;
+  AsioSocketPtr socket_;
   OnAccept on_accept_;
   bool accepting_ = false;
   bool discarded_ = false;
@@ -209,7 +237,7 @@ class AsioConnect final : public Connect, public Hook<ConnectHook>, private Sock
   Address to_;
   OnConnect on_done_;
   std::shared_ptr<Lookup> lookup_;
-  std::unique_ptr<AsioSocket, Discard> socket_;
+  AsioSocketPtr socket_;
   NetError error_;
 };
 
@@ -220,16 +248,13 @@ class AsioNet final : public Net, private Socket::Events {
 
   ListenerPtr listen(const Address& at, OnAccept on_accept, NetError& error) override;
   ConnectPtr connect(const Address& to, OnConnect on_done) override;
-  SocketPtr adopt(int fd) override { return SocketPtr(adopt_socket(fd).release()); }
+  SocketPtr adopt(int fd) override;
   void poll(std::int64_t wait_us) override;
   bool dispatch(const Now& now) override;
   void wake() noexcept override { wake_->write(); }
   NetCounts counts() const noexcept override { return counts_; }
 
-  std::unique_ptr<AsioSocket, Discard> adopt_socket(int fd);
-  std::unique_ptr<AsioSocket, Discard> watch_fd(int fd) {
-    return std::unique_ptr<AsioSocket, Discard>(new AsioSocket(io_, fd, alive_));
-  }
+  AsioSocketPtr watch_fd(int fd) { return AsioSocketPtr(new AsioSocket(io_, fd, alive_)); }
   const std::shared_ptr<EventFd>& wake_event() const noexcept { return wake_; }
 
   List<AsioListener, AcceptHook> accepting;
@@ -245,7 +270,7 @@ class AsioNet final : public Net, private Socket::Events {
   asio::io_context io_;
   std::size_t alive_ = 0;
   std::shared_ptr<EventFd> wake_;
-  std::unique_ptr<AsioSocket, Discard> wake_socket_;
+  AsioSocketPtr wake_socket_;
 };
 
 void set_options(int fd) noexcept {
@@ -259,8 +284,8 @@ NetError net_error(int code, const Address& at, const std::string& what) {
 
 // ---- AsioListener ----
 
-AsioListener::AsioListener(AsioNet& net, int fd, OnAccept on_accept)
-    : net_(net), socket_(net.watch_fd(fd)), on_accept_(std::move(on_accept)) {
+AsioListener::AsioListener(AsioNet& net, AsioSocketPtr socket, OnAccept on_accept)
+    : net_(net), socket_(std::move(socket)), on_accept_(std::move(on_accept)) {
   socket_->watch(this);
   socket_->arm_read();
 }
@@ -365,9 +390,11 @@ void AsioConnect::fail(int code, const std::string& what) {
 }
 
 void AsioConnect::on_writable() {
-  int code = 0;
+  int code = socket_->broken();
   socklen_t length = sizeof code;
-  if (::getsockopt(socket_->fd(), SOL_SOCKET, SO_ERROR, &code, &length) != 0) code = errno;
+  if (code == 0 && ::getsockopt(socket_->fd(), SOL_SOCKET, SO_ERROR, &code, &length) != 0) {
+    code = errno;
+  }
   if (code != 0) return fail(code, "connect");
   net_.connected.push_back(*this);
 }
@@ -393,6 +420,9 @@ AsioNet::AsioNet() : io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE), wake_(std::make_sh
   const int fd = ::dup(wake_->fd());
   if (fd < 0) throw std::system_error(errno, std::generic_category(), "dup of an eventfd");
   wake_socket_ = watch_fd(fd);
+  if (wake_socket_->broken() != 0) {
+    throw std::system_error(wake_socket_->broken(), std::generic_category(), "epoll of an eventfd");
+  }
   wake_socket_->watch(this);
   wake_socket_->arm_read();
 }
@@ -404,9 +434,9 @@ AsioNet::~AsioNet() {
   TOLLGATE_CHECK(alive_ == 0, "sockets, listeners and connects end before their network");
 }
 
-std::unique_ptr<AsioSocket, Discard> AsioNet::adopt_socket(int fd) {
+SocketPtr AsioNet::adopt(int fd) {
   set_options(fd);
-  return watch_fd(fd);
+  return SocketPtr(new AsioSocket(io_, fd, alive_));
 }
 
 void AsioNet::on_readable() {
@@ -471,7 +501,12 @@ ListenerPtr AsioNet::listen(const Address& at, OnAccept on_accept, NetError& err
     ::close(fd);
     return nullptr;
   }
-  return ListenerPtr(new AsioListener(*this, fd, std::move(on_accept)));
+  auto socket = watch_fd(fd);
+  if (socket->broken() != 0) {
+    error = net_error(socket->broken(), at, "listen");
+    return nullptr;
+  }
+  return ListenerPtr(new AsioListener(*this, std::move(socket), std::move(on_accept)));
 }
 
 ConnectPtr AsioNet::connect(const Address& to, OnConnect on_done) {

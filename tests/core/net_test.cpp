@@ -251,6 +251,17 @@ TEST_CASE("a write to a closed peer is an error, not a signal", "[net]") {
   CHECK(near.connection->error() == EPIPE);
 }
 
+TEST_CASE("a descriptor that the reactor refuses closes with its error", "[net]") {
+  Shard shard(0, nullptr, {});
+  const int gone = ::dup(0);
+  ::close(gone);
+  Echo near;
+  near.open(shard, shard.net().adopt(gone));
+  CHECK(turn_until(shard, [&] { return near.closed == 1; }));
+  CHECK(near.reason == CloseReason::read_error);
+  CHECK(near.connection->error() == EBADF);
+}
+
 TEST_CASE("a handover carries a live socket to another shard", "[net]") {
   Loop loop;
   Shard home(1, nullptr, {});

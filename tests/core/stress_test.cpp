@@ -311,5 +311,52 @@ TEST_CASE("stress: echo between two shards", "[net]") {
   listener.reset();
 }
 
+// Two threads play ping-pong over one socket. A socket that reports more than its input would end
+// sleeps for nothing: more sleeps than reads, on either side.
+struct Ping final : Connection::Owner {
+  std::unique_ptr<Connection> connection;
+  std::atomic<int>* left = nullptr;
+  std::size_t on_input(Connection& c, Octets input, const Now&) override {
+    if (left != nullptr && left->fetch_sub(1) <= 1) return input.size();
+    return c.write(input) ? input.size() : 0;
+  }
+  void on_closed(Connection&, CloseReason, const Now&) override {}
+};
+
+TEST_CASE("stress: a socket wakes its shard for input alone", "[net]") {
+  Shards shards(2, 4096);
+  Ping server;
+  Ping client;
+  std::atomic<int> left{1'000};
+  client.left = &left;
+  NetError error;
+  auto listener = shards[0].net().listen(
+      {"127.0.0.1", 0},
+      [&](SocketPtr socket, const Address&) {
+        server.connection = std::make_unique<Connection>(shards[0], std::move(socket), server);
+      },
+      error);
+  auto connecting =
+      shards[1].net().connect(listener->local(), [&](SocketPtr socket, const NetError& e) {
+        if (e) return;
+        client.connection = std::make_unique<Connection>(shards[1], std::move(socket), client);
+        const std::uint8_t octet = 1;
+        if (!client.connection->write({&octet, 1})) client.connection->close();
+      });
+  shards.start();
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (left > 0 && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
+  CHECK(left == 0);
+  shards.stop();
+  shards.join();
+  for (unsigned i = 0; i < 2; ++i) {
+    const auto& counts = shards[i].counts();
+    CHECK(counts[ShardCount::read_octets].get() >= 999);
+    CHECK(counts[ShardCount::sleeps].get() <= counts[ShardCount::read_octets].get() + 20);
+  }
+  client.connection.reset();
+  server.connection.reset();
+}
+
 }  // namespace
 }  // namespace tollgate::core
