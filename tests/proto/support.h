@@ -29,6 +29,7 @@ class Generator {
   T make() {
     T pdu;
     command_ = static_cast<std::uint32_t>(command_of<T>);
+    udhi_ = false;
     visit_fields(pdu, *this);
     pdu.tlvs = tlvs();
     return pdu;
@@ -47,7 +48,9 @@ class Generator {
     if (wild()) return true;
     if (name.ends_with("_ton")) field %= 7;
     if (name.ends_with("_npi")) field = below(2) == 0 ? 1 : 8;
+    if (name == "replace_if_present_flag") field %= 2;
     if (name == "interface_version") field = 0x34;
+    if (name == "esm_class") udhi_ = (field & 0x40) != 0;
     return true;
   }
   bool c_string(const FieldSpec& spec, std::string_view& field) {
@@ -62,13 +65,22 @@ class Generator {
     return true;
   }
   bool short_message(Octets& field) {
-    field = octets(below(wild() ? 256 : 255));
+    if (wild() || !udhi_) {
+      field = octets(below(wild() ? 256 : 254));
+      return true;
+    }
+    // esm_class promised a user data header: a concatenation.
+    std::vector<std::uint8_t> made = {5, 0, 3, 0, 2, 1};
+    made[3] = static_cast<std::uint8_t>(below(256));
+    const Octets text = octets(below(240));
+    made.insert(made.end(), text.begin(), text.end());
+    field = keep(std::move(made));
     return true;
   }
   bool destinations(Destinations& list) {
     std::vector<std::uint8_t> raw(kDestinationsMax * 24);
     std::size_t length = 0;
-    list.count = static_cast<std::uint8_t>(1 + below(below(20) == 0 ? 254 : 8));
+    list.count = static_cast<std::uint8_t>(1 + below(wild() && below(20) == 0 ? 254 : 8));
     for (unsigned i = 0; i < list.count; ++i) {
       Destination d;
       d.dest_flag = below(4) == 0 ? 2 : 1;
@@ -90,7 +102,7 @@ class Generator {
       UnsuccessSme u;
       u8({"dest_addr_ton", 1, {}}, u.dest_addr_ton);
       u8({"dest_addr_npi", 1, {}}, u.dest_addr_npi);
-      u.destination_addr = text(below(21));
+      u.destination_addr = text(wild() ? below(21) : 1 + below(20));
       u.error_status_code = Status{wild() ? below(0xFFFFFFFF) : 0x0B};
       length = append(raw, length, u);
     }
@@ -126,6 +138,7 @@ class Generator {
   std::mt19937_64 random_;
   Wildness wildness_;
   std::uint32_t command_ = 0;
+  bool udhi_ = false;
   std::deque<std::vector<std::uint8_t>> stored_;
 };
 
