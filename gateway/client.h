@@ -42,6 +42,7 @@ class Client {
   // The session's submits wait: its reading is paused until there is room again.
   void pause(Session& session);
   void resume_paused(const core::Now& now);
+  bool has_paused() const { return !paused_.empty(); }
   // Full for so long that waiting submits are better refused.
   bool out_of_patience(const core::Now& now) const {
     return full_since_us_ != 0 && now.mono_us - full_since_us_ > kFullPatienceUs;

@@ -14,6 +14,7 @@ using proto::Status;
 namespace {
 
 constexpr std::int64_t kValidityUs = 24LL * 3600 * 1'000'000;  // of a message that names none
+constexpr std::int64_t kPausedUs = 100'000;
 constexpr std::uint8_t kTonInternational = 1;
 constexpr std::uint8_t kNpiE164 = 1;
 
@@ -42,7 +43,8 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
       clients_(config.clients.size()),
       carriers_(config.carriers.size()),
       waiting_timer_(core::Timer::calling<&ClientHome::retry_waiting>(*this)),
-      sweep_timer_(core::Timer::calling<&ClientHome::sweep>(*this)) {
+      sweep_timer_(core::Timer::calling<&ClientHome::sweep>(*this)),
+      paused_timer_(core::Timer::calling<&ClientHome::look_at_paused>(*this)) {
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     if (homes.of_client(i) != shard.index()) continue;
     clients_[i] = std::make_unique<Client>(static_cast<std::uint16_t>(i), config.clients[i],
@@ -64,6 +66,23 @@ void ClientHome::turn_start() {
 void ClientHome::touch(Client& client) {
   if (!client.touch()) return;
   touched_.push_back(&client);
+}
+
+void ClientHome::pause(Client& client, Session& session) {
+  client.pause(session);
+  if (!paused_timer_.armed()) {
+    shard_.timers().arm(paused_timer_, shard_.now().mono_us + kPausedUs);
+  }
+}
+
+void ClientHome::look_at_paused(const core::Now& now) {
+  bool any = false;
+  for (const auto& client : clients_) {
+    if (client == nullptr || !client->has_paused()) continue;
+    touch(*client);
+    any = true;
+  }
+  if (any) shard_.timers().arm(paused_timer_, now.mono_us + kPausedUs);
 }
 
 void ClientHome::turn_end(const core::Now& now) {

@@ -69,6 +69,8 @@ class ClientHome final : public Delivery::Settler {
   QueryAnswer query(const Message& message) const;
   // The client's receipts or paused sessions may have something to do at this turn's end.
   void touch(Client& client);
+  // The session is not read until the client's queue has room, or has been full for too long.
+  void pause(Client& client, Session& session);
   // A session of the client is gone with these deliver_sm unanswered.
   void left(Client& client, Window<Told>& told, const core::Now& now);
 
@@ -102,6 +104,7 @@ class ClientHome final : public Delivery::Settler {
             const core::Now& now);
   void end(Message& message, const core::Now& now);
   void retry_waiting(const core::Now& now);
+  void look_at_paused(const core::Now& now);
   void sweep(const core::Now& now);
 
   static constexpr std::size_t kWaitingLanes = 4096;
@@ -123,6 +126,7 @@ class ClientHome final : public Delivery::Settler {
   std::uint32_t swept_ = 0;  // the place that the sweep goes on with
   core::Timer waiting_timer_;
   core::Timer sweep_timer_;
+  core::Timer paused_timer_;  // while a session is paused: nothing else may wake its client
   std::vector<std::uint8_t> unsuccess_;
 };
 

@@ -158,7 +158,7 @@ bool Session::over_window() {
 bool Session::may_submit(const core::Now& now) {
   if (!home_->holds(*client_) || client_->out_of_patience(now)) return true;
   connection_.pause_reading();
-  client_->pause(*this);
+  home_->pause(*client_, *this);
   return false;
 }
 
