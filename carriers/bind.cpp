@@ -61,7 +61,7 @@ void Bind::stop() {
   then_ = Then::stop;
   switch (state_) {
     case BindState::bound:
-      retire(Then::stop);
+      retire(Then::stop, timers_.drain_ms);
       return;
     case BindState::draining:
     case BindState::unbinding:
@@ -76,11 +76,11 @@ void Bind::stop() {
   }
 }
 
-void Bind::retire(Then then) {
+void Bind::retire(Then then, std::uint32_t wait_ms) {
   if (state_ != BindState::bound) return;
   then_ = then;
   set_state(BindState::draining);
-  deadline_us_ = now_us() + us(timers_.drain_ms);
+  deadline_us_ = now_us() + us(wait_ms);
   shared_.owner.bind_changed(*this, false);
 }
 
@@ -307,12 +307,12 @@ void Bind::give_back(const Answer& given) {
   shared_.owner.attend();
 }
 
-// The carrier waits for our unbind_resp a little: responses that are on their way come first.
+// The carrier waits a little for our unbind_resp: responses that are on their way come first.
 void Bind::on_unbind(const proto::Header& header) {
   core::log::info("carrier_unbinds", {{"carrier", shared_.config.name}, {"bind", index_}});
   unbind_asked_ = true;
   unbind_sequence_ = header.sequence_number;
-  if (state_ == BindState::bound) retire(Then::reconnect);
+  if (state_ == BindState::bound) retire(Then::reconnect, timers_.unbind_ms);
   if (state_ == BindState::unbinding) {
     answer(Command::unbind_resp, unbind_sequence_, Status::ESME_ROK);
     end(then_, true);
@@ -374,8 +374,8 @@ void Bind::note(proto::StatusClass status_class, std::int64_t sent_us) {
     busy_.refused(now, sent_us);
     throttle_.answered(sent_us);
   } else {
-    throttle_.succeeded(now, sent_us);
-    busy_.succeeded(now, sent_us);
+    throttle_.succeeded(sent_us);
+    busy_.succeeded(sent_us);
   }
 }
 

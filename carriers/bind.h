@@ -98,8 +98,8 @@ class Bind final : private core::Connection::Owner {
 
   void start();
   void stop();
-  // Takes the bind down politely: what is in the window is waited for.
-  void retire(Then then);
+  // Takes the bind down politely: the responses that are missing get up to wait_ms.
+  void retire(Then then, std::uint32_t wait_ms);
   // Deadlines: attempts, time-outs, enquire_link.
   void tick();
   std::int64_t next_tick_us() const;

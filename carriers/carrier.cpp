@@ -328,9 +328,9 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
                         {"status", static_cast<std::uint32_t>(answer.status)},
                         {"name", proto::status_name(answer.status)}});
       if (answer.status == Status::ESME_RINVBNDSTS) {
-        bind.retire(Bind::Then::reconnect);
+        bind.retire(Bind::Then::reconnect, config_.timers.drain_ms);
       } else if (ends_bind(answer.status)) {
-        bind.retire(Bind::Then::alarm);
+        bind.retire(Bind::Then::alarm, config_.timers.drain_ms);
       }
       break;
     case StatusClass::ok:

@@ -1,7 +1,8 @@
 // How fast, and how soon again: the pace of a carrier, the wait before a reconnect, and the pause
 // that a throttling carrier asks for. Pure: time and randomness are arguments; one owning thread.
 //
-// Pace invariant: over any span of t seconds at most pace * t + max(1, pace * burst) submits.
+// Pace invariant: over any span of t seconds at most 1 + pace * (t + burst) submits. The burst also
+// makes good what turns that come late would lose.
 #pragma once
 
 #include <algorithm>
@@ -34,7 +35,7 @@ class Pace {
   Pace(double per_s, std::uint32_t burst_ms) {
     if (per_s <= 0) return;
     interval_ns_ = static_cast<std::int64_t>(std::ceil(1e9 / per_s));
-    burst_ns_ = std::max<std::int64_t>(0, std::int64_t{burst_ms} * 1'000'000 - interval_ns_);
+    burst_ns_ = std::int64_t{burst_ms} * 1'000'000;
   }
 
   bool ready(std::int64_t now_us) const { return now_us * 1000 + burst_ns_ >= due_ns_; }
@@ -79,8 +80,8 @@ class Backoff {
 // The pauses of one bind that was told ESME_RTHROTTLED (or, with shorter ones, ESME_RMSGQFUL).
 // 1. Refusals of submits that left before the last pause belong to that pause: it does not double.
 // 2. After a pause one submit goes alone; its success opens the window again.
-// 3. The pause halves for each pause's length (at least a second) of success, and is forgotten
-//    below the first.
+// 3. Each success behind the pause halves the next one, down to the first: a carrier that takes
+//    some and throttles the rest is sent what it takes, one that takes none is left alone.
 class Throttle {
  public:
   Throttle(std::uint32_t first_ms, std::uint32_t max_ms)
@@ -90,15 +91,12 @@ class Throttle {
     if (length_us_ != 0 && sent_us < until_us_) return;
     length_us_ = length_us_ == 0 ? first_us_ : std::min(length_us_ * 2, max_us_);
     until_us_ = now_us + length_us_;
-    eased_us_ = until_us_;
     probe_ = Probe::waiting;
   }
 
-  void succeeded(std::int64_t now_us, std::int64_t sent_us) {
+  void succeeded(std::int64_t sent_us) {
     if (length_us_ == 0 || sent_us < until_us_) return;
     probe_ = Probe::none;
-    if (now_us - eased_us_ < std::max<std::int64_t>(length_us_, 1'000'000)) return;
-    eased_us_ = now_us;
     length_us_ /= 2;
     if (length_us_ < first_us_) length_us_ = 0;
   }
@@ -130,7 +128,6 @@ class Throttle {
   std::int64_t max_us_;
   std::int64_t length_us_ = 0;  // 0: not throttled
   std::int64_t until_us_ = 0;
-  std::int64_t eased_us_ = 0;
   Probe probe_ = Probe::none;
 };
 
