@@ -110,11 +110,6 @@ std::uint32_t Carrier::decide_status() {
 
 void Carrier::on_submit(Bind& bind, const Frame& frame) {
   ++counts_.submits;
-  if (spec_.die_at_s > 0 && !death_set_) {
-    death_set_ = true;
-    world_.wheel.add(world_.now_ns + static_cast<std::int64_t>(spec_.die_at_s * second_ns),
-                     {Event::Kind::die, index_, {}});
-  }
   Message message;
   if (!read_message(frame, message)) {
     ++counts_.malformed;
@@ -127,7 +122,7 @@ void Carrier::on_submit(Bind& bind, const Frame& frame) {
   if (what.tag == no_tag) {
     ++counts_.untagged;
   } else {
-    if (counts_.first_submit_ns == 0) counts_.first_submit_ns = world_.now_ns;
+    if (counts_.first_submit_ns == 0) on_first_tag();
     counts_.last_submit_ns = world_.now_ns;
     ++(tags_.add_submit(what.tag) ? counts_.distinct : counts_.repeated);
   }
@@ -159,6 +154,13 @@ void Carrier::on_submit(Bind& bind, const Frame& frame) {
   if (delay == 0) return answer(what);
   ++bind.unanswered;
   world_.wheel.add(world_.now_ns + delay, {Event::Kind::answer, index_, what});
+}
+
+void Carrier::on_first_tag() {
+  counts_.first_submit_ns = world_.now_ns;
+  if (spec_.die_at_s <= 0) return;
+  world_.wheel.add(world_.now_ns + static_cast<std::int64_t>(spec_.die_at_s * second_ns),
+                   {Event::Kind::die, index_, {}});
 }
 
 std::uint32_t Carrier::make_record(const Bind& bind, const Message& message, std::uint64_t id) {

@@ -97,6 +97,7 @@ class Carrier final : public Watched {
   void send_receipt(Bind& bind, std::uint32_t record);
   std::size_t write_receipt(const Record& record, std::uint8_t* out) const;
   void free_record(std::uint32_t record);
+  void on_first_tag();
   void begin_to_die();
   void drain();
   void die();
@@ -106,7 +107,6 @@ class Carrier final : public Watched {
   const std::uint16_t index_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
-  bool death_set_ = false;
   bool draining_ = false;
   std::int64_t drain_until_ns_ = 0;
   std::uint64_t next_id_;

@@ -191,7 +191,7 @@ const std::vector<Key>& keys() {
        [](string_view v, Spec& s) { s.system_id = v; }},
       {"password", "the password that a bind must give",
        [](string_view v, Spec& s) { s.password = v; }},
-      {"die-at", "seconds after the first submit at which the carrier goes down",
+      {"die-at", "seconds after the first tagged submit at which it goes down",
        [](string_view v, Spec& s) { s.die_at_s = read_number(v, 0, day_s); }},
       {"down", "seconds until it listens again, knowing its due receipts",
        [](string_view v, Spec& s) { s.down_s = read_number(v, 0, day_s); }},

@@ -27,20 +27,23 @@ def toml(values, carriers):
                            enumerate(TEMPLATE.read_text().split("#%%")))
     text = string.Template(head).substitute(values)
     for name, port in carriers.items():
-        each = {**values, "carrier": name, "carrier_port": port}
+        dialect = values.get("dialects", {}).get(name, "")
+        each = {**values, "carrier": name, "carrier_port": port, "dialect": dialect}
         text += string.Template(carrier).substitute(each)
         text += values["carrier_binds"] * string.Template(bind).substitute(each)
     return text
 
 
-def write_tables(directory, carriers):
+def write_tables(directory, carriers, order):
     """The sample numbering plan; one price for every country, every carrier a little dearer than
-    the one before, so that each message has as many candidates as there are carriers."""
+    the one before, so that each message has as many candidates as there are carriers. `order` is
+    that of the rules: least_cost, or weighted (all alike)."""
     directory.mkdir()
     for name in ("numbering_plan.csv", "currencies.csv"):
         shutil.copy(TABLES / name, directory / name)
     rows = (TABLES / "numbering_plan.csv").read_text().splitlines()[1:]
     countries = sorted({row.split(",")[1][:3] for row in rows if row})
+    weights = " ".join(f"{name}=1" for name in carriers)
     rates, plans = directory / "rates", directory / "plans"
     rates.mkdir()
     plans.mkdir()
@@ -48,8 +51,8 @@ def write_tables(directory, carriers):
         "carrier,quality,senders\n" + "".join(f"{name},95,\n" for name in carriers))
     (directory / "clients.csv").write_text("client,plan,default_country\nshop,bench,\n")
     (directory / "rules.csv").write_text(
-        "plan,client,destination,order,max_attempts,on_loss\n"
-        f",,,least_cost,{min(8, len(carriers))},block\n")
+        "plan,client,destination,order,weights,max_attempts,on_loss\n"
+        f",,,{order},{weights if order == 'weighted' else ''},{min(8, len(carriers))},block\n")
     for place, name in enumerate(carriers):
         (rates / f"{name}.csv").write_text(
             "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to\n" +
@@ -65,7 +68,7 @@ class Gateway:
     def __init__(self, program, carriers, values, start_timeout=20):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-bench-"))
         self.port = free_port()
-        write_tables(self.directory / "tables", carriers)
+        write_tables(self.directory / "tables", carriers, values["order"])
         config = self.directory / "tollgate.toml"
         config.write_text(toml({**values, "port": self.port}, carriers))
         self.log = (self.directory / "log").open("w+")

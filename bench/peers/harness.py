@@ -66,9 +66,11 @@ class Server:
 class Load:
     """One run of the load program: its exit status and its report (None when it could not run)."""
 
-    def __init__(self, program, *args, timeout=600):
-        command = [str(program), "--json", "-", "--no-progress", *map(str, args)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def __init__(self, program, *args, timeout=600, show_progress=False):
+        command = [str(program), "--json", "-", *map(str, args)]
+        command += [] if show_progress else ["--no-progress"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE,
+                                        stderr=None if show_progress else subprocess.PIPE)
         self.timeout = timeout
 
     def wait(self):
@@ -78,7 +80,7 @@ class Load:
             self.process.kill()
             self.process.communicate()
             raise Failed(f"load was not done after {self.timeout} s") from None
-        self.errors = errors.decode()
+        self.errors = (errors or b"").decode()
         self.status = self.process.returncode
         self.report = json.loads(out) if out else None
         return self
