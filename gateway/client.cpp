@@ -35,7 +35,7 @@ void Client::pause(Session& session) {
 
 void Client::resume_paused(const core::Now& now) {
   if (paused_.empty()) return;
-  if (unsent_ > config_.queue_max / 2 && !out_of_patience(now)) return;
+  if (unsent_ > config_.queue_max - config_.queue_max / 8 && !out_of_patience(now)) return;
   std::vector<Session*> resumed;
   resumed.swap(paused_);
   for (Session* session : resumed) session->resume();

@@ -3,7 +3,7 @@
 //
 // Invariants
 // 1. unsent counts its messages that no carrier has yet; sessions stop reading at queue_max and go
-//    on below half of it. A queue that stays full for kFullPatienceUs is answered ESME_RMSGQFUL.
+//    on an eighth below it. A queue that stays full for kFullPatienceUs is answered ESME_RMSGQFUL.
 // 2. owing counts its messages that may still bring a receipt; a submit that wants one is refused
 //    (ESME_RMSGQFUL) beyond receipts_max, so that no receipt ever lacks room.
 #pragma once
