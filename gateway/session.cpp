@@ -64,11 +64,8 @@ std::size_t Session::on_input(core::Connection&, core::Octets input, const core:
 
 bool Session::on_pdu(const proto::Frame& frame, const core::Now& now) {
   const Command command = frame.header.command_id;
-  const bool first_time = heard_us_ != now.mono_us || enquiries_ != 0;
-  if (first_time) {
-    heard_us_ = now.mono_us;
-    enquiries_ = 0;
-  }
+  heard_us_ = now.mono_us;
+  enquiries_ = 0;
   if (command != Command::enquire_link && command != Command::enquire_link_resp) {
     active_us_ = now.mono_us;
   }
