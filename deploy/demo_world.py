@@ -291,9 +291,10 @@ def judge(metrics, totals, options):
     refused = sum(r["refused"] for r in reports.values())
     matched = sum(r["receipts"]["matched"] for r in reports.values())
     lost = sum(r["receipts"]["lost"] for r in reports.values())
-    doubt = int(totals[7])
-    print(f"\nclients: {accepted:,} accepted, {refused:,} refused before routing, {matched:,} "
-          "receipts")
+    taken, doubt = int(totals[0]), int(totals[7])
+    failed = int(metrics.sum("client_failed_total") + metrics.sum("client_expired_total"))
+    print(f"\nclients: {accepted:,} accepted, {refused:,} refused, {matched:,} receipts; "
+          f"{failed:,} that no carrier took, told by a receipt")
     for name, report in reports.items():
         latency = report["latency_us"]
         print(f"  {name:<6} submit to response p50 {latency['p50']:.0f} us, "
@@ -305,6 +306,7 @@ def judge(metrics, totals, options):
         print(f"  not routed: {told}")
     checks = {
         "every message was answered": accepted + refused == options.messages,
+        "accepted = taken + failed + in doubt": accepted == taken + failed + doubt,
         "every id is unique": not any(r["ids"]["duplicated"] for r in reports.values()),
         f"no receipt is missing but those in doubt ({doubt})": lost <= doubt,
         "no receipt came twice or for nobody": not any(
@@ -340,7 +342,7 @@ def run(options, children):
     gateway = start_gateway(children, options, metrics)
     print(f"{BOLD}five carriers, the gateway and two clients{PLAIN}: {options.messages:,} messages "
           f"to {ranges:,} number ranges, {options.rate:,} a second\n"
-          f"/metrics is http://127.0.0.1:{options.metrics_port}/metrics, logs are in {WORK}",
+          f"/metrics is http://127.0.0.1:{options.metrics_port}/metrics, logs are in {WORK.relative_to(ROOT)}",
           flush=True)
     clients = start_clients(children, options)
     watch(children, clients, gateway, metrics, options)
