@@ -180,7 +180,7 @@ void Connection::commit(std::size_t n) {
   TOLLGATE_CHECK(n <= out_.capacity() - out_end_, "only what was reserved is committed");
   out_end_ += n;
   was_high_ = was_high_ || above_high_water();
-  if (!blocked_) shard_.dirty_.push_back(*this);
+  shard_.dirty_.push_back(*this);
 }
 
 bool Connection::write(Octets octets) {

@@ -19,10 +19,10 @@ using namespace std::chrono_literals;
 struct EventWaker final : Waker {
   EventFd event;
   void wake() noexcept override { event.write(); }
-  // True = woken; false after 5 s.
-  bool wait() {
+  // True = woken; false after the time-out.
+  bool wait(int timeout_ms) {
     pollfd waiting{event.fd(), POLLIN, 0};
-    const bool woken = ::poll(&waiting, 1, 5'000) == 1;
+    const bool woken = ::poll(&waiting, 1, timeout_ms) == 1;
     event.read();
     return woken;
   }
@@ -85,7 +85,7 @@ TEST_CASE("stress: no record and no wake-up is lost between threads", "[mailbox]
     sleeper.fall_asleep();
     if (rings[0].empty() && rings[1].empty() && expected[0] + expected[1] < 2 * kRecords) {
       ++sleeps;
-      if (!waker.wait()) failed = true;
+      if (!waker.wait(5'000)) failed = true;
     }
     sleeper.awake();
   }
@@ -94,6 +94,48 @@ TEST_CASE("stress: no record and no wake-up is lost between threads", "[mailbox]
   CHECK(expected[0] == kRecords);
   CHECK(expected[1] == kRecords);
   CHECK(sleeps > 100);
+}
+
+// The race itself, as often as the time allows: each record is published just when the consumer
+// falls asleep. Without the producer's fence its store buffer lets both sides read the old value
+// once in some hundred thousand rounds: the consumer sleeps beside a record, and its 2 s time-out
+// reports it.
+TEST_CASE("stress: a record published while the consumer falls asleep wakes it", "[mailbox]") {
+  EventWaker waker;
+  Sleeper sleeper(&waker);
+  Mailbox ring(1024, &sleeper);
+  std::atomic<std::uint64_t> taken{0};
+  std::atomic<bool> stop{false};
+  const auto spin = [](std::uint32_t times) {
+    for (; times != 0; --times) std::atomic_signal_fence(std::memory_order_seq_cst);
+  };
+  std::thread producer([&] {
+    std::minstd_rand random(5);
+    for (std::uint64_t next = 1; !stop; ++next) {
+      if (!ring.try_push(1, {})) std::abort();
+      spin(random() % 64);
+      ring.publish();
+      while (taken.load(std::memory_order_relaxed) != next && !stop) {
+      }
+    }
+  });
+  std::minstd_rand random(6);
+  std::uint64_t got = 0;
+  bool lost = false;
+  const auto end = std::chrono::steady_clock::now() + 2500ms;
+  while (!lost && (got % 256 != 0 || std::chrono::steady_clock::now() < end)) {
+    const std::size_t n = ring.drain(4, [](std::uint32_t, Octets) {});
+    got += n;
+    if (n != 0) taken.store(got, std::memory_order_relaxed);
+    spin(random() % 1024);  // the producer learns of it some 100 ns later
+    sleeper.fall_asleep();
+    if (ring.empty()) lost = !waker.wait(2'000) && !ring.empty();
+    sleeper.awake();
+  }
+  stop = true;
+  producer.join();
+  CHECK_FALSE(lost);
+  CHECK(got > 1'000);
 }
 
 // Records that hop from shard to shard, to itself too, until each has made its hops. A lost
