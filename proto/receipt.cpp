@@ -98,8 +98,10 @@ constexpr Label kLabels[] = {{"id", id},
 
 // The label that ends at the colon `colon`, and where it begins.
 const Label* label_before(std::string_view all, std::size_t colon, std::size_t& begin) {
+  if (colon == 0) return nullptr;
+  const char last = lower(all[colon - 1]);
   for (const Label& label : kLabels) {
-    if (colon < label.name.size()) continue;
+    if (last != label.name.back() || colon < label.name.size()) continue;
     begin = colon - label.name.size();
     if (begin > 0 && is_word(all[begin - 1])) continue;
     if (same_word(all.substr(begin, label.name.size()), label.name)) return &label;
