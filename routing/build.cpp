@@ -32,12 +32,27 @@ void fill(std::vector<AmountRow>& rows, Matrix matrix) {
   });
 }
 
+void sort_offers(Matrix costs, Tables& tables) {
+  tables.places.resize(tables.destinations.size());
+  for (std::size_t id = 0; id < tables.places.size(); ++id) {
+    Place& place = tables.places[id];
+    place.offers_begin = static_cast<std::uint32_t>(tables.offers.size());
+    for (std::size_t carrier = 0; carrier < tables.carriers.size(); ++carrier) {
+      const Nano cost = costs.at(id, carrier);
+      if (cost != kNone) tables.offers.push_back({cost, static_cast<std::uint16_t>(carrier)});
+    }
+    place.offers_end = static_cast<std::uint32_t>(tables.offers.size());
+    std::stable_sort(tables.offers.begin() + place.offers_begin, tables.offers.end(),
+                     [](const Offer& a, const Offer& b) { return a.cost < b.cost; });
+  }
+}
+
 void build_matrices(SourceTables& source, Tables& tables) {
   const std::size_t carriers = tables.carriers.size(), places = tables.destinations.size();
-  tables.costs.assign(places * carriers, kNone);
+  std::vector<Nano> cells(places * carriers, kNone);
   tables.prices.assign(places * tables.plans.size(), kNone);
   tables.exact.resize(places);
-  const Matrix costs{tables.costs, carriers, 1}, prices{tables.prices, 1, places};
+  const Matrix costs{cells, carriers, 1}, prices{tables.prices, 1, places};
   fill(source.rates, costs);
   fill(source.prices, prices);
   // A network without a row of its own has its country's. Countries are never networks.
@@ -53,6 +68,7 @@ void build_matrices(SourceTables& source, Tables& tables) {
       if (inherit(costs, carrier, id)) tables.exact[id].add(carrier);
     }
   }
+  sort_offers(costs, tables);
   for (std::size_t plan = 0; plan < tables.plans.size(); ++plan) {
     for (std::size_t id = 1; id < places; ++id) inherit(prices, plan, id);
   }

@@ -9,6 +9,7 @@
 namespace tollgate::routing {
 namespace {
 
+constexpr std::uint32_t kMillion = 1'000'000;
 constexpr std::uint32_t kNoRule = 0xffffffff;
 using Layers = std::array<std::uint32_t, 9>;  // indices into SourceTables::rules, kNoRule = none
 using Scope = std::tuple<ClientScope, std::uint32_t, PlaceScope, std::uint32_t>;
@@ -89,7 +90,7 @@ class RuleBuilder {
     for (std::uint32_t id = 1; id < tables_.destinations.size(); ++id) {
       auto column = columns.find(id);
       if (column == columns.end()) column = columns.find(source_.country_of[id]);
-      if (column != columns.end()) tables_.destinations[id].rule_column = column->second;
+      if (column != columns.end()) tables_.places[id].rule_column = column->second;
     }
     return places;
   }
@@ -147,6 +148,8 @@ class RuleBuilder {
       if (tables_.carriers[i].quality_ppm >= rule.quality_min_ppm) rule.qualified.add(i);
     }
     CarrierRank* ranks = tables_.ranks.data() + rule.ranks;
+    for (std::size_t i = 0; i < carriers; ++i)
+      ranks[i].worse_ppm = kMillion - tables_.carriers[i].quality_ppm;
     for (const Ranked& ranked : priorities)
       ranks[ranked.carrier].priority = static_cast<std::uint16_t>(ranked.value);
     for (const Ranked& ranked : weights) ranks[ranked.carrier].weight = ranked.value;

@@ -35,7 +35,7 @@ std::uint32_t SourceTables::destination(std::string_view digits) {
   const std::uint32_t country = digits.size() == 3 ? 0 : destination(digits.substr(0, 3));
   const auto id = static_cast<std::uint32_t>(destinations.size());
   by_code[code] = id;
-  destinations.push_back({std::string(digits), "", "", 0});
+  destinations.push_back({std::string(digits), "", ""});
   country_of.push_back(country == 0 ? id : country);
   reachable.push_back(false);
   return id;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <tuple>
 
 #include "core/check.h"
@@ -26,14 +25,15 @@ struct Pick {
   }
 };
 
-// The best few picks, in order. `seen` counts all.
+// The best few picks, in order.
 struct Best {
   std::array<Pick, kCandidatesMax> picks;
-  std::size_t count = 0, max = 0, seen = 0;
+  std::size_t count = 0, max = 0;
+  bool full() const { return count == max; }
+  const Pick& last() const { return picks[count - 1]; }
   void add(const Pick& pick) {
-    ++seen;
-    if (count == max) {
-      if (max == 0 || !(pick < picks[count - 1])) return;
+    if (full()) {
+      if (!(pick < last())) return;
       --count;
     }
     std::size_t at = count++;
@@ -42,32 +42,63 @@ struct Best {
   }
 };
 
-// Where a decision tells what it found about each carrier: nowhere (the messages' way) ...
-struct NoSink {
-  void ported() {}
-  void rule(const Rule&) {}
-  void drop(std::size_t, Reason) {}
-  void finish(const Tables&, const Nano*, const CarrierSet&, const Route&) {}
+// What carriers ask for this number: by its prefix, and by network or country. A carrier that asks
+// by prefix is skipped among the others.
+struct Offers {
+  std::array<Offer, kCarriersMax> by_prefix;
+  std::size_t count = 0;
+  CarrierSet has_prefix;
+  std::span<const Offer> by_place;  // the cheapest first
 };
 
-// ... or into an Explanation. Whoever is neither dropped nor chosen was cut.
+// Where a decision tells what it found about each carrier: nowhere (the messages' way, which need
+// not look at carriers that cannot win) ...
+struct NoSink {
+  static constexpr bool kEveryCarrier = false;
+  void ported() {}
+  void rule(const Rule&) {}
+  void refuse(Reason) {}
+  void begin(const Rule&, const CarrierSet&) {}
+  void judge(std::size_t, Reason) {}
+  void finish(const Tables&, const Offers&, const Route&) {}
+};
+
+// ... or into an Explanation.
 struct Collect {
+  static constexpr bool kEveryCarrier = true;
   Explanation& to;
   void ported() { to.ported = true; }
   void rule(const Rule& rule) { to.rule = &rule; }
-  void drop(std::size_t carrier, Reason reason) { to.verdicts[carrier].reason = reason; }
-  void finish(const Tables& tables, const Nano* costs, const CarrierSet& by_prefix,
-              const Route& route) {
-    to.priced = route.price_nano != kNone;
+  void refuse(Reason reason) {
+    for (Verdict& verdict : to.verdicts) verdict.reason = reason;
+  }
+  // Whoever is not judged later was unfit, or asks nothing.
+  void begin(const Rule& rule, const CarrierSet& takes_sender) {
     for (Verdict& verdict : to.verdicts) {
       const std::size_t carrier = verdict.carrier;
-      verdict.cost_nano = costs[carrier];
-      if (costs[carrier] == kNone) continue;
-      if (to.priced) verdict.margin_nano = route.price_nano - costs[carrier];
-      verdict.cost_source = by_prefix.has(carrier)                         ? CostSource::prefix
-                            : tables.exact[route.destination].has(carrier) ? CostSource::network
-                                                                           : CostSource::country;
+      verdict.reason = !rule.allowed.has(carrier)     ? Reason::not_allowed
+                       : !takes_sender.has(carrier)   ? Reason::sender_not_supported
+                       : !rule.qualified.has(carrier) ? Reason::quality_floor
+                                                      : Reason::no_cost;
     }
+  }
+  void judge(std::size_t carrier, Reason reason) {
+    to.verdicts[carrier].reason = reason == Reason::chosen ? Reason::cut : reason;
+  }
+  void show(const Offer& offer, CostSource source, Nano price) {
+    Verdict& verdict = to.verdicts[offer.carrier];
+    verdict.cost_nano = offer.cost;
+    verdict.cost_source = source;
+    if (to.priced) verdict.margin_nano = price - offer.cost;
+  }
+  void finish(const Tables& tables, const Offers& offers, const Route& route) {
+    to.priced = route.price_nano != kNone;
+    const CarrierSet& exact = tables.exact[route.destination];
+    for (const Offer& offer : offers.by_place)
+      show(offer, exact.has(offer.carrier) ? CostSource::network : CostSource::country,
+           route.price_nano);
+    for (std::size_t i = 0; i < offers.count; ++i)
+      show(offers.by_prefix[i], CostSource::prefix, route.price_nano);
     for (unsigned i = 0; i < route.count; ++i) {
       Verdict& verdict = to.verdicts[route.candidates[i].carrier];
       verdict.reason = Reason::chosen;
@@ -94,24 +125,19 @@ Nano price_of(const Tables& tables, std::uint16_t plan, const Leaf& leaf,
 }
 
 // Every carrier's cost: by network; else the longest prefix row; else the country's default.
-// Without prefix rows that is a row of the tables, else `room` is filled and `by_prefix` says for
-// whom.
-const Nano* costs_of(const Tables& tables, const Leaf& leaf, std::uint32_t destination,
-                     std::array<Nano, kCarriersMax>& room, CarrierSet& by_prefix) {
-  const Nano* compiled = tables.costs.data() + std::size_t{destination} * tables.carriers.size();
-  if (leaf.node == 0) return compiled;
-  std::copy_n(compiled, tables.carriers.size(), room.begin());
+void find_offers(const Tables& tables, const Leaf& leaf, std::uint32_t destination, Offers& out) {
+  const Place& place = tables.places[destination];
+  out.by_place = {tables.offers.data() + place.offers_begin, place.offers_end - place.offers_begin};
   const CarrierSet& exact = tables.exact[destination];
   for (std::uint32_t n = leaf.node; n != 0; n = tables.nodes[n].parent) {
     const PrefixNode& node = tables.nodes[n];
     for (std::uint32_t row = node.costs_begin; row < node.costs_end; ++row) {
       const PrefixAmount& cost = tables.prefix_costs[row];
-      if (exact.has(cost.owner) || by_prefix.has(cost.owner)) continue;
-      room[cost.owner] = cost.amount;
-      by_prefix.add(cost.owner);
+      if (exact.has(cost.owner) || out.has_prefix.has(cost.owner)) continue;
+      out.has_prefix.add(cost.owner);
+      out.by_prefix[out.count++] = {cost.amount, cost.owner};
     }
   }
-  return room.data();
 }
 
 bool within_hours(const Rule& rule, std::int64_t wall_us) {
@@ -135,8 +161,8 @@ Nano margin_floor(const Rule& rule, Nano price) {
 }
 
 Pick pick_of(const Tables& tables, const Rule& rule, std::uint16_t carrier, Nano cost) {
-  const std::uint64_t worse = kMillion - tables.carriers[carrier].quality_ppm;
-  const std::uint64_t priority = tables.ranks[rule.ranks + carrier].priority;
+  const CarrierRank& rank = tables.ranks[rule.ranks + carrier];
+  const std::uint64_t worse = rank.worse_ppm, priority = rank.priority;
   switch (rule.order) {
     case Order::priority:
       return {static_cast<std::int64_t>(priority), cost, worse << 16 | carrier, cost, carrier};
@@ -158,27 +184,31 @@ std::uint64_t mixed(std::uint64_t message, std::uint64_t round) {  // splitmix64
 
 // Carriers with weights, drawn one after the other without putting back.
 struct Lots {
-  std::array<Candidate, kCarriersMax> all;
-  std::array<std::uint32_t, kCarriersMax> weights;
+  struct Lot {
+    Candidate candidate;
+    std::uint32_t weight;
+  };
+  std::array<Lot, kCarriersMax> all;
   std::size_t count = 0;
   std::uint64_t total = 0;
-  void add(Candidate candidate, std::uint32_t weight) {
-    all[count] = candidate;
-    weights[count++] = weight;
+  void add(const Candidate& candidate, std::uint32_t weight) {
+    all[count++] = {candidate, weight};
     total += weight;
+  }
+  // By carrier, so that a draw does not depend on the order of costs.
+  void sort() {
+    std::sort(all.begin(), all.begin() + count,
+              [](const Lot& a, const Lot& b) { return a.candidate.carrier < b.candidate.carrier; });
   }
   Candidate draw(std::uint64_t hash) {
     __extension__ using WideUnsigned = unsigned __int128;
     auto point = static_cast<std::uint64_t>(WideUnsigned{hash} * total >> 64);
     std::size_t at = 0;
-    while (point >= weights[at]) point -= weights[at++];
-    const Candidate drawn = all[at];
-    total -= weights[at];
+    while (point >= all[at].weight) point -= all[at++].weight;
+    const Candidate drawn = all[at].candidate;
+    total -= all[at].weight;
+    std::copy(all.begin() + at + 1, all.begin() + count, all.begin() + at);
     --count;
-    for (; at < count; ++at) {
-      all[at] = all[at + 1];
-      weights[at] = weights[at + 1];
-    }
     return drawn;
   }
 };
@@ -206,9 +236,8 @@ class Decision {
       out_.destination = ported;
       sink_.ported();
     }
-    std::array<Nano, kCarriersMax> room;
-    CarrierSet by_prefix;
-    const Nano* costs = costs_of(tables_, leaf, out_.destination, room, by_prefix);
+    Offers offers;
+    find_offers(tables_, leaf, out_.destination, offers);
     const Rule& rule = tables_.rule(query_.client, out_.destination);
     sink_.rule(rule);
     const Nano price = price_of(tables_, client.plan, leaf, out_.destination);
@@ -220,75 +249,68 @@ class Decision {
     else if (price == kNone)
       refuse(Reason::no_price);
     else
-      choose(rule, costs);
-    sink_.finish(tables_, costs, by_prefix, out_);
+      choose(rule, offers);
+    sink_.finish(tables_, offers, out_);
     if (price == kNone) out_.price_nano = 0;
   }
 
  private:
   void refuse(Reason reason) {
     out_.reason = reason;
-    for (std::size_t carrier = 0; carrier < tables_.carriers.size(); ++carrier)
-      sink_.drop(carrier, reason);
+    sink_.refuse(reason);
   }
 
-  // The one place that says why a carrier cannot be used.
-  Reason judge(const Rule& rule, std::size_t carrier, Nano cost, Nano floor) const {
-    if (cost == kNone) return Reason::no_cost;
-    const Nano margin = out_.price_nano - cost;
-    if (margin < 0 && !rule.loss_allowed) return Reason::at_loss;
-    if (margin < floor) return Reason::below_margin;
+  // The one place that says why a fit carrier cannot be used.
+  Reason judge(const Offer& offer) const {
+    const Nano margin = out_.price_nano - offer.cost;
+    if (margin < 0 && !loss_allowed_) return Reason::at_loss;
+    if (margin < floor_) return Reason::below_margin;
     if (states_.empty()) return Reason::chosen;
-    if (!states_[carrier].up) return Reason::bind_down;
-    if (!states_[carrier].has_room) return Reason::over_pace;
+    if (!states_[offer.carrier].up) return Reason::bind_down;
+    if (!states_[offer.carrier].has_room) return Reason::over_pace;
     return Reason::chosen;
   }
 
-  void choose(const Rule& rule, const Nano* costs) {
-    const Sender sender = sender_of(query_.source, query_.source_ton);
-    const CarrierSet& takes = tables_.senders[static_cast<std::size_t>(sender)];
-    const Nano floor = margin_floor(rule, out_.price_nano);
-    const bool weighted = rule.order == Order::weighted;
-    Best best;
-    best.max = rule.attempts_max;
-    Lots lots;
-    const std::size_t words = (tables_.carriers.size() + 63) / 64;
-    for (std::size_t word = 0; word < words; ++word) {
-      std::uint64_t left = rule.qualified.words[word] & takes.words[word];
-      drop_unfit(rule, takes, word, left);
-      for (; left != 0; left &= left - 1) {
-        const auto carrier = static_cast<std::uint16_t>(word * 64 + std::countr_zero(left));
-        const Nano cost = costs[carrier];
-        const Reason reason = judge(rule, carrier, cost, floor);
-        const std::uint32_t weight = weighted ? tables_.ranks[rule.ranks + carrier].weight : 0;
-        if (reason != Reason::chosen)
-          sink_.drop(carrier, reason);
-        else if (weight != 0)
-          lots.add({carrier, cost, out_.price_nano - cost}, weight);
-        else
-          best.add(pick_of(tables_, rule, carrier, cost));
-      }
+  // False = nothing dearer than this offer can be chosen any more.
+  bool consider(const Rule& rule, const CarrierSet& takes_sender, const Offer& offer) {
+    if (!rule.qualified.has(offer.carrier) || !takes_sender.has(offer.carrier)) return true;
+    const Reason reason = judge(offer);
+    sink_.judge(offer.carrier, reason);
+    if (reason != Reason::chosen)
+      return reason != Reason::at_loss && reason != Reason::below_margin;
+    const std::uint32_t weight =
+        rule.order == Order::weighted ? tables_.ranks[rule.ranks + offer.carrier].weight : 0;
+    if (weight != 0) {
+      lots_.add({offer.carrier, offer.cost, out_.price_nano - offer.cost}, weight);
+      return true;
     }
-    for (; lots.count > 0 && out_.count < rule.attempts_max; ++out_.count)
-      out_.candidates[out_.count] = lots.draw(mixed(query_.message, out_.count));
-    for (std::size_t i = 0; i < best.count && out_.count < rule.attempts_max; ++i) {
-      const Pick& pick = best.picks[i];
+    if (rule.order == Order::least_cost && best_.full() && offer.cost > best_.last().cost)
+      return false;
+    best_.add(pick_of(tables_, rule, offer.carrier, offer.cost));
+    return true;
+  }
+
+  void choose(const Rule& rule, const Offers& offers) {
+    const Sender sender = sender_of(query_.source, query_.source_ton);
+    const CarrierSet& takes_sender = tables_.senders[static_cast<std::size_t>(sender)];
+    loss_allowed_ = rule.loss_allowed;
+    floor_ = margin_floor(rule, out_.price_nano);
+    best_.max = rule.attempts_max;
+    sink_.begin(rule, takes_sender);
+    for (std::size_t i = 0; i < offers.count; ++i)
+      consider(rule, takes_sender, offers.by_prefix[i]);
+    for (const Offer& offer : offers.by_place) {
+      if (offers.has_prefix.has(offer.carrier)) continue;
+      if (!consider(rule, takes_sender, offer) && !Sink::kEveryCarrier) break;
+    }
+    lots_.sort();
+    for (; lots_.count > 0 && out_.count < rule.attempts_max; ++out_.count)
+      out_.candidates[out_.count] = lots_.draw(mixed(query_.message, out_.count));
+    for (std::size_t i = 0; i < best_.count && out_.count < rule.attempts_max; ++i) {
+      const Pick& pick = best_.picks[i];
       out_.candidates[out_.count++] = {pick.carrier, pick.cost, out_.price_nano - pick.cost};
     }
     out_.reason = out_.count > 0 ? Reason::chosen : Reason::no_route;
-  }
-
-  // Carriers that the rule or the sender rules out; walked only to be explained.
-  void drop_unfit(const Rule& rule, const CarrierSet& takes, std::size_t word, std::uint64_t fit) {
-    if constexpr (std::is_same_v<Sink, Collect>) {
-      for (std::size_t carrier = word * 64;
-           carrier < std::min(word * 64 + 64, tables_.carriers.size()); ++carrier) {
-        if (fit >> (carrier % 64) & 1) continue;
-        sink_.drop(carrier, !rule.allowed.has(carrier) ? Reason::not_allowed
-                            : !takes.has(carrier)      ? Reason::sender_not_supported
-                                                       : Reason::quality_floor);
-      }
-    }
   }
 
   const Tables& tables_;
@@ -296,6 +318,10 @@ class Decision {
   const std::span<const CarrierState> states_;
   Route& out_;
   Sink sink_;
+  Best best_;
+  Lots lots_;
+  Nano floor_ = kNone;
+  bool loss_allowed_ = false;
 };
 
 }  // namespace
@@ -353,7 +379,6 @@ void decide(const Tables& tables, const Query& query, std::span<const CarrierSta
   explanation->verdicts.resize(tables.carriers.size());
   for (std::size_t i = 0; i < explanation->verdicts.size(); ++i) {
     explanation->verdicts[i].carrier = static_cast<std::uint16_t>(i);
-    explanation->verdicts[i].reason = Reason::cut;
   }
   Decision(tables, query, states, out, Collect{*explanation}).run();
   if (out.reason == Reason::bad_number) explanation->verdicts.clear();

@@ -81,10 +81,10 @@ int Tables::find_client(std::string_view name) const {
 
 std::size_t Tables::bytes() const {
   return sizeof *this + index.bytes() + size_of(nodes) + size_of(prefix_costs) +
-         size_of(prefix_prices) + size_of(costs) + size_of(exact) + size_of(prices) +
-         size_of(rules) + size_of(ranks) + size_of(rule_ids) + size_of(portability.keys) +
-         size_of(portability.destinations) + size_of(carriers) + size_of(clients) + size_of(plans) +
-         size_of(destinations);
+         size_of(prefix_prices) + size_of(places) + size_of(offers) + size_of(exact) +
+         size_of(prices) + size_of(rules) + size_of(ranks) + size_of(rule_ids) +
+         size_of(portability.keys) + size_of(portability.destinations) + size_of(carriers) +
+         size_of(clients) + size_of(plans) + size_of(destinations);
 }
 
 }  // namespace tollgate::routing

@@ -54,10 +54,23 @@ struct Rule {
   std::uint32_t ranks = 0;  // where this rule's priorities and weights start in Tables::ranks
 };
 
-// A carrier's place in a rule. priority: lower goes first; weight 0 = after all weighted ones.
+// What a carrier is ordered by under a rule. weight 0 = after all weighted ones.
 struct CarrierRank {
-  std::uint16_t priority = 0xffff;
+  std::uint32_t worse_ppm = 0;  // how far its quality is from 100 %
   std::uint32_t weight = 0;
+  std::uint16_t priority = 0xffff;  // lower goes first
+};
+
+// What a carrier asks for a segment to a destination.
+struct Offer {
+  Nano cost;
+  std::uint16_t carrier;
+};
+
+// What decide() needs of a destination.
+struct Place {
+  std::uint32_t rule_column = 0;                   // of Tables::rule_ids
+  std::uint32_t offers_begin = 0, offers_end = 0;  // in Tables::offers
 };
 
 enum class Sender : std::uint8_t { alphanumeric, numeric, short_code, none };
@@ -83,7 +96,6 @@ struct Destination {
   std::string mccmnc;   // "23415", "310260", or "234" for a country's default; "" for id 0
   std::string country;  // ISO code when the numbering plan gives it
   std::string network;
-  std::uint32_t rule_column = 0;  // column of Tables::rule_ids
 };
 
 // A prefix that carriers or plans have rows for. Rows lie in Tables::prefix_costs / prefix_prices.
@@ -129,10 +141,10 @@ struct Tables {
   std::vector<PrefixNode> nodes;  // [0] unused
   std::vector<PrefixAmount> prefix_costs, prefix_prices;
   std::array<CarrierSet, kSenders> senders{};  // which carriers take such a sender
-  std::vector<Nano> costs;                     // [destination x carriers], kNone = no row
-  std::vector<CarrierSet>
-      exact;                 // [destination]: the cost is by MCC-MNC, not the country's default
-  std::vector<Nano> prices;  // [plan x destinations]
+  std::vector<Place> places;                   // [destination]
+  std::vector<Offer> offers;      // of each destination, by network or country, cheapest first
+  std::vector<CarrierSet> exact;  // [destination]: the offer is by network, not by country
+  std::vector<Nano> prices;       // [plan x destinations]
   std::vector<Rule> rules;
   std::vector<CarrierRank> ranks;       // [rule x carriers]
   std::vector<std::uint32_t> rule_ids;  // [rule class x rule_columns]
@@ -140,7 +152,7 @@ struct Tables {
 
   const Rule& rule(std::uint16_t client, std::uint32_t destination) const {
     return rules[rule_ids[std::size_t{clients[client].rule_class} * rule_columns +
-                          destinations[destination].rule_column]];
+                          places[destination].rule_column]];
   }
   // Index of a name, or -1.
   int find_carrier(std::string_view name) const;
