@@ -48,19 +48,21 @@ void PrefixIndex::push(NumberKey start, Leaf leaf) {
 }
 
 void PrefixIndex::index_roots() {
-  constexpr std::uint32_t kRoots = 100'000;
-  root_.resize(kRoots + 1);
+  constexpr std::size_t kManySpans = 200'000;
+  if (spans_.size() > kManySpans) root_digits_ = 6;
+  const std::uint32_t roots = root_digits_ == 6 ? 1'000'000 : 100'000;
+  root_.resize(roots + 1);
   std::uint32_t span = 0;
-  for (std::uint32_t root = 0; root < kRoots; ++root) {
-    char digits[kRootDigits];
+  for (std::uint32_t root = 0; root < roots; ++root) {
+    char digits[6];
     std::uint32_t rest = root;
-    for (std::size_t i = kRootDigits; i-- > 0; rest /= 10)
+    for (std::size_t i = root_digits_; i-- > 0; rest /= 10)
       digits[i] = static_cast<char>('0' + rest % 10);
-    const NumberKey key = number_key({digits, kRootDigits});
+    const NumberKey key = number_key({digits, root_digits_});
     while (span + 1 < spans_.size() && spans_[span + 1].start <= key) ++span;
     root_[root] = span;
   }
-  root_[kRoots] = static_cast<std::uint32_t>(spans_.size() - 1);
+  root_[roots] = static_cast<std::uint32_t>(spans_.size() - 1);
 }
 
 }  // namespace tollgate::routing
