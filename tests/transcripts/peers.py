@@ -67,11 +67,11 @@ class Connection:
         frame, self.buffer = self.buffer[:length], self.buffer[length:]
         return frame
 
-    def receive(self, timeout=WAIT_S):
+    def receive(self, timeout=None):
         """The next PDU; None after `timeout`; Closed at the end of the stream."""
         if self.queue:
             return self.queue.pop(0)
-        until = time.monotonic() + timeout
+        until = time.monotonic() + (WAIT_S if timeout is None else timeout)
         while True:
             frame = self._frame()
             if frame:
@@ -113,8 +113,8 @@ class Listener:
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=16)
         self.port = self.sock.getsockname()[1]
 
-    def accept(self, name, timeout=WAIT_S):
-        self.sock.settimeout(timeout)
+    def accept(self, name, timeout=None):
+        self.sock.settimeout(WAIT_S if timeout is None else timeout)
         try:
             return Connection(self.sock.accept()[0], name)
         except TimeoutError:
