@@ -76,6 +76,7 @@ class Feed {
     const routing::Tables& tables = **result;
     version_ = tables.version;
     valid_until_us_ = tables.valid_until_us;
+    counters_.reloads.add();
     counters_.version.set(tables.version);
     counters_.loaded_wall_us.set(static_cast<std::uint64_t>(options_.now_us));
     counters_.compile_us.set(static_cast<std::uint64_t>(tables.compile_us));
