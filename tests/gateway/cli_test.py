@@ -267,6 +267,28 @@ class Run(Place):
         process.stderr.read()
         self.assertEqual(process.wait(30), 0)
 
+    def series(self, ports, name):
+        url = f"http://127.0.0.1:{ports['metrics']}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return int(re.search(rf"(?m)^{name} (\d+)$", answer.read().decode())[1])
+
+    def wait_for(self, ports, name, value):
+        until = time.monotonic() + 20
+        while self.series(ports, name) != value:
+            self.assertLess(time.monotonic(), until, name)
+            time.sleep(0.05)
+
+    def test_sighup_takes_good_tables_and_refuses_bad_ones(self):
+        process, ports = self.start()
+        self.assertEqual(self.series(ports, "tollgate_tables_reloads_total"), 1)
+        process.send_signal(signal.SIGHUP)
+        self.wait_for(ports, "tollgate_tables_version", 2)
+        self.assertEqual(self.series(ports, "tollgate_tables_reloads_total"), 2)
+        (self.folder / "tables/rates/alpha.csv").write_text("nonsense\n1\n")
+        process.send_signal(signal.SIGHUP)
+        self.wait_for(ports, "tollgate_tables_reload_failures_total", 1)
+        self.assertEqual(self.series(ports, "tollgate_tables_version"), 2)
+
     def test_an_address_that_is_taken(self):
         _, ports = self.start()
         self.spoil('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{ports["smpp"]}"')
