@@ -81,7 +81,7 @@ void Bind::retire(Then then, std::uint32_t wait_ms) {
   then_ = then;
   set_state(BindState::draining);
   deadline_us_ = now_us() + us(wait_ms);
-  shared_.owner.bind_changed(*this, false);
+  shared_.owner.bind_changed();
 }
 
 void Bind::connect() {
@@ -127,10 +127,9 @@ void Bind::send_bind() {
   bind.addr_ton = config_.addr_ton;
   bind.addr_npi = config_.addr_npi;
   bind.address_range = config_.address_range;
-  bind_sequence_ = window_.next_sequence();
   const core::Out out = connection_->reserve(proto::kPduLengthMaxUnbound);
   const std::size_t length =
-      proto::encode_with({0, config_.kind, Status::ESME_ROK, bind_sequence_}, bind, out);
+      proto::encode_with({0, config_.kind, Status::ESME_ROK, window_.next_sequence()}, bind, out);
   connection_->commit(length);
 }
 
@@ -265,7 +264,7 @@ void Bind::on_bind_response(Status status) {
   core::log::info(
       "carrier_bound",
       {{"carrier", shared_.config.name}, {"bind", index_}, {"address", config_.address.text()}});
-  shared_.owner.bind_changed(*this, false);
+  shared_.owner.bind_changed();
 }
 
 void Bind::log_refusal(Status status) const {
@@ -475,9 +474,7 @@ void Bind::drained() {
 // The end of a connection or of an attempt. `polite`: what was written still leaves.
 void Bind::end(Then then, bool polite) {
   if (then_ == Then::stop) then = Then::stop;
-  const BindState before = state_;
-  const bool lost_link = before == BindState::bound;
-  if (lost_link) counters_.losses.add();
+  if (state_ == BindState::bound) counters_.losses.add();
   if (bound_us_ != 0 && now_us() - bound_us_ >= us(timers_.stable_ms)) backoff_.reset();
   bound_us_ = 0;
   unanswered_ = 0;
@@ -498,7 +495,7 @@ void Bind::end(Then then, bool polite) {
     set_window_gauge();
     shared_.owner.lost(order, Lost::link);
   }
-  shared_.owner.bind_changed(*this, lost_link);
+  shared_.owner.bind_changed();
 }
 
 void Bind::on_closed(core::Connection& connection, core::CloseReason reason, const core::Now&) {

@@ -53,7 +53,7 @@ class Bind final : private core::Connection::Owner {
   class Owner {
    public:
     // It may transmit now, or no longer may.
-    virtual void bind_changed(Bind& bind, bool lost_link) = 0;
+    virtual void bind_changed() = 0;
     // The order is out of the window and belongs to the owner again.
     virtual void answered(Bind& bind, const Answer& answer) = 0;
     virtual void lost(std::uint32_t order, Lost how) = 0;
@@ -150,7 +150,6 @@ class Bind final : private core::Connection::Owner {
   Then then_ = Then::reconnect;
   bool unbind_asked_ = false;  // by the carrier, not answered yet
   std::uint32_t unbind_sequence_ = 0;
-  std::uint32_t bind_sequence_ = 0;
   std::uint32_t unanswered_ = 0;  // enquire_link
   std::int64_t deadline_us_ = 0;  // of the state, except bound
   std::int64_t bound_us_ = 0;

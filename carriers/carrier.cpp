@@ -67,7 +67,7 @@ class Carrier::Self final : private Bind::Owner {
   CarrierCounters counters_;
 
  private:
-  void bind_changed(Bind& bind, bool lost_link) override;
+  void bind_changed() override;
   void answered(Bind& bind, const Bind::Answer& answer) override;
   void lost(std::uint32_t order, Bind::Lost how) override;
   Status delivered(proto::Octets pdu) override;
@@ -274,7 +274,7 @@ bool Carrier::Self::send_queued() {
   return true;
 }
 
-void Carrier::Self::bind_changed(Bind&, bool) {
+void Carrier::Self::bind_changed() {
   transmitting_ = static_cast<std::size_t>(std::count_if(
       binds_.begin(), binds_.end(), [](const auto& bind) { return bind->transmits(); }));
   attention_ = true;
