@@ -8,17 +8,17 @@
 //     leaves more while reading. While paused it may be as much as one read gave (read_max).
 //   3 Output never exceeds output_max: reserve() returns an empty span instead.
 //   4 All output of a turn leaves in one send at the turn's end; what the peer does not take waits
-//   for it to
-//     become writable. on_writable comes once after the output was above the high-water mark and
-//     has fallen to the low-water mark.
+//     until it does. on_writable comes once after the output was above the high-water mark and has
+//     fallen to the low-water mark.
 //   5 on_closed comes exactly once, at the end of the turn in which the connection closed, whoever
 //     closed it, and is the last call: the owner may destroy the connection in it. Nothing is
 //     called after the destructor, and no on_closed comes from it.
 //   6 Every member may be called inside on_input and on_writable, but the destructor and
 //     release_for_handover(). After close() they do nothing.
-//   7 close_after_flush() sends what is there, shuts the sending side, and discards input until the
-//   peer closes
-//     (so that it really gets the last octets), for at most 5 s in all.
+//   7 close_after_flush() sends what is there, shuts the sending side, and discards input until
+//     the peer closes (so that it really gets the last octets), for at most 5 s in all.
+//   8 While paused nothing is read, so that the peer's close is not seen either: the owner's timers
+//     judge a peer that it does not read.
 #pragma once
 #include <cstddef>
 #include <cstdint>

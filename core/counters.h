@@ -1,7 +1,6 @@
 // Counters that cost one plain store.
 //   1 A Cell has exactly one writing thread at a time; any thread may read it at any moment. There
-//   is no
-//     read-modify-write: an addition is a relaxed load and a relaxed store.
+//     is no read-modify-write: an addition is a relaxed load and a relaxed store.
 //   2 Tables and histograms are aligned to cache lines, so that two shards never share one.
 //   3 Histogram bounds are fixed at compile time: 55 finite ones, two per octave, 16 us to 36 min;
 //     a value belongs to the first bound that is not below it, above the last one to infinity.

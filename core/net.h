@@ -2,8 +2,7 @@
 // one (asio_net.h) stands on Asio's reactor; a simulated one can take its place.
 // One Net a shard; everything here is called on that shard's thread, except Net::wake().
 //   1 No call blocks, except poll() for as long as it is asked to. All sockets are non-blocking,
-//   TCP_NODELAY, close-on-exec;
-//     a write to a closed peer is an error code, never a signal.
+//     TCP_NODELAY and close-on-exec; a write to a closed peer is an error code, never a signal.
 //   2 poll() only marks sockets ready (Socket::Events); accept and connect calls come from
 //     dispatch(), bounded per turn.
 //   3 arm_read/arm_write ask for one event each; asking again while one is pending changes nothing.

@@ -2,12 +2,10 @@
 //   1 Readers never wait: refresh() is one acquire load and, after a change, one release store;
 //     current() between two refreshes is a plain pointer.
 //   2 A replaced T is freed, on the writer's thread (publish or reclaim), only when every reader
-//   has
-//     refreshed to a later one. A reader that never refreshes keeps the old ones alive.
+//     has refreshed to a later one. A reader that never refreshes keeps the old ones alive.
 //   3 Readers are made and ended on the writer's thread, or while no other thread runs.
 //   4 A reader of a shard refreshes at the start of each of its turns; publish() wakes the shards,
-//   so
-//     a sleeping shard passes a turn at once: none counts as passed without having passed.
+//     so a sleeping shard passes a turn at once: none counts as passed without having passed.
 // Why no fence is needed: a reader announces (seen, release) a version only after it has let go of
 // the older ones, and the writer frees version v only when all have announced (acquire) more than
 // v. A version that is being picked up is still protected by the older announcement of its reader.

@@ -1,11 +1,11 @@
 // Shard: one thread's event loop. Everything that lives on a shard is touched by its thread alone.
 //
-//   1 A turn, in this order: read the clock; poll I/O (marks sockets ready); run turn-start calls;
-//     accept and connect calls; read ready connections; drain hooks; timers; turn-end hooks;
-//     publish mailboxes; flush all dirty connections, one send each; closed calls and deferred
-//     calls; publish again what those sent.
-//   2 Each step is bounded (the constants below); what is left is work of the next turn, before
-//     which the shard does not sleep.
+//   1 A turn, in this order: poll I/O (the one place to sleep; marks sockets ready); read the
+//     clock; turn-start calls; accept and connect calls; read ready connections; drain hooks;
+//     timers; turn-end hooks; publish mailboxes; flush all dirty connections, one send each; closed
+//     calls and deferred calls; publish again what those sent.
+//   2 Each step is bounded (the constants below; hooks bound themselves); what is left is work of
+//     the next turn, before which the shard does not sleep.
 //   3 A shard sleeps only when no step left work, no timer is due, and no mailbox to it holds a
 //     record, by the protocol proven in mailbox.h. stop() and wake() end a sleep unconditionally.
 //   4 now() changes only at the start of a turn.

@@ -5,8 +5,8 @@
 //   2 arm and cancel are O(1); expire does at most `max` steps (a firing or one move of a timer to
 //     a finer level) and goes on next time; each timer moves at most 7 times in its life.
 //   3 A callback may arm, cancel or destroy any timer, its own too. A destroyed timer is cancelled.
-//   4 Deadlines reach 2^48 ms (8,900 years) from the monotonic clock's zero; later ones are clamped
-//   there.
+//   4 Deadlines reach 2^48 ms (8,900 years) from the monotonic clock's zero; later ones wait
+//     there.
 #pragma once
 #include <array>
 #include <cstddef>
