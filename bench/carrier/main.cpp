@@ -66,6 +66,7 @@ Json report_tags(const Carriers& carriers) {
   std::size_t size = 0;
   for (const auto& carrier : carriers) size = std::max(size, carrier->tags().size());
   std::uint64_t distinct = 0, once = 0, more = 0;
+  std::map<unsigned, std::uint64_t> never;  // accepted; by how often it was submitted
   for (std::size_t tag = 0; tag < size; ++tag) {
     unsigned submits = 0, accepted = 0;
     for (const auto& carrier : carriers) {
@@ -75,8 +76,13 @@ Json report_tags(const Carriers& carriers) {
     distinct += submits != 0 ? 1 : 0;
     once += accepted == 1 ? 1 : 0;
     more += accepted > 1 ? 1 : 0;
+    if (submits != 0 && accepted == 0) ++never[submits];
   }
-  return Json{{"submitted", distinct}, {"accepted_once", once}, {"accepted_more_than_once", more}};
+  Json j{{"submitted", distinct}, {"accepted_once", once}, {"accepted_more_than_once", more}};
+  j["never_accepted_by_submits"] = Json::object();
+  for (const auto& [submits, n] : never)
+    j["never_accepted_by_submits"][std::to_string(submits)] = n;
+  return j;
 }
 
 std::string whole_report(const Carriers& carriers) {

@@ -115,7 +115,8 @@ class Sound(unittest.TestCase):
             report = server.stop()
         self.assertEqual([each["accepted"] for each in report["carriers"]], [100, 100, 100])
         self.assertEqual(report["messages"],
-                         {"submitted": 200, "accepted_once": 100, "accepted_more_than_once": 100})
+                         {"submitted": 200, "accepted_once": 100, "accepted_more_than_once": 100,
+                          "never_accepted_by_submits": {}})
 
 
 class Faults(unittest.TestCase):
@@ -156,8 +157,10 @@ class Faults(unittest.TestCase):
         report, one = self.failed("status=0x45:0.08/0x08:0.02", "no_refusal")
         self.assertEqual(set(one["refused"]), {"0x00000045", "0x00000008"})
         self.assertEqual(report["refused"], sum(one["refused"].values()))
-        run, _ = once("status=0x45:0.1", "--count", 1000, "--allow-refused")
+        run, carriers = once("status=0x45:0.1", "--count", 1000, "--allow-refused")
         self.assertEqual(run.status, 0)
+        self.assertEqual(carriers["messages"]["never_accepted_by_submits"],
+                         {"1": run.report["refused"]})
 
     def test_receipts_with_an_id_nobody_was_given(self):
         run, carriers = once("ids=hex,receipt-id=decimal", "--count", 500,
@@ -277,11 +280,11 @@ class Memory(unittest.TestCase):
 
     def test_a_polite_death_answers_what_it_took(self):
         """It refuses what comes meanwhile, answers the rest, unbinds, and closes when answered."""
-        with carrier("latency=200,die=polite,die-at=0.1,down=30") as server:
+        with carrier("latency=1000,die=polite,die-at=0.2,down=30") as server:
             client = smpp_client.Client(server.port)
             self.addCleanup(client.close)
-            client.submit(b"447911000000", b"taken before", 0)
-            time.sleep(0.15)
+            client.submit(b"447911000000", b"[0000000001] taken before", 0)
+            time.sleep(0.6)
             client.submit(b"447911000000", b"refused", 0)
             response = smpp_client.SUBMIT | smpp_client.RESPONSE
             self.assertEqual(client.receive()[:3], (response, 8, 3))
