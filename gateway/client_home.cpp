@@ -289,6 +289,14 @@ void ClientHome::left(Client& client, Window<Told>& told, const core::Now&) {
   touch(client);
 }
 
+std::array<std::uint32_t, kStages> ClientHome::stages() const {
+  std::array<std::uint32_t, kStages> counts{};
+  for (std::uint32_t place = 0; place < ledger_.places(); ++place) {
+    if (ledger_.live(place)) ++counts[static_cast<std::size_t>(ledger_.at(place).stage)];
+  }
+  return counts;
+}
+
 bool ClientHome::receipts_idle() const {
   return std::all_of(clients_.begin(), clients_.end(), [](const auto& client) {
     return !client || client->sessions().empty() || client->delivery().idle();

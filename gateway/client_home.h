@@ -86,7 +86,8 @@ class ClientHome final : public Delivery::Settler {
 
   std::uint32_t messages() const { return ledger_.size(); }
   std::uint32_t unsent() const { return unsent_; }
-  bool receipts_idle() const;  // nothing that a bound session could take now
+  std::array<std::uint32_t, kStages> stages() const;  // counted one by one
+  bool receipts_idle() const;                         // nothing that a bound session could take now
 
  private:
   bool decide(const Client& client, const proto::SubmitSm& sm, routing::Route& route,

@@ -17,6 +17,7 @@
 // queued orders and waiting receipts leave, all of it in one write per connection.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -63,7 +64,9 @@ class Flow final : private core::TurnStart {
 
   Listener& listener() { return listener_; }
   const CarrierHome& carriers() const { return carrier_home_; }
-  std::uint32_t messages() const { return client_home_.messages(); }  // when the shard stands
+  // When the shard stands: messages in the ledger, and how many are in each stage.
+  std::uint32_t messages() const { return client_home_.messages(); }
+  std::array<std::uint32_t, kStages> stages() const { return client_home_.stages(); }
 
  private:
   static constexpr std::size_t kMailPerTurn = 65'536;

@@ -73,6 +73,7 @@ class Ledger {
   Message* find_short(std::uint32_t low);
 
   Message& at(std::uint32_t place) { return messages_[place]; }
+  const Message& at(std::uint32_t place) const { return messages_[place]; }
   bool live(std::uint32_t place) const { return messages_.live(place); }
   std::uint32_t place_of(const Message& message) const;
 

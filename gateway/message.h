@@ -64,6 +64,7 @@ enum class Stage : std::uint8_t {
   awaiting,  // sent, the carrier has an id; its receipt is due
   told       // nothing more will come from a carrier; the client has yet to be told
 };
+inline constexpr std::size_t kStages = 5;
 
 // What the client has yet to be told, or is being told now.
 struct Notice {

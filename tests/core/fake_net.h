@@ -23,6 +23,7 @@ struct Wire {
   bool shut = false;
   bool closed = false;
   bool discarded = false;
+  int fd = 42;  // what release_fd() gives
   bool read_armed = false;
   bool write_armed = false;
   Socket::Events* events = nullptr;
@@ -66,7 +67,7 @@ class FakeSocket final : public Socket {
   }
   int release_fd() noexcept override {
     close();
-    return 42;
+    return wire_->fd;
   }
   void discard() noexcept override {
     close();
@@ -78,7 +79,7 @@ class FakeSocket final : public Socket {
   std::shared_ptr<Wire> wire_;
 };
 
-class FakeNet final : public Net {
+class FakeNet : public Net {
  public:
   std::shared_ptr<Wire> wire() {
     wires_.push_back(std::make_shared<Wire>());
@@ -112,7 +113,7 @@ class FakeNet final : public Net {
   std::int64_t last_wait_us = 0;
   int wakes = 0;
 
- private:
+ protected:
   std::vector<std::shared_ptr<Wire>> wires_;
 };
 

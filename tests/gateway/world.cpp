@@ -1,0 +1,375 @@
+#include "tests/gateway/world.h"
+
+#include <algorithm>
+#include <chrono>
+#include <crypt.h>
+#include <thread>
+
+#include "tests/catch_pch.h"
+
+namespace tollgate::gateway {
+
+using proto::Command;
+using proto::Status;
+
+namespace {
+
+struct FakeListener final : core::Listener {
+  explicit FakeListener(std::shared_ptr<WorldNet::Listening> on) : state(std::move(on)) {}
+  core::Address local() const override { return state->at; }
+  void discard() noexcept override {
+    state->gone = true;
+    delete this;
+  }
+  std::shared_ptr<WorldNet::Listening> state;
+};
+
+struct FakeConnect final : core::Connect {
+  explicit FakeConnect(std::shared_ptr<WorldNet::Attempt> of) : state(std::move(of)) {}
+  void discard() noexcept override {
+    state->gone = true;
+    delete this;
+  }
+  std::shared_ptr<WorldNet::Attempt> state;
+};
+
+// The cheapest hash that crypt checks: these tests are not about passwords.
+const std::string& password_hash() {
+  static const std::string hash = ::crypt("pw", "$5$rounds=1000$tollgate");
+  return hash;
+}
+
+}  // namespace
+
+core::ListenerPtr WorldNet::listen(const core::Address& at, core::OnAccept on_accept,
+                                   core::NetError&) {
+  listener_ = std::make_shared<Listening>(Listening{at, std::move(on_accept)});
+  return core::ListenerPtr(new FakeListener(listener_));
+}
+
+core::ConnectPtr WorldNet::connect(const core::Address& to, core::OnConnect on_done) {
+  attempts_.push_back(std::make_shared<Attempt>(Attempt{to, std::move(on_done)}));
+  return core::ConnectPtr(new FakeConnect(attempts_.back()));
+}
+
+core::SocketPtr WorldNet::adopt(int fd) {
+  const auto found = internet_.moving.find(fd);
+  REQUIRE(found != internet_.moving.end());
+  const auto wire = found->second;
+  internet_.moving.erase(found);
+  wire->closed = false;
+  wires_.push_back(wire);
+  return socket(wire);
+}
+
+void WorldNet::poll(std::int64_t wait_us) {
+  std::erase_if(wires_, [](const auto& wire) { return wire->closed; });
+  FakeNet::poll(wait_us);
+}
+
+std::shared_ptr<core::Wire> WorldNet::call(const core::Address& peer) {
+  auto one = wire();
+  one->fd = internet_.next_fd++;
+  internet_.moving[one->fd] = one;
+  calls_.emplace_back(one, peer);
+  return one;
+}
+
+bool WorldNet::dispatch(const core::Now&) {
+  while (!calls_.empty()) {
+    const auto [wire, peer] = calls_.front();
+    calls_.pop_front();
+    if (listening()) {
+      listener_->on_accept(socket(wire), peer);
+    } else {
+      wire->closed = true;
+    }
+  }
+  for (std::size_t left = attempts_.size(); left > 0; --left) {
+    const auto attempt = attempts_.front();
+    attempts_.pop_front();
+    if (attempt->gone) continue;
+    const auto found = internet_.carriers.find(attempt->to.host);
+    const auto on_done = std::move(attempt->on_done);
+    const auto made = std::make_shared<core::Wire>();
+    if (found != internet_.carriers.end() && found->second->accept(made)) {
+      wires_.push_back(made);
+      on_done(socket(made), {});
+    } else {
+      on_done(nullptr, {ECONNREFUSED, "refused"});
+    }
+  }
+  return false;
+}
+
+routing::Files world_tables() {
+  routing::Files files{
+      {"currencies.csv", "currency,rate\nEUR,1\n"},
+      {"numbering_plan.csv",
+       "prefix,mccmnc,country,network\n44,234,GB,\n4477,23415,GB,Vodafone\n33,208,FR,\n"},
+      {"plans/retail.csv", "mcc,mccmnc,price,currency\n234,,0.05,EUR\n"},
+      {"clients.csv", "client,plan,default_country\nshop,retail,GB\ndepot,retail,GB\n"},
+      {"rules.csv", "plan,client,destination,max_attempts\n"},
+  };
+  const char* costs[] = {"0.01", "0.02", "0.03"};
+  const char* names[] = {"alpha", "bravo", "charlie"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    files[std::string("rates/") + names[i] + ".csv"] =
+        std::string("mcc,price,currency\n234,") + costs[i] + ",EUR\n";
+  }
+  return files;
+}
+
+Config World::make_config(const WorldOptions& options) {
+  Config config;
+  config.gateway.shards = options.shards;
+  config.gateway.listen = {{"192.0.2.1", 2775}};
+  config.gateway.limits.messages_per_shard = 20'000;
+  for (const char* name : {"shop", "depot"}) {
+    ClientConfig client;
+    client.system_id = name;
+    client.password_hash = password_hash();
+    config.clients.push_back(client);
+  }
+  const char* names[] = {"alpha", "bravo", "charlie"};
+  for (std::size_t i = 0; i < options.carriers; ++i) {
+    carriers::CarrierConfig carrier;
+    carrier.name = names[i];
+    carriers::BindConfig bind;
+    bind.address = {names[i], 2775};
+    bind.system_id = "tollgate";
+    bind.password = "secret";
+    bind.window = 100;
+    carrier.binds.push_back(bind);
+    carrier.awaiting_max = 100'000;
+    config.carriers.push_back(carrier);
+  }
+  if (options.change) options.change(config);
+  return config;
+}
+
+std::unique_ptr<const routing::Tables> World::compile(const routing::Files& files,
+                                                      const Config& config, std::uint32_t version) {
+  routing::Files known = files;
+  std::erase_if(known, [&](const auto& file) {
+    const auto names = config.carrier_names();
+    return file.first.rfind("rates/", 0) == 0 &&
+           std::none_of(names.begin(), names.end(), [&](const std::string& name) {
+             return file.first == "rates/" + name + ".csv";
+           });
+  });
+  routing::CompileOptions options;
+  options.carriers = config.carrier_names();
+  options.clients = config.client_names();
+  options.version = version;
+  auto result = routing::compile_files(known, options);
+  if (!result) {
+    for (const auto& fault : result.error()) WARN(routing::fault_text(fault));
+    REQUIRE(result.has_value());
+  }
+  return std::move(*result);
+}
+
+core::ShardsOptions World::shards_options(const WorldOptions& options) {
+  core::ShardsOptions result;
+  result.count = options.shards;
+  result.mailbox_octets = options.mailbox_octets;
+  result.clock = [this] { return now_; };
+  result.make_net = [this](unsigned) {
+    auto net = std::make_unique<WorldNet>(internet_);
+    nets_.push_back(net.get());
+    return net;
+  };
+  return result;
+}
+
+World::World(WorldOptions options)
+    : config_(make_config(options)),
+      tables_(compile(world_tables(), config_, 1)),
+      shards_(shards_options(options)),
+      homes_(options.shards, config_.carriers.size()),
+      auth_(config_.clients, {options.shards, [](unsigned) {}, {}}) {
+  for (const auto& config : config_.carriers) {
+    carriers_.push_back(std::make_unique<CarrierEnd>(config.name));
+    internet_.carriers[config.name] = carriers_.back().get();
+  }
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    counters_.push_back(
+        std::make_unique<FlowCounters>(config_.clients.size(), config_.carriers.size()));
+    flows_.push_back(std::make_unique<Flow>(Flow::Setup{
+        config_, shards_[i], homes_, tables_, *counters_[i], auth_, shared_, 7 + i * 0x10000}));
+  }
+  for (auto& flow : flows_) REQUIRE_FALSE(flow->start());
+  if (options.carriers_bound) {
+    REQUIRE(until([this] {
+      return std::all_of(carriers_.begin(), carriers_.end(),
+                         [](const auto& carrier) { return carrier->bound() > 0; });
+    }));
+    turn(5);
+  }
+}
+
+World::~World() {
+  if (!finished_ && std::uncaught_exceptions() == 0) std::abort();
+}
+
+void World::turn(int times) {
+  for (int i = 0; i < times; ++i) {
+    for (unsigned s = 0; s < shards_.size(); ++s) shards_[s].turn();
+    for (std::size_t c = 0; c < carriers_.size(); ++c) carriers_[c]->step();
+    for (std::size_t c = 0; c < clients_.size(); ++c) clients_[c]->step();
+  }
+}
+
+void World::pass(std::int64_t us, std::int64_t step_us) {
+  while (us > 0) {
+    const std::int64_t step = std::min(us, step_us);
+    now_.mono_us += step;
+    now_.wall_us += step;
+    us -= step;
+    turn(2);
+  }
+}
+
+ClientEnd& World::connect(const std::string& host) {
+  clients_.push_back(std::make_unique<ClientEnd>(nets_[0]->call({host, 40'000})));
+  turn(2);
+  return *clients_.back();
+}
+
+std::uint32_t World::send_bind(ClientEnd& end, const std::string& system_id, Command kind,
+                               std::uint8_t version, const std::string& password) {
+  proto::BindTransceiver bind;
+  bind.system_id = system_id;
+  bind.password = password;
+  bind.interface_version = version;
+  const std::uint32_t sequence_number = end.next_sequence();
+  std::string octets = octets_of(bind, sequence_number);
+  proto::store_u32(reinterpret_cast<std::uint8_t*>(octets.data()) + 4,
+                   static_cast<std::uint32_t>(kind));
+  end.send(std::move(octets));
+  return sequence_number;
+}
+
+void World::await(ClientEnd& end, std::uint32_t sequence_number) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!end.answered(sequence_number) && !end.closed()) {
+    turn();
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+  }
+  turn(2);
+}
+
+ClientEnd& World::bind(const std::string& system_id, Command kind, std::uint8_t version) {
+  ClientEnd& end = connect();
+  const std::uint32_t sequence_number = send_bind(end, system_id, kind, version);
+  await(end, sequence_number);
+  REQUIRE(end.answered(sequence_number));
+  REQUIRE(end.status(sequence_number) == Status::ESME_ROK);
+  return end;
+}
+
+ClientCounters& World::client(std::size_t i) {
+  return counters_[homes_.of_client(i)]->clients[i];
+}
+
+std::uint64_t World::sum(core::Cell LedgerCounters::*cell) const {
+  std::uint64_t total = 0;
+  for (const auto& counters : counters_) total += (counters->ledger.*cell).get();
+  return total;
+}
+
+std::uint64_t World::sum(core::Cell DoorCounters::*cell) const {
+  std::uint64_t total = 0;
+  for (const auto& counters : counters_) total += (counters->door.*cell).get();
+  return total;
+}
+
+std::int64_t World::money(std::size_t carrier, core::Cell CarrierMoneyCounters::*cell) const {
+  std::int64_t total = 0;
+  for (const auto& counters : counters_) total += margin_of(counters->carriers[carrier].*cell);
+  return total;
+}
+
+std::uint32_t World::messages() const {
+  std::uint32_t total = 0;
+  for (const auto& flow : flows_) total += flow->messages();
+  return total;
+}
+
+std::uint32_t World::stage(Stage stage) const {
+  std::uint32_t total = 0;
+  for (const auto& flow : flows_) total += flow->stages()[static_cast<std::size_t>(stage)];
+  return total;
+}
+
+void World::publish(const routing::Files& files, std::uint32_t version) {
+  tables_.publish(compile(files, config_, version));
+}
+
+void World::check_conserved() const {
+  const std::uint32_t placed = stage(Stage::placed);
+  const std::uint32_t waiting = stage(Stage::waiting);
+  const std::uint32_t in_doubt = stage(Stage::in_doubt);
+  const std::uint32_t awaiting = stage(Stage::awaiting);
+  const std::uint32_t told = stage(Stage::told);
+  CHECK(sum(&LedgerCounters::accepted) ==
+        sum(&LedgerCounters::settled) + placed + waiting + in_doubt + awaiting + told);
+  CHECK(sum(&LedgerCounters::messages) == messages());
+  CHECK(sum(&LedgerCounters::waiting) == waiting);
+  std::uint64_t accepted = 0;
+  std::uint64_t settled = 0;
+  std::uint64_t unsent = 0;
+  std::uint64_t doubtful = 0;
+  std::int64_t revenue = 0;
+  std::int64_t margin = 0;
+  for (std::size_t i = 0; i < config_.clients.size(); ++i) {
+    const ClientCounters& counters = counters_[homes_.of_client(i)]->clients[i];
+    accepted += counters.accepted.get();
+    settled += counters.settled.get();
+    unsent += counters.unsent.get();
+    doubtful += counters.in_doubt.get();
+    revenue += margin_of(counters.revenue_nano);
+    margin += margin_of(counters.margin_nano);
+    std::uint64_t answered = 0;
+    for (const core::Cell& cell : counters.responses) answered += cell.get();
+    CHECK(counters.submits.get() == answered);
+    CHECK(counters.responses[0].get() == counters.accepted.get());
+  }
+  CHECK(accepted == sum(&LedgerCounters::accepted));
+  CHECK(settled == sum(&LedgerCounters::settled));
+  CHECK(unsent == placed + waiting);
+  CHECK(doubtful == in_doubt);
+  for (std::size_t i = 0; i < carriers_.size(); ++i) {
+    revenue -= money(i, &CarrierMoneyCounters::revenue_nano);
+    margin -= money(i, &CarrierMoneyCounters::margin_nano);
+    CHECK(money(i, &CarrierMoneyCounters::revenue_nano) ==
+          money(i, &CarrierMoneyCounters::cost_nano) +
+              money(i, &CarrierMoneyCounters::margin_nano));
+  }
+  CHECK(revenue == 0);
+  CHECK(margin == 0);
+}
+
+void World::check_idle() {
+  CHECK(messages() == 0);
+  for (std::size_t i = 0; i < config_.clients.size(); ++i) {
+    const ClientCounters& counters = client(i);
+    CHECK(counters.unsent.get() == 0);
+    CHECK(counters.in_doubt.get() == 0);
+    CHECK(counters.receipts_owing.get() == 0);
+    CHECK(counters.receipts_waiting.get() == 0);
+    CHECK(counters.receipts_in_flight.get() == 0);
+  }
+  for (unsigned i = 0; i < shards_.size(); ++i) CHECK(shards_[i].buffers().in_use() == 0);
+}
+
+void World::finish(Left left) {
+  settle();
+  check_conserved();
+  if (left == Left::nothing) check_idle();
+  finished_ = true;
+}
+
+}  // namespace tollgate::gateway

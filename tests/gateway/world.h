@@ -1,0 +1,163 @@
+// The gateway's flow in a world without sockets, threads of shards or time: real Flow, Auth and
+// tables; the test turns the shards, moves the clock and plays clients and carriers (ends.h).
+//
+// Conservation: finish() is the end of every scenario. It checks that what was accepted is settled
+// or still there in some stage, that the gauges say the same, and what an idle world must have
+// given back. The destructor insists that it was called.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/flow.h"
+#include "tests/core/fake_net.h"
+#include "tests/gateway/ends.h"
+#include "tests/routing/directory.h"
+
+namespace tollgate::gateway {
+
+class World;
+
+// What all shards' networks share: who listens, who connects, sockets between two shards.
+struct Internet {
+  std::map<std::string, CarrierEnd*> carriers;  // by host
+  std::map<int, std::shared_ptr<core::Wire>> moving;
+  int next_fd = 1000;
+};
+
+class WorldNet final : public core::FakeNet {
+ public:
+  explicit WorldNet(Internet& internet) : internet_(internet) {}
+
+  core::ListenerPtr listen(const core::Address& at, core::OnAccept on_accept,
+                           core::NetError& error) override;
+  core::ConnectPtr connect(const core::Address& to, core::OnConnect on_done) override;
+  core::SocketPtr adopt(int fd) override;
+  void poll(std::int64_t wait_us) override;
+  bool dispatch(const core::Now& now) override;
+  void wake() noexcept override {}
+
+  bool listening() const { return listener_ != nullptr && !listener_->gone; }
+  // A client connects; accepted in the next turn.
+  std::shared_ptr<core::Wire> call(const core::Address& peer);
+
+  struct Attempt {
+    core::Address to;
+    core::OnConnect on_done;
+    bool gone = false;
+  };
+  struct Listening {
+    core::Address at;
+    core::OnAccept on_accept;
+    bool gone = false;
+  };
+
+ private:
+  Internet& internet_;
+  std::shared_ptr<Listening> listener_;
+  std::deque<std::pair<std::shared_ptr<core::Wire>, core::Address>> calls_;
+  std::deque<std::shared_ptr<Attempt>> attempts_;
+};
+
+inline constexpr std::int64_t kMs = 1'000;
+inline constexpr std::int64_t kSecond = 1'000'000;
+inline constexpr std::int64_t kHour = 3'600 * kSecond;
+
+// Carriers alpha (cost 0.01), bravo (0.02), charlie (0.03); clients shop, depot; price 0.05 EUR.
+routing::Files world_tables();
+
+struct WorldOptions {
+  unsigned shards = 1;
+  std::size_t mailbox_octets = std::size_t{1} << 20;
+  std::size_t carriers = 2;
+  std::function<void(Config&)> change;  // of the configuration, before anything is made
+  bool carriers_bound = true;           // turn until they are
+};
+
+class World {
+ public:
+  explicit World(WorldOptions options = {});
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // One turn of each shard, and a step of every end.
+  void turn(int times = 1);
+  // Time passes in steps, each with a few turns.
+  void pass(std::int64_t us, std::int64_t step_us = 10 * kMs);
+  // Turns, a millisecond each, until it is true; false when that takes too long.
+  template <class F>
+  bool until(F&& is_true, int turns_max = 5'000) {
+    for (int i = 0; i < turns_max; ++i) {
+      if (is_true()) return true;
+      pass(kMs, kMs);
+    }
+    return is_true();
+  }
+  void settle() { turn(12); }
+
+  // A client's connection, not bound.
+  ClientEnd& connect(const std::string& host = "198.51.100.1");
+  std::uint32_t send_bind(ClientEnd& end, const std::string& system_id,
+                          proto::Command kind = proto::Command::bind_transceiver,
+                          std::uint8_t version = 0x34, const std::string& password = "pw");
+  // Turns until the bind is answered or the connection closed; the auth thread takes real time.
+  void await(ClientEnd& end, std::uint32_t sequence_number);
+  // Connects and binds; the bind must succeed.
+  ClientEnd& bind(const std::string& system_id,
+                  proto::Command kind = proto::Command::bind_transceiver,
+                  std::uint8_t version = 0x34);
+
+  CarrierEnd& carrier(std::size_t i) { return *carriers_[i]; }
+  std::size_t carriers() const { return carriers_.size(); }
+  ClientCounters& client(std::size_t i);  // on its home
+  // Sums over the shards.
+  std::uint64_t sum(core::Cell LedgerCounters::*cell) const;
+  std::uint64_t sum(core::Cell DoorCounters::*cell) const;
+  std::int64_t money(std::size_t carrier, core::Cell CarrierMoneyCounters::*cell) const;
+  std::uint32_t messages() const;
+  std::uint32_t stage(Stage stage) const;
+
+  void publish(const routing::Files& files, std::uint32_t version);
+  Shared& shared() { return shared_; }
+  core::Shard& shard(unsigned i) { return shards_[i]; }
+  WorldNet& net(unsigned i) { return *nets_[i]; }
+  Homes& homes() { return homes_; }
+  const Config& config() const { return config_; }
+  std::int64_t now_us() const { return now_.mono_us; }
+
+  // The conservation check; `idle`: nothing may be left.
+  enum class Left : std::uint8_t { nothing, something };
+  void finish(Left left = Left::nothing);
+  void check_conserved() const;
+
+ private:
+  core::ShardsOptions shards_options(const WorldOptions& options);
+  static Config make_config(const WorldOptions& options);
+  static std::unique_ptr<const routing::Tables> compile(const routing::Files& files,
+                                                        const Config& config,
+                                                        std::uint32_t version);
+  void check_idle();
+
+  core::Now now_{1'000'000'000, routing::kNow};
+  Config config_;
+  Internet internet_;
+  std::vector<WorldNet*> nets_;
+  std::vector<std::unique_ptr<CarrierEnd>> carriers_;
+  std::deque<std::unique_ptr<ClientEnd>> clients_;
+  core::Published<routing::Tables> tables_;
+  core::Shards shards_;
+  Homes homes_;
+  Auth auth_;
+  Shared shared_;
+  std::vector<std::unique_ptr<FlowCounters>> counters_;
+  std::vector<std::unique_ptr<Flow>> flows_;
+  bool finished_ = false;
+};
+
+}  // namespace tollgate::gateway
