@@ -58,8 +58,9 @@ TEST_CASE("appending: exact fit, no room, a value too long") {
   CHECK(append_tlv_u8(out, 33, Tag::message_state, 2) == 0);
   CHECK(append_tlv(Out(out).first(4), 0, Tag::message_payload, {}) == 4);
   std::vector<std::uint8_t> big(70'000);
-  CHECK(append_tlv(big, 0, Tag::message_payload, Octets(big).first(65'536)) == 0);
-  CHECK(append_tlv(big, 0, Tag::message_payload, Octets(big).first(65'535)) == 65'539);
+  const std::vector<std::uint8_t> value(65'536);
+  CHECK(append_tlv(big, 0, Tag::message_payload, value) == 0);
+  CHECK(append_tlv(big, 0, Tag::message_payload, Octets(value).first(65'535)) == 65'539);
 }
 
 TEST_CASE("names and lengths of the table") {
