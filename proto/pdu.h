@@ -7,8 +7,8 @@
 // 3. After a fault the struct holds the fields before the faulty one; the rest is unspecified.
 // 4. What decode() accepts, encode() writes, and decoding that gives the same fields again.
 // 5. encode() writes only inside `out` (no view may lie there), never what decode() refuses: a C-
-//    octet string that is too long or has a NUL inside, a text over 255 octets and a message without
-//    destinations give 0.
+//    octet string that is too long or has a NUL inside, a text over 255 octets and a message
+//    without destinations give 0.
 //
 //   SubmitSm sm;
 //   if (Fault fault = decode(frame.body, sm)) answer(fault.status);
