@@ -14,7 +14,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-s
                     -Woverloaded-virtual -Wconversion -Wno-sign-conversion -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports overflows inside its own std::string and vector code at -O2 and above.
-  add_compile_options(-Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-restrict -Wno-dangling-pointer)
+  add_compile_options(-Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-dangling-pointer)
   add_compile_options(-fpch-preprocess)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -fno-plt")
