@@ -107,6 +107,7 @@ class ClientHome final : public Delivery::Settler {
   void retry_waiting(const core::Now& now);
   void look_at_paused(const core::Now& now);
   void sweep(const core::Now& now);
+  void look_at_clients(const core::Now& now);
 
   static constexpr std::size_t kWaitingLanes = 4096;
 
@@ -125,6 +126,7 @@ class ClientHome final : public Delivery::Settler {
   std::uint32_t unsent_ = 0;
   bool accepting_ = true;
   std::uint32_t swept_ = 0;  // the place that the sweep goes on with
+  std::int64_t looked_us_ = 0;
   core::Timer waiting_timer_;
   core::Timer sweep_timer_;
   core::Timer paused_timer_;  // while a session is paused: nothing else may wake its client

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "gateway/client_home.h"
+#include "gateway/session.h"
 #include "proto/time.h"
 
 namespace tollgate::gateway {
@@ -16,7 +17,8 @@ constexpr std::int64_t kWaitUs = 50'000;
 constexpr std::size_t kWaitingPerTurn = 2'000;
 constexpr std::int64_t kSweepEveryUs = 10'000;
 constexpr std::int64_t kSweepIdleUs = 250'000;
-constexpr std::uint32_t kSweepParts = 500;  // of the ledger, each sweep one
+constexpr std::int64_t kLookUs = 1'000'000;  // between looks at every client
+constexpr std::uint32_t kSweepParts = 500;   // of the ledger, each sweep one
 
 // The refusing status as a receipt's err: hexadecimal, as in the specification's tables.
 ShortText<10> error_text(Status status) {
@@ -219,11 +221,20 @@ void ClientHome::sweep(const core::Now& now) {
       fail(message, MessageState::unknown, message.status, now);
     }
   }
-  for (const auto& client : clients_) {
-    if (client && client->delivery().retry_due(now)) touch(*client);
-  }
+  if (now.mono_us - looked_us_ >= kLookUs) look_at_clients(now);
   shard_.timers().arm(sweep_timer_,
                       now.mono_us + (ledger_.size() == 0 ? kSweepIdleUs : kSweepEveryUs));
+}
+
+void ClientHome::look_at_clients(const core::Now& now) {
+  looked_us_ = now.mono_us;
+  for (const auto& client : clients_) {
+    if (!client) continue;
+    if (client->delivery().retry_due(now)) touch(*client);
+    std::uint32_t unanswered = 0;
+    for (const Session* session : client->sessions()) unanswered += session->unanswered();
+    client->counters().window_in_use.set(unanswered);
+  }
 }
 
 QueryAnswer ClientHome::query(const Message& message) const {

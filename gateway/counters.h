@@ -33,9 +33,10 @@ struct alignas(core::kCacheLine) ClientCounters {
   core::Cell accepted;  // of them
   std::array<core::Cell, kStatusClasses> responses;  // to them, by the status' class
   std::array<core::Cell, routing::kReasons> routed;  // by routing's reason
-  core::Cell window_overruns;                        // submits beyond the window: ESME_RTHROTTLED
-  core::Cell over_pace;                              // submits beyond the pace: ESME_RTHROTTLED
-  core::Cell queue_full;                             // ESME_RMSGQFUL
+  core::Cell window_in_use;       // gauge, each second: submits whose response has not left yet
+  core::Cell window_overruns;     // submits beyond the window: ESME_RTHROTTLED
+  core::Cell over_pace;           // submits beyond the pace: ESME_RTHROTTLED
+  core::Cell queue_full;          // ESME_RMSGQFUL
   core::Cell reading_pauses;      // times a session's reading stopped for a full queue
   core::Cell unsent;              // gauge: accepted, no carrier has it yet
   core::Cell in_doubt;            // gauge: sent, no response
@@ -69,14 +70,14 @@ struct alignas(core::kCacheLine) CarrierMoneyCounters {
 
 // Sessions before they are bound, and the rest that has no client.
 struct alignas(core::kCacheLine) DoorCounters {
-  core::Cell accepted;       // connections
-  core::Cell waiting;        // gauge: not bound yet
-  core::Cell over_limit;     // closed at once: connections_max
-  core::Cell bind_refused;   // wrong password, address, version, too many sessions
-  core::Cell init_timeouts;  // no bind in time
+  core::Cell accepted;         // connections
+  core::Cell waiting;          // gauge: not bound yet
+  core::Cell over_limit;       // closed at once: connections_max
+  core::Cell bind_refused;     // wrong password, address, version, too many sessions
+  core::Cell init_timeouts;    // no bind in time
   core::Cell auth_queue_full;  // binds that could not be checked now
   core::Cell bad_pdus;         // answered with a field's status
-  core::Cell bad_lengths;    // command_length that ended a connection
+  core::Cell bad_lengths;      // command_length that ended a connection
   core::Cell unknown_commands;
   core::Cell wrong_state;
   core::Cell ignored_responses;

@@ -22,6 +22,8 @@ constexpr CellRow<ClientCounters> kClientRows[] = {
     {{"client_submits_total", "Submits read; submit_multi counts each destination"},
      &ClientCounters::submits},
     {{"client_accepted_total", "Messages accepted"}, &ClientCounters::accepted},
+    {{"client_window_in_use", "Submits whose response has not left yet", Kind::gauge},
+     &ClientCounters::window_in_use},
     {{"client_window_overruns_total", "Submits beyond the client's window"},
      &ClientCounters::window_overruns},
     {{"client_over_pace_total", "Submits beyond the client's pace"}, &ClientCounters::over_pace},

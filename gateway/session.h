@@ -80,6 +80,8 @@ class Session final : public core::Connection::Owner {
   const BindAsked& asked() const { return asked_; }
   bool receives() const { return proto::can_deliver(state_); }
   std::uint8_t version() const { return version_; }
+  // Submits whose response has not left yet.
+  std::uint32_t unanswered() const { return connection_.output_size() == 0 ? 0 : unanswered_; }
   bool was_bound() const { return home_ != nullptr; }
 
   // The bind's answer. bound(): here is its client's home.
