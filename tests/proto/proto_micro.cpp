@@ -1,9 +1,11 @@
 // How long the codec takes for one typical PDU, in nanoseconds: the median of 15 rounds of 10,000.
-// Run by ctest, so that it cannot rot; figures only mean something in preset release.
+// Run by ctest, so that it cannot rot, and because it fails when the codec allocates; figures only
+// mean something in preset release.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
+#include <new>
 #include <vector>
 
 #include "proto/framer.h"
@@ -11,6 +13,22 @@
 #include "proto/session.h"
 
 using namespace tollgate::proto;
+
+namespace {
+std::size_t allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  std::abort();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace {
 
@@ -27,9 +45,14 @@ template <class F>
 void measure(const char* name, F&& once) {
   std::vector<double> nanoseconds;
   for (int round = 0; round < kRounds; ++round) {
+    const std::size_t before = allocations;
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < kTimes; ++i) once();
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+    if (allocations != before) {
+      std::fprintf(stderr, "%s allocated %zu times\n", name, allocations - before);
+      std::exit(1);
+    }
     nanoseconds.push_back(took.count() / kTimes);
   }
   std::sort(nanoseconds.begin(), nanoseconds.end());
