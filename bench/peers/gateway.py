@@ -107,7 +107,7 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise Failed(f"tollgate did not end {timeout} s after SIGTERM:\n{self.tail()}") from None
+            raise Failed(f"tollgate still runs {timeout} s after SIGTERM:\n{self.tail()}") from None
         if status != 0:
             raise Failed(f"tollgate ended with status {status}:\n{self.tail()}")
 
