@@ -1,12 +1,12 @@
 // What explain prints, how tables age, that a decision allocates nothing, and the sample tables.
 #include "routing/explain.h"
-#include "tests/routing/allocations.h"
 
 #include <set>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "tests/routing/allocations.h"
 #include "tests/routing/directory.h"
 
 namespace tollgate::routing {

@@ -196,6 +196,26 @@ void draw(std::vector<Choice>& all, std::uint64_t message) {
   }
 }
 
+// Why the rule or the prices rule a carrier out; "" = they do not.
+template <class Field>
+string drop(const OracleTables& tables, const OracleQuery& query, const Field& rule,
+            const string& name, std::int64_t price, std::optional<std::int64_t> cost) {
+  const string allow = rule("allow"), least = rule("min_margin"),
+               percent = rule("min_margin_percent"), floor = rule("min_quality");
+  if ((!allow.empty() && allow != "all" && !listed(allow, name)) || listed(rule("deny"), name) ||
+      rule("deny") == "all")
+    return "not_allowed";
+  if (!takes_sender(tables, name, query)) return "sender_not_supported";
+  if (!floor.empty() && quality(tables, name) < nano(floor)) return "quality_floor";
+  if (!cost) return "no_cost";
+  const std::int64_t margin = price - *cost;
+  if (margin < 0 && rule("on_loss") != "allow") return "at_loss";
+  if (!least.empty() && margin < nano(least)) return "below_margin";
+  if (!percent.empty() && Wide{margin} * 100'000'000'000 < Wide{price} * nano(percent))
+    return "below_margin";
+  return "";
+}
+
 }  // namespace
 
 string Table::csv() const {
@@ -253,35 +273,17 @@ OracleRoute oracle(const OracleTables& tables, const OracleQuery& query) {
     auto cost = sum(tables, book, "mccmnc", route.destination, query.now_us, true);
     if (!cost) cost = by_prefix(tables, book, query.number, query.now_us, true);
     if (!cost) cost = sum(tables, book, "mcc", country, query.now_us, true);
-    const std::int64_t margin = *price - cost.value_or(0);
-    const string allow = rule("allow"), least = rule("min_margin"),
-                 percent = rule("min_margin_percent"), floor = rule("min_quality");
-    string verdict = "cut";
-    if ((!allow.empty() && allow != "all" && !listed(allow, name)) || listed(rule("deny"), name) ||
-        rule("deny") == "all")
-      verdict = "not_allowed";
-    else if (!takes_sender(tables, name, query))
-      verdict = "sender_not_supported";
-    else if (!floor.empty() && quality(tables, name) < nano(floor))
-      verdict = "quality_floor";
-    else if (!cost)
-      verdict = "no_cost";
-    else if (margin < 0 && rule("on_loss") != "allow")
-      verdict = "at_loss";
-    else if (!least.empty() && margin < nano(least))
-      verdict = "below_margin";
-    else if (!percent.empty() && Wide{margin} * 100'000'000'000 < Wide{*price} * nano(percent))
-      verdict = "below_margin";
-    else if (query.states[id] == 1)
-      verdict = "bind_down";
-    else if (query.states[id] == 2)
-      verdict = "over_pace";
-    else
-      choices.push_back({{name, *cost, margin},
+    string verdict = drop(tables, query, rule, name, *price, cost);
+    if (verdict.empty() && query.states[id] == 1) verdict = "bind_down";
+    if (verdict.empty() && query.states[id] == 2) verdict = "over_pace";
+    if (verdict.empty()) {
+      verdict = "cut";
+      choices.push_back({{name, *cost, *price - *cost},
                          quality(tables, name),
                          number_in(rule("priorities"), name, 65'535),
                          number_in(rule("weights"), name, 0),
                          id});
+    }
     route.verdicts.push_back(verdict);
   }
   sort_choices(choices, rule("order"));
