@@ -312,6 +312,38 @@ TEST_CASE("PDUs arrive in single octets, and many in one segment") {
   CHECK(world.told.count(Told::What::sent) == 5);
 }
 
+TEST_CASE("a carrier that asks and never reads is not read either, until it reads again") {
+  World world;
+  world.smsc.receive_buffer = 4096;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  peer.reading(false);
+  std::vector<std::uint8_t> asking(16 * 4096);
+  for (std::uint32_t i = 0; i < 4096; ++i) {
+    const proto::Out at = proto::Out(asking).subspan(std::size_t{16} * i, 16);
+    REQUIRE(proto::encode_header(Command::enquire_link, i + 1, Status::ESME_ROK, at) == 16);
+  }
+  constexpr std::size_t kMost = 64 << 20;
+  std::size_t sent = 0;
+  for (int silent = 0; silent < 200 && sent < kMost; ++silent) {
+    const std::size_t part = sent % asking.size();
+    const std::size_t took = peer.try_send(proto::Octets(asking).subspan(part));
+    if (took != 0) silent = 0;
+    sent += took;
+    world.step();
+  }
+  INFO("took " << sent << " octets");
+  CHECK(sent < kMost);  // the system's buffers, and 256 KiB of ours
+  peer.reading(true);
+  std::size_t answers = 0;
+  CHECK(world.until([&] {
+    for (auto pdu = peer.next(); pdu; pdu = peer.next()) {
+      answers += pdu->header.command_id == Command::enquire_link_resp ? 1 : 0;
+    }
+    return answers == sent / 16;
+  }));
+}
+
 TEST_CASE("unbind by the carrier: responses on their way count, then unbind_resp and a new call") {
   World world;
   world.bring_up();

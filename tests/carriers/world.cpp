@@ -54,6 +54,11 @@ void Peer::send(proto::Octets octets) {
   }
 }
 
+std::size_t Peer::try_send(proto::Octets octets) {
+  const ssize_t sent = ::send(fd_, octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
 void Peer::send_header(Command command, std::uint32_t sequence, Status status) {
   std::array<std::uint8_t, 16> out;
   send(proto::Octets(out).first(proto::encode_header(command, sequence, status, out)));

@@ -37,6 +37,7 @@ class Peer {
   void reading(bool on) { reading_ = on; }
 
   void send(proto::Octets octets);
+  std::size_t try_send(proto::Octets octets);  // octets that the system took
   template <class T>
   void send(const T& pdu, std::uint32_t sequence, proto::Status status = proto::Status::ESME_ROK) {
     std::vector<std::uint8_t> out(70'000);
@@ -145,6 +146,8 @@ class World {
   carriers::Carrier& carrier() { return *carrier_; }
   const carriers::CarrierCounters& counters() { return carrier_->counters(); }
   carriers::BindState bind_state(std::size_t bind = 0);
+  // What the system took of our output, in octets.
+  std::uint64_t sent_octets() { return shard_->counts()[core::ShardCount::sent_octets].get(); }
   // taken = outcomes + queue + windows.
   bool balanced();
 
