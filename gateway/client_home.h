@@ -7,7 +7,7 @@
 // 2. A message has one order out at most; its outcome moves it: sent -> awaiting (or settled),
 //    refused -> the next candidate, none left -> a receipt that says so, in doubt -> held.
 // 3. A message whose candidates were only down or full waits and is tried again while it is valid;
-//    messages to one number that come after it wait behind it.
+//    messages to one number that come after it wait behind it, and go in that order.
 // 4. Money is counted once, when a carrier takes the message.
 #pragma once
 
@@ -86,6 +86,7 @@ class ClientHome final : public Delivery::Settler {
 
   std::uint32_t messages() const { return ledger_.size(); }
   std::uint32_t unsent() const { return unsent_; }
+  const Message* find(MessageId id) { return ledger_.find(id); }
   std::array<std::uint32_t, kStages> stages() const;  // counted one by one
   bool receipts_idle() const;                         // nothing that a bound session could take now
 
@@ -95,9 +96,12 @@ class ClientHome final : public Delivery::Settler {
   Message* keep(Client& client, const proto::SubmitSm& sm, const routing::Route& route,
                 const Admission& admission, std::uint8_t version);
   Submitted refuse(Client& client, proto::Status status);
+  bool order(Message& message, std::uint8_t from,
+             const std::vector<routing::CarrierState>& carriers);
   void place(Message& message, std::uint8_t from, const core::Now& now);
   static void drop_candidate(Message& message);
   void wait(Message& message, const core::Now& now);
+  void count_waiting();
   std::uint32_t& waiting_lane(const Message& message);
   void taken(Message& message, const core::Now& now);
   void no_longer_unsent(Message& message);
@@ -121,7 +125,12 @@ class ClientHome final : public Delivery::Settler {
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<routing::CarrierState> carriers_;  // as they were at the turn's start
   std::vector<Client*> touched_;
-  MessageList waiting_;  // by Message::retry_us
+  // Waiting messages in their order. A pass over them may take several turns: it sees the carriers
+  // as they were at its start, and keeps apart what has to wait on, until its end.
+  MessageList waiting_;
+  MessageList still_waiting_;
+  std::uint32_t pass_left_ = 0;
+  std::vector<routing::CarrierState> pass_carriers_;
   std::array<std::uint32_t, kWaitingLanes> waiting_lanes_{};
   std::uint32_t unsent_ = 0;
   bool accepting_ = true;

@@ -38,16 +38,22 @@ ShortText<10> error_text(Status status) {
 }  // namespace
 
 // Orders the message from its first candidate, `from` or later, that is up and has room.
-void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now) {
+bool ClientHome::order(Message& message, std::uint8_t from,
+                       const std::vector<routing::CarrierState>& carriers) {
   for (std::uint8_t i = from; i < message.candidates; ++i) {
     const std::uint16_t carrier = message.carriers[i];
-    if (!carriers_[carrier].up || !carriers_[carrier].has_room) continue;
+    if (!carriers[carrier].up || !carriers[carrier].has_room) continue;
     message.attempt = i;
     message.stage = Stage::placed;
     const OrderMail mail{message.id, message.deadline_us, carrier, message.attempt};
     outbox_.post(homes_.of_carrier(carrier), MailType::order, mail, message.body_octets());
-    return;
+    return true;
   }
+  return false;
+}
+
+void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now) {
+  if (order(message, from, carriers_)) return;
   if (message.candidates != 0) return wait(message, now);
   fail(message, MessageState::undeliverable, message.status, now);
 }
@@ -68,28 +74,40 @@ std::uint32_t& ClientHome::waiting_lane(const Message& message) {
 
 void ClientHome::wait(Message& message, const core::Now& now) {
   message.stage = Stage::waiting;
-  message.retry_us = now.mono_us + kWaitUs;
   ++waiting_lane(message);
   waiting_.push_back(ledger_, ledger_.place_of(message));
-  counters_.ledger.waiting.set(waiting_.size());
-  if (!waiting_timer_.armed()) shard_.timers().arm(waiting_timer_, message.retry_us);
+  count_waiting();
+  if (!waiting_timer_.armed()) shard_.timers().arm(waiting_timer_, now.mono_us + kWaitUs);
 }
 
 void ClientHome::retry_waiting(const core::Now& now) {
-  for (std::size_t i = 0; i < kWaitingPerTurn && !waiting_.empty(); ++i) {
-    Message& message = ledger_.at(waiting_.head());
-    if (message.retry_us > now.mono_us) break;
-    waiting_.pop_front(ledger_);
-    --waiting_lane(message);
+  if (pass_left_ == 0) {
+    pass_left_ = waiting_.size();
+    pass_carriers_ = carriers_;
+  }
+  for (std::size_t i = 0; i < kWaitingPerTurn && pass_left_ != 0; ++i, --pass_left_) {
+    const std::uint32_t place = waiting_.pop_front(ledger_);
+    Message& message = ledger_.at(place);
     if (message.deadline_us <= now.mono_us) {
+      --waiting_lane(message);
       fail(message, MessageState::expired, Status::ESME_ROK, now);
+    } else if (order(message, 0, pass_carriers_)) {
+      --waiting_lane(message);
     } else {
-      place(message, 0, now);
+      still_waiting_.push_back(ledger_, place);
     }
   }
-  counters_.ledger.waiting.set(waiting_.size());
-  if (waiting_.empty()) return;
-  shard_.timers().arm(waiting_timer_, std::max(ledger_.at(waiting_.head()).retry_us, now.mono_us));
+  if (pass_left_ == 0) waiting_.prepend(ledger_, still_waiting_);
+  count_waiting();
+  if (pass_left_ != 0) {
+    shard_.timers().arm(waiting_timer_, now.mono_us);
+  } else if (!waiting_.empty()) {
+    shard_.timers().arm(waiting_timer_, now.mono_us + kWaitUs);
+  }
+}
+
+void ClientHome::count_waiting() {
+  counters_.ledger.waiting.set(waiting_.size() + still_waiting_.size());
 }
 
 void ClientHome::on_outcome(const OutcomeMail& mail, const core::Now& now) {

@@ -64,8 +64,9 @@ class Flow final : private core::TurnStart {
 
   Listener& listener() { return listener_; }
   const CarrierHome& carriers() const { return carrier_home_; }
-  // When the shard stands: messages in the ledger, and how many are in each stage.
+  // When the shard stands: messages in the ledger, one of them, how many are in each stage.
   std::uint32_t messages() const { return client_home_.messages(); }
+  const Message* find(MessageId id) { return client_home_.find(id); }
   std::array<std::uint32_t, kStages> stages() const { return client_home_.stages(); }
 
  private:

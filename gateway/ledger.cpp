@@ -119,6 +119,15 @@ void MessageList::push_front(Ledger& ledger, std::uint32_t place) {
   ++size_;
 }
 
+void MessageList::prepend(Ledger& ledger, MessageList& other) {
+  if (other.empty()) return;
+  ledger.at(other.tail_).next = head_;
+  if (empty()) tail_ = other.tail_;
+  head_ = other.head_;
+  size_ += other.size_;
+  other = MessageList{};
+}
+
 std::uint32_t MessageList::pop_front(Ledger& ledger) {
   const std::uint32_t place = head_;
   head_ = ledger.at(place).next;

@@ -102,6 +102,8 @@ class MessageList {
   void push_back(Ledger& ledger, std::uint32_t place);
   void push_front(Ledger& ledger, std::uint32_t place);
   std::uint32_t pop_front(Ledger& ledger);
+  // All of `other` in front of this one's; `other` is empty then.
+  void prepend(Ledger& ledger, MessageList& other);
 
  private:
   std::uint32_t head_ = kNoPlace;

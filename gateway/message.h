@@ -82,7 +82,7 @@ struct Message {
   std::int64_t accepted_us = 0;
   std::int64_t accepted_wall_us = 0;
   std::int64_t deadline_us = 0;  // validity while unsent, then the hold, then the keeping time
-  std::int64_t retry_us = 0;     // when to look at it again, in the list that it waits in
+  std::int64_t retry_us = 0;     // when a refused receipt is told again
   routing::Nano price_nano = 0;
   std::array<routing::Nano, routing::kCandidatesMax> cost_nano;
   std::array<std::uint16_t, routing::kCandidatesMax> carriers;

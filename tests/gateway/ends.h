@@ -53,7 +53,11 @@ class End {
   explicit End(std::shared_ptr<core::Wire> wire) : wire_(std::move(wire)) {}
 
   core::Wire& wire() { return *wire_; }
-  void send(std::string octets) { wire_->incoming.push_back(std::move(octets)); }
+  // Octets that were not read yet are read together.
+  void send(const std::string& octets) {
+    if (wire_->incoming.empty()) wire_->incoming.emplace_back();
+    wire_->incoming.back() += octets;
+  }
   template <class T>
   std::uint32_t send(const T& pdu) {
     send(octets_of(pdu, ++sequence_));

@@ -129,6 +129,7 @@ Config World::make_config(const WorldOptions& options) {
     ClientConfig client;
     client.system_id = name;
     client.password_hash = password_hash();
+    client.inactivity_us = 0;
     config.clients.push_back(client);
   }
   const char* names[] = {"alpha", "bravo", "charlie"};
@@ -302,6 +303,13 @@ std::uint32_t World::stage(Stage stage) const {
   std::uint32_t total = 0;
   for (const auto& flow : flows_) total += flow->stages()[static_cast<std::size_t>(stage)];
   return total;
+}
+
+const Message& World::message(const std::string& id) const {
+  const MessageId number = std::stoull(id, nullptr, 16);
+  const Message* found = flows_[home_of(number)]->find(number);
+  REQUIRE(found != nullptr);
+  return *found;
 }
 
 void World::publish(const routing::Files& files, std::uint32_t version) {

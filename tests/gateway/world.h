@@ -75,8 +75,8 @@ struct WorldOptions {
   unsigned shards = 1;
   std::size_t mailbox_octets = std::size_t{1} << 20;
   std::size_t carriers = 2;
-  std::function<void(Config&)> change;  // of the configuration, before anything is made
-  bool carriers_bound = true;           // turn until they are
+  std::function<void(Config&)> change = {};  // of the configuration, before anything is made
+  bool carriers_bound = true;                // turn until they are
 };
 
 class World {
@@ -122,6 +122,7 @@ class World {
   std::int64_t money(std::size_t carrier, core::Cell CarrierMoneyCounters::*cell) const;
   std::uint32_t messages() const;
   std::uint32_t stage(Stage stage) const;
+  const Message& message(const std::string& id) const;  // by its text; it must be there
 
   void publish(const routing::Files& files, std::uint32_t version);
   Shared& shared() { return shared_; }
