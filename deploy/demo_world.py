@@ -342,7 +342,8 @@ def run(options, children):
     gateway = start_gateway(children, options, metrics)
     print(f"{BOLD}five carriers, the gateway and two clients{PLAIN}: {options.messages:,} messages "
           f"to {ranges:,} number ranges, {options.rate:,} a second\n"
-          f"/metrics is http://127.0.0.1:{options.metrics_port}/metrics, logs are in {WORK.relative_to(ROOT)}",
+          f"/metrics is http://127.0.0.1:{options.metrics_port}/metrics, logs are in "
+          f"{WORK.relative_to(ROOT)}",
           flush=True)
     clients = start_clients(children, options)
     watch(children, clients, gateway, metrics, options)
