@@ -4,8 +4,9 @@
 // Invariants
 // 1. unsent counts its messages that no carrier has yet; sessions stop reading at queue_max and go
 //    on an eighth below it. A queue that stays full for kFullPatienceUs is answered ESME_RMSGQFUL.
-// 2. owing counts its messages that may still bring a receipt; a submit that wants one is refused
-//    (ESME_RMSGQFUL) beyond receipts_max, so that no receipt ever lacks room.
+// 2. owing counts its messages whose receipt is yet to come, or to be acknowledged by the client;
+//    a submit that wants one is refused (ESME_RMSGQFUL) beyond receipts_max. So no receipt ever
+//    lacks room, and a client that takes none fills its own share of the ledger alone.
 #pragma once
 
 #include <cstdint>

@@ -107,7 +107,7 @@ class ClientHome final : public Delivery::Settler {
   void no_longer_unsent(Message& message);
   void fail(Message& message, proto::MessageState state, proto::Status status,
             const core::Now& now);
-  void end(Message& message, const core::Now& now);
+  void end(Message& message, const Notice& last, const core::Now& now);
   void retry_waiting(const core::Now& now);
   void look_at_paused(const core::Now& now);
   void sweep(const core::Now& now);

@@ -170,21 +170,22 @@ void ClientHome::fail(Message& message, MessageState state, Status status, const
   if (message.body) no_longer_unsent(message);
   ClientCounters& counters = clients_[message.client]->counters();
   (state == MessageState::expired ? counters.expired : counters.failed).add();
-  message.notice = Notice{};
-  message.notice.state = state;
-  message.notice.error = error_text(status);
-  message.notice.done_wall_us = now.wall_us;
-  end(message, now);
+  Notice last;
+  last.state = state;
+  last.error = error_text(status);
+  last.done_wall_us = now.wall_us;
+  end(message, last, now);
 }
 
-// Nothing more will come for it: `notice` is the last word.
-void ClientHome::end(Message& message, const core::Now& now) {
+// Nothing more will come for it: `last` is the last word, if the client wants to hear it. An
+// intermediate notice that is on its way still is what it was.
+void ClientHome::end(Message& message, const Notice& last, const core::Now& now) {
   Client& client = *clients_[message.client];
   if (message.stage == Stage::in_doubt) client.counters().in_doubt.sub();
-  if (wants_receipt(message.registered_delivery)) client.sub_owing();
   message.stage = Stage::told;
   message.deadline_us = now.mono_us + client.config().receipt_keep_us;
-  if (wants_final(message.registered_delivery, message.notice.state)) {
+  if (wants_final(message.registered_delivery, last.state)) {
+    message.notice = last;
     client.delivery().push(message);
     touch(client);
   } else if (message.queued == 0 && message.in_flight == 0) {
@@ -194,7 +195,9 @@ void ClientHome::end(Message& message, const core::Now& now) {
 
 void ClientHome::settle(Message& message) {
   counters_.ledger.settled.add();
-  clients_[message.client]->counters().settled.add();
+  Client& client = *clients_[message.client];
+  client.counters().settled.add();
+  if (wants_receipt(message.registered_delivery)) client.sub_owing();
   ledger_.settle(message);
   counters_.ledger.messages.set(ledger_.size());
 }
@@ -219,10 +222,7 @@ void ClientHome::on_receipt(const ReceiptMail& mail, const core::Now& now) {
   const std::int64_t took_us = now.mono_us - message->accepted_us;
   client.counters().receipt_us.observe(took_us);
   counters_.carriers[mail.carrier].receipt_us.observe(took_us);
-  if (message->queued == 0 || wants_final(message->registered_delivery, mail.notice.state)) {
-    message->notice = mail.notice;
-  }
-  end(*message, now);
+  end(*message, mail.notice, now);
 }
 
 // Messages that hold on to a receipt which does not come; a part of the ledger each time.
@@ -248,7 +248,7 @@ void ClientHome::look_at_clients(const core::Now& now) {
   looked_us_ = now.mono_us;
   for (const auto& client : clients_) {
     if (!client) continue;
-    if (client->delivery().retry_due(now)) touch(*client);
+    if (client->delivery().due(now)) touch(*client);
     std::uint32_t unanswered = 0;
     for (const Session* session : client->sessions()) unanswered += session->unanswered();
     client->counters().window_in_use.set(unanswered);

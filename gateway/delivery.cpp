@@ -43,7 +43,7 @@ void Delivery::pump(const core::Now& now) {
   bool changed = false;
   while (!due_.empty()) {
     Message& message = ledger_.at(due_.head());
-    if (message.stage == Stage::told && message.deadline_us <= now.mono_us) {
+    if (expired(message, now)) {
       due_.pop_front(ledger_);
       counters_.receipts_expired.add();
       settler_.settle(message);

@@ -64,8 +64,9 @@ class Delivery {
 
   bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0; }
   // pump() has something to do by time alone.
-  bool retry_due(const core::Now& now) const {
-    return !retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us;
+  bool due(const core::Now& now) const {
+    return (!retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us) ||
+           (!due_.empty() && expired(ledger_.at(due_.head()), now));
   }
 
  private:
@@ -74,6 +75,9 @@ class Delivery {
     std::uint32_t open = 0;
   };
 
+  static bool expired(const Message& message, const core::Now& now) {
+    return message.stage == Stage::told && message.deadline_us <= now.mono_us;
+  }
   Session* pick(std::uint16_t lane);
   void take_from_lane(const Told& told);
   void count_waiting();
