@@ -34,8 +34,16 @@ void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
   Place& place = places_[mail.carrier];
   const carriers::Order order{mail.message, mail.attempt, body,
                               static_cast<std::uint64_t>(mail.deadline_us)};
-  if (place.carrier->take(order) == carriers::Taken::taken) return;
-  place.post->outcome(mail.message, mail.attempt, Outcome::down);
+  switch (place.carrier->take(order)) {
+    case carriers::Taken::taken:
+      return;
+    case carriers::Taken::no_room:
+    case carriers::Taken::down:
+      return place.post->outcome(mail.message, mail.attempt, Outcome::down);
+    case carriers::Taken::unfit:
+      return place.post->outcome(mail.message, mail.attempt, Outcome::next,
+                                 proto::Status::ESME_RINVMSGLEN);
+  }
 }
 
 void CarrierHome::turn_end(const core::Now& now) {

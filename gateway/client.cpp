@@ -35,7 +35,9 @@ void Client::pause(Session& session) {
 
 void Client::resume_paused(const core::Now& now) {
   if (paused_.empty()) return;
-  if (unsent_ > config_.queue_max - config_.queue_max / 8 && !out_of_patience(now)) return;
+  const bool room = unsent_ <= config_.queue_max - config_.queue_max / 8 &&
+                    owing_ <= config_.receipts_max - config_.receipts_max / 8;
+  if (!room && !out_of_patience(now)) return;
   std::vector<Session*> resumed;
   resumed.swap(paused_);
   for (Session* session : resumed) session->resume();
@@ -45,12 +47,26 @@ void Client::resume_paused(const core::Now& now) {
 
 void Client::add_unsent(const core::Now& now) {
   counters_.unsent.set(++unsent_);
-  if (queue_full() && full_since_us_ == 0) full_since_us_ = now.mono_us;
+  note_full(now);
 }
 
 void Client::sub_unsent() {
   counters_.unsent.set(--unsent_);
-  if (!queue_full()) full_since_us_ = 0;
+  if (!full()) full_since_us_ = 0;
+}
+
+void Client::add_owing(const core::Now& now) {
+  counters_.receipts_owing.set(++owing_);
+  note_full(now);
+}
+
+void Client::sub_owing() {
+  counters_.receipts_owing.set(--owing_);
+  if (!full()) full_since_us_ = 0;
+}
+
+void Client::note_full(const core::Now& now) {
+  if (full() && full_since_us_ == 0) full_since_us_ = now.mono_us;
 }
 
 }  // namespace tollgate::gateway

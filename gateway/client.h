@@ -2,11 +2,11 @@
 // be told. Owned by the shard's thread.
 //
 // Invariants
-// 1. unsent counts its messages that no carrier has yet; sessions stop reading at queue_max and go
-//    on an eighth below it. A queue that stays full for kFullPatienceUs is answered ESME_RMSGQFUL.
-// 2. owing counts its messages whose receipt is yet to come, or to be acknowledged by the client;
-//    a submit that wants one is refused (ESME_RMSGQFUL) beyond receipts_max. So no receipt ever
-//    lacks room, and a client that takes none fills its own share of the ledger alone.
+// 1. unsent counts its messages that no carrier has yet, at most queue_max. owing counts those
+//    whose receipt is yet to come, or to be acknowledged by the client, at most receipts_max: so no
+//    receipt ever lacks room, and a client that takes none fills its own share of the ledger alone.
+// 2. At either bound its sessions stop reading and go on an eighth below it. What stays full for
+//    kFullPatienceUs is answered ESME_RMSGQFUL instead.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,7 @@ class Client {
   const std::vector<Session*>& sessions() const { return sessions_; }
 
   bool queue_full() const { return unsent_ >= config_.queue_max; }
+  bool receipts_full() const { return owing_ >= config_.receipts_max; }
   // The session's submits wait: its reading is paused until there is room again.
   void pause(Session& session);
   void resume_paused(const core::Now& now);
@@ -55,16 +56,18 @@ class Client {
   void add_turn_submit() { ++turn_submits_; }
   std::uint32_t take_turn_submits() { return std::exchange(turn_submits_, 0); }
 
-  bool receipts_full() const { return owing_ >= config_.receipts_max; }
   carriers::Pace& pace() { return pace_; }
 
   void add_unsent(const core::Now& now);
   void sub_unsent();
-  void add_owing() { counters_.receipts_owing.set(++owing_); }
-  void sub_owing() { counters_.receipts_owing.set(--owing_); }
+  void add_owing(const core::Now& now);
+  void sub_owing();
   std::uint32_t unsent() const { return unsent_; }
 
  private:
+  bool full() const { return queue_full() || receipts_full(); }
+  void note_full(const core::Now& now);
+
   const std::uint16_t id_;
   const ClientConfig& config_;
   ClientCounters& counters_;

@@ -218,7 +218,7 @@ Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const routi
   client.counters().accepted.add();
   client.add_unsent(now);
   ++unsent_;
-  if (wants_receipt(sm.registered_delivery)) client.add_owing();
+  if (wants_receipt(sm.registered_delivery)) client.add_owing(now);
   return message;
 }
 

@@ -59,7 +59,9 @@ class ClientHome final : public Delivery::Settler {
   Client* client(std::uint16_t id) { return clients_[id].get(); }
 
   // From sessions.
-  bool holds(const Client& client) const { return client.queue_full() || !outbox_.empty(); }
+  bool holds(const Client& client) const {
+    return client.queue_full() || client.receipts_full() || !outbox_.empty();
+  }
   void refused(Client& client, proto::Status status);
   Submitted submit(Client& client, const proto::SubmitSm& sm, std::uint8_t version,
                    MessageId public_id = 0);
