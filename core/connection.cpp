@@ -212,9 +212,20 @@ void Connection::flush_step() {
   if (open_) send_output();
 }
 
+// What the gate lets pass of the output; the rest puts the connection on the shard's held list.
+std::size_t Connection::sendable() {
+  if (!shard_.gate_shut() && held_.empty()) return output_size();
+  const std::uint64_t committed = sent_ + output_size();
+  if (committed > held_.last_end()) held_.add(committed, shard_.gate_mark_);
+  held_.pass(shard_.gate_open_);
+  if (!held_.empty()) shard_.held_.push_back(*this);
+  return static_cast<std::size_t>(std::max(held_.passed_end(), sent_) - sent_);
+}
+
 void Connection::send_output() {
-  if (output_size() != 0 && !blocked_) {
-    std::ptrdiff_t sent = socket_->send({out_.data() + out_begin_, output_size()});
+  const std::size_t ready = sendable();
+  if (ready != 0 && !blocked_) {
+    std::ptrdiff_t sent = socket_->send({out_.data() + out_begin_, ready});
     if (sent < 0 && sent != -EAGAIN) {
       return fail(CloseReason::write_error, static_cast<int>(-sent));
     }
@@ -222,12 +233,13 @@ void Connection::send_output() {
     shard_.counts_[ShardCount::sends].add();
     shard_.counts_[ShardCount::sent_octets].add(static_cast<std::uint64_t>(sent));
     out_begin_ += static_cast<std::size_t>(sent);
+    sent_ += static_cast<std::uint64_t>(sent);
     if (out_begin_ == out_end_) {
       const std::size_t decayed = out_hint_ - out_hint_ / 16;
       out_hint_ = std::min(std::max(out_end_, decayed), kOutputHintMax);
       out_.reset();
       out_begin_ = out_end_ = 0;
-    } else {
+    } else if (static_cast<std::size_t>(sent) < ready) {
       blocked_ = true;
       shard_.counts_[ShardCount::sends_cut].add();
       socket_->arm_write();
@@ -303,6 +315,7 @@ void Connection::leave_lists() noexcept {
   Hook<ReadHook>::unlink();
   Hook<WriteHook>::unlink();
   Hook<FlushHook>::unlink();
+  Hook<HeldHook>::unlink();
   if (close_timer_.armed()) shard_.timers_.cancel(close_timer_);
 }
 

@@ -19,7 +19,10 @@
 //     the peer closes (so that it really gets the last octets), for at most 5 s in all.
 //   8 While paused nothing is read, so that the peer's close is not seen either: the owner's timers
 //     judge a peer that it does not read.
+//   9 While the shard's gate is shut (shard.h), what was committed in a turn leaves only when the
+//     gate has opened for the last mark of that turn, in order.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -64,12 +67,47 @@ struct ReadHook;  // lists of the shard
 struct WriteHook;
 struct FlushHook;
 struct ClosedHook;
+struct HeldHook;
+
+// How much output waits for which mark of the gate: a queue in place that merges when it is full,
+// since waiting for a later mark is always right.
+class HeldOutput {
+ public:
+  bool empty() const noexcept { return size_ == 0; }
+  // Octets up to `end` (counted from the connection's first) wait for `mark`.
+  void add(std::uint64_t end, std::uint64_t mark) noexcept {
+    if (size_ == kMost) --size_;
+    waits_[size_++] = {end, mark};
+  }
+  // Lets go of all that waits for `mark` or less.
+  void pass(std::uint64_t mark) noexcept {
+    std::size_t passed = 0;
+    while (passed < size_ && waits_[passed].mark <= mark) passed_end_ = waits_[passed++].end;
+    for (std::size_t i = passed; i < size_; ++i) waits_[i - passed] = waits_[i];
+    size_ -= passed;
+  }
+  std::uint64_t passed_end() const noexcept { return passed_end_; }
+  std::uint64_t last_end() const noexcept {
+    return size_ == 0 ? passed_end_ : waits_[size_ - 1].end;
+  }
+
+ private:
+  struct Wait {
+    std::uint64_t end = 0;
+    std::uint64_t mark = 0;
+  };
+  static constexpr std::size_t kMost = 8;
+  std::array<Wait, kMost> waits_;
+  std::size_t size_ = 0;
+  std::uint64_t passed_end_ = 0;
+};
 
 class Connection final : private Socket::Events,
                          private Hook<ReadHook>,
                          private Hook<WriteHook>,
                          private Hook<FlushHook>,
-                         private Hook<ClosedHook> {
+                         private Hook<ClosedHook>,
+                         private Hook<HeldHook> {
  public:
   struct Owner {
     // Returns the octets consumed, 0 to input.size(). The rest is given again, with more.
@@ -153,6 +191,7 @@ class Connection final : private Socket::Events,
   std::size_t discard_input();
   void shut_if_flushed();
   void send_output();
+  std::size_t sendable();
   void fail(CloseReason reason, int error);
   void close_timed_out(const Now& now);
 
@@ -164,6 +203,8 @@ class Connection final : private Socket::Events,
   Buffer out_;
   std::size_t out_begin_ = 0;
   std::size_t out_end_ = 0;
+  std::uint64_t sent_ = 0;  // octets in all
+  HeldOutput held_;
   std::size_t out_hint_ = 0;  // the size that the last turns needed
   Buffer rest_;
   std::size_t rest_begin_ = 0;

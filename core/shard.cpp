@@ -129,6 +129,12 @@ void Shard::publish_mail() noexcept {
   if (wakes != 0) counts_[ShardCount::wakes].add(wakes);
 }
 
+void Shard::open_gate(std::uint64_t mark) noexcept {
+  if (mark == gate_open_) return;
+  gate_open_ = mark;
+  while (!held_.empty()) dirty_.push_back(held_.pop_front());
+}
+
 void Shard::flush() {
   while (!dirty_.empty()) dirty_.pop_front().flush_step();
 }

@@ -94,6 +94,13 @@ class Shard final : private Waker {
   void forget(TurnStart& call) noexcept;
   // Runs fn after this turn's flush; fns deferred by fn run after the next turn's.
   void defer(std::function<void()> fn);
+  // The gate: what is committed to connections in this turn leaves only once the gate has opened
+  // for `mark`. Marks ascend; a journal's appended and durable counts are such. Without calls the
+  // gate stands open.
+  void shut_gate(std::uint64_t mark) noexcept { gate_mark_ = mark; }
+  void open_gate(std::uint64_t mark) noexcept;
+  bool gate_shut() const noexcept { return gate_mark_ > gate_open_; }
+
   // While held no socket is read: what was taken in before has to leave first. Who holds sees to
   // it (by a timer, or mail) that a turn comes which lets go.
   void hold_reads(bool hold) noexcept { reads_held_ = hold; }
@@ -146,6 +153,9 @@ class Shard final : private Waker {
   List<Connection, WriteHook> writable_;
   List<Connection, FlushHook> dirty_;
   List<Connection, ClosedHook> closed_;
+  List<Connection, HeldHook> held_;  // output that waits for the gate
+  std::uint64_t gate_mark_ = 0;
+  std::uint64_t gate_open_ = 0;
   Cells<ShardCount, kShardCounts> counts_;
 };
 

@@ -365,6 +365,95 @@ TEST_CASE("a handover takes descriptor and rest, and calls nobody", "[connection
   CHECK(home.owner.lines == std::vector<std::string>{"next", "part"});
 }
 
+TEST_CASE("shut gate: a turn's output leaves when the gate opens for that turn's mark", "[gate]") {
+  World world;
+  world.connect();
+  world.shard.shut_gate(1);
+  REQUIRE(world.connection->write(octets("one")));
+  world.turns();
+  CHECK(world.wire->sent.empty());
+  world.shard.shut_gate(2);
+  REQUIRE(world.connection->write(octets("two")));
+  world.turns();
+  world.shard.open_gate(1);
+  world.turns();
+  CHECK(world.wire->sent == "one");
+  CHECK(world.wire->sends == 1);
+  world.shard.open_gate(2);
+  world.turns();
+  CHECK(world.wire->sent == "onetwo");
+  REQUIRE(world.connection->write(octets("three")));  // nothing new was appended: the gate is open
+  world.turns(1);
+  CHECK(world.wire->sent == "onetwothree");
+}
+
+TEST_CASE("shut gate: output of more turns than it tells apart never leaves early", "[gate]") {
+  World world;
+  world.connect();
+  for (std::uint64_t mark = 1; mark <= 50; ++mark) {
+    world.shard.shut_gate(mark);
+    REQUIRE(world.connection->write(octets("x")));
+    world.turns(1);
+  }
+  for (std::uint64_t mark = 1; mark <= 50; ++mark) {
+    world.shard.open_gate(mark);
+    world.turns();
+    CHECK(world.wire->sent.size() <= mark);
+  }
+  CHECK(world.wire->sent.size() == 50);
+}
+
+TEST_CASE("shut gate: close_after_flush waits for it, close does not", "[gate]") {
+  World world;
+  world.connect();
+  world.shard.shut_gate(7);
+  REQUIRE(world.connection->write(octets("last")));
+  world.connection->close_after_flush();
+  world.turns();
+  CHECK_FALSE(world.wire->shut);
+  world.shard.open_gate(7);
+  world.turns();
+  CHECK(world.wire->sent == "last");
+  CHECK(world.wire->shut);
+
+  World other;
+  other.connect();
+  other.shard.shut_gate(7);
+  REQUIRE(other.connection->write(octets("never")));
+  other.connection->close();
+  other.turns();
+  CHECK(other.wire->sent.empty());
+  CHECK(other.owner.closed == 1);
+}
+
+TEST_CASE("random gate, output and socket room: in order, and never ahead of the gate", "[gate]") {
+  std::mt19937 random(7);
+  World world;
+  world.connect();
+  std::string expected;
+  std::vector<std::size_t> end_of_mark{0};  // octets that were written by each mark's turn
+  std::uint64_t open = 0;
+  for (int turn = 0; turn < 5'000; ++turn) {
+    if (random() % 2 == 0) {
+      world.shard.shut_gate(end_of_mark.size());
+      end_of_mark.push_back(expected.size());
+    }
+    const std::string piece(random() % 40, static_cast<char>('a' + turn % 26));
+    if (world.connection->write(octets(piece))) expected += piece;
+    end_of_mark.back() = expected.size();
+    world.wire->allowance = random() % 60;
+    world.turns(1);
+    if (random() % 3 == 0) open += random() % (end_of_mark.size() - open);
+    world.shard.open_gate(open);
+    world.turns(1);
+    REQUIRE(world.wire->sent.size() <= end_of_mark[open]);
+  }
+  world.wire->allowance = 1'000'000;
+  world.shard.open_gate(end_of_mark.size());
+  world.turns(8);
+  CHECK(world.wire->sent == expected);
+}
+
 TEST_CASE("random output and random socket room: the octets arrive in order", "[connection]") {
   std::mt19937 random(11);
   for (int round = 0; round < 50; ++round) {
