@@ -251,7 +251,7 @@ void Session::on_bind(const proto::Frame& frame) {
 
 void Session::bind_refused(Status status) {
   answer(asked_.command, asked_.sequence_number, status);
-  connection_.close_after_flush();
+  finish();
 }
 
 void Session::bound(Client& client, ClientHome& home) {
@@ -338,7 +338,7 @@ void Session::on_response(const proto::Frame& frame, const core::Now& now) {
   const Command command = frame.header.command_id;
   if (command == Command::enquire_link_resp) return;
   if (command == Command::unbind_resp) {
-    if (unbinding_) return connection_.close_after_flush();
+    if (unbinding_) return finish();
     return setup_.counters->ignored_responses.add();
   }
   const std::uint32_t sequence_number = frame.header.sequence_number;
@@ -365,6 +365,12 @@ void Session::on_unbind(const proto::Frame& frame) {
   answer(Command::unbind, frame.header.sequence_number, Status::ESME_ROK);
   leave(shard_.now());
   state_ = proto::after_unbind();
+  finish();
+}
+
+// What is written still leaves; the connection sees to the end by itself.
+void Session::finish() {
+  shard_.timers().cancel(timer_);
   connection_.close_after_flush();
 }
 
@@ -374,7 +380,7 @@ void Session::on_bad_length(const proto::Frame& frame) {
   const std::uint32_t length = frame.header.command_length;
   const bool usable = length > proto::kPduLengthMaxUnbound || length < proto::kHeaderLength;
   answer(Command::generic_nack, usable ? frame.header.sequence_number : 0, Status::ESME_RINVCMDLEN);
-  connection_.close_after_flush();
+  finish();
 }
 
 bool Session::can_tell() const {

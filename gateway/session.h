@@ -122,6 +122,7 @@ class Session final : public core::Connection::Owner {
   void on_unbind(const proto::Frame& frame);
   void on_timer(const core::Now& now);
   void on_bad_length(const proto::Frame& frame);
+  void finish();
 
   void answer(proto::Command request, std::uint32_t sequence_number, proto::Status status);
   void answer_id(proto::Command request, std::uint32_t sequence_number, MessageId id);

@@ -59,7 +59,7 @@ class End {
     wire_->incoming.back() += octets;
   }
   template <class T>
-  std::uint32_t send(const T& pdu) {
+  requires std::is_class_v<T> std::uint32_t send(const T& pdu) {
     send(octets_of(pdu, ++sequence_));
     return sequence_;
   }

@@ -1,0 +1,256 @@
+// Who may come in, and how a session ends.
+#include "tests/gateway/world.h"
+
+namespace tollgate::gateway {
+namespace {
+
+using proto::Command;
+using proto::MessageState;
+using proto::Status;
+
+TEST_CASE("a bind's answer: our system_id and version; 3.3 gets no TLV", "[door]") {
+  World world;
+  for (const std::uint8_t version : {proto::kVersion33, proto::kVersion34, proto::kVersion50}) {
+    ClientEnd& client = world.bind("shop", Command::bind_transmitter, version);
+    const Seen& response = client.seen.at(0);
+    CHECK(response.header.command_id == Command::bind_transmitter_resp);
+    const auto pdu = response.as<proto::BindTransmitterResp>();
+    CHECK(pdu.system_id == "tollgate");
+    CHECK(pdu.tlvs.empty() == (version == 0x33));
+    if (version != 0x33) CHECK(pdu.tlvs.back() == version);
+  }
+  CHECK(world.client(0).sessions.get() == 3);
+  CHECK(world.sum(&DoorCounters::waiting) == 0);
+  world.finish();
+}
+
+TEST_CASE("wrong password, unknown system_id, address not allowed: one answer", "[door]") {
+  World world({.change = [](Config& config) {
+    std::string why;
+    config.clients[1].allow.push_back(*parse_network("203.0.113.0/24", why));
+  }});
+  struct Row {
+    const char* system_id;
+    const char* password;
+    const char* host;
+  };
+  const Row rows[] = {{"shop", "wrong", "198.51.100.1"},
+                      {"shop", "", "198.51.100.2"},
+                      {"nobody", "pw", "198.51.100.3"},
+                      {"", "pw", "198.51.100.4"},
+                      {"depot", "pw", "198.51.100.5"}};
+  std::string first;
+  for (const Row& row : rows) {
+    ClientEnd& client = world.connect(row.host);
+    const std::uint32_t sequence =
+        world.send_bind(client, row.system_id, Command::bind_transceiver, 0x34, row.password);
+    world.await(client, sequence);
+    REQUIRE(client.answered(sequence));
+    CHECK(client.status(sequence) == Status::ESME_RINVPASWD);
+    if (first.empty()) first = client.responses.at(sequence).octets;
+    CHECK(client.responses.at(sequence).octets == first);
+    world.settle();
+    CHECK(client.closed());
+  }
+  ClientEnd& allowed = world.connect("203.0.113.77");
+  const std::uint32_t sequence = world.send_bind(allowed, "depot");
+  world.await(allowed, sequence);
+  CHECK(allowed.status(sequence) == Status::ESME_ROK);
+  CHECK(world.sum(&DoorCounters::bind_refused) == 5);
+  CHECK(world.shared().connections.load() == 1);
+  world.finish();
+}
+
+TEST_CASE("a version that is not allowed, and sessions_max: ESME_RBINDFAIL", "[door]") {
+  World world({.change = [](Config& config) {
+    config.clients[0].versions.v33 = false;
+    config.clients[0].sessions_max = 2;
+  }});
+  ClientEnd& old = world.connect();
+  const std::uint32_t refused = world.send_bind(old, "shop", Command::bind_transmitter, 0x33);
+  world.await(old, refused);
+  CHECK(old.status(refused) == Status::ESME_RBINDFAIL);
+  ClientEnd& one = world.bind("shop");
+  world.bind("shop");
+  ClientEnd& third = world.connect();
+  const std::uint32_t sequence = world.send_bind(third, "shop");
+  world.await(third, sequence);
+  CHECK(third.status(sequence) == Status::ESME_RBINDFAIL);
+  world.settle();
+  CHECK(third.closed());
+  one.hang_up();
+  world.settle();
+  world.bind("shop");
+  CHECK(world.client(0).sessions.get() == 2);
+  CHECK(world.sum(&DoorCounters::waiting) == 0);
+  world.finish();
+}
+
+TEST_CASE("PDUs glued behind the bind wait for its answer and are then served", "[door]") {
+  World world;
+  ClientEnd& client = world.connect();
+  const std::uint32_t bind = world.send_bind(client, "shop");
+  const std::uint32_t one = client.submit({.registered_delivery = 0});
+  const std::uint32_t enquiry = client.send_empty(Command::enquire_link);
+  world.await(client, bind);
+  world.settle();
+  REQUIRE(client.seen.size() == 3);
+  CHECK(client.seen[0].header.sequence_number == bind);
+  CHECK(client.seen[1].header.sequence_number == one);
+  CHECK(client.seen[2].header.sequence_number == enquiry);
+  CHECK(client.status(one) == Status::ESME_ROK);
+  world.finish();
+}
+
+TEST_CASE("before the bind: requests are refused, PDUs have at most 512 octets", "[door]") {
+  World world;
+  ClientEnd& early = world.connect();
+  const std::uint32_t submit = early.submit();
+  const std::uint32_t enquiry = early.send_empty(Command::enquire_link);
+  world.settle();
+  CHECK(early.status(submit) == Status::ESME_RINVBNDSTS);
+  CHECK(early.status(enquiry) == Status::ESME_ROK);
+  CHECK_FALSE(early.closed());
+
+  for (const std::uint32_t length : {0u, 1u, 15u, 513u, 0x10000u, 0x7fffffffu, 0xffffffffu}) {
+    ClientEnd& liar = world.connect();
+    std::string octets = header_octets(Command::bind_transceiver, 77);
+    proto::store_u32(reinterpret_cast<std::uint8_t*>(octets.data()), length);
+    liar.send(octets);
+    world.settle();
+    INFO("command_length " << length);
+    REQUIRE(liar.seen.size() == 1);
+    CHECK(liar.seen[0].header.command_id == Command::generic_nack);
+    CHECK(liar.seen[0].header.command_status == Status::ESME_RINVCMDLEN);
+    CHECK(liar.closed());
+  }
+  CHECK(world.sum(&DoorCounters::bad_lengths) == 7);
+  early.hang_up();
+  world.settle();
+  CHECK(world.shared().connections.load() == 0);
+  world.finish();
+}
+
+TEST_CASE("a stream of octets before the bind is bounded", "[door]") {
+  World world;
+  ClientEnd& flood = world.connect();
+  // A bind that is announced and never ends, an octet at a time.
+  std::string octets = header_octets(Command::bind_transceiver, 1);
+  proto::store_u32(reinterpret_cast<std::uint8_t*>(octets.data()), 512);
+  flood.send(octets);
+  for (int i = 0; i < 400; ++i) {
+    flood.send("x");
+    world.turn();
+  }
+  CHECK_FALSE(flood.closed());
+  CHECK(world.shard(0).buffers().in_use() <= 4096);
+  flood.send(std::string(1'000'000, 'y'));
+  world.settle();
+  CHECK(flood.closed());
+  world.finish();
+}
+
+TEST_CASE("no bind within session_init: closed and counted once", "[door]") {
+  World world;
+  ClientEnd& silent = world.connect();
+  ClientEnd& bound = world.bind("shop");
+  world.pass(9 * kSecond);
+  CHECK_FALSE(silent.closed());
+  world.pass(2 * kSecond);
+  CHECK(silent.closed());
+  CHECK_FALSE(bound.closed());
+  CHECK(world.sum(&DoorCounters::init_timeouts) == 1);
+  CHECK(world.shared().connections.load() == 1);
+  world.finish();
+}
+
+TEST_CASE("connections_max: one more is closed at once, and room is given back", "[door]") {
+  World world({.change = [](Config& config) { config.gateway.limits.connections_max = 2; }});
+  ClientEnd& one = world.connect();
+  world.connect();
+  ClientEnd& third = world.connect();
+  CHECK(third.closed());
+  CHECK(world.sum(&DoorCounters::over_limit) == 1);
+  one.hang_up();
+  world.settle();
+  world.bind("shop");
+  world.finish();
+}
+
+TEST_CASE("unbind: answered, receipts go on to another session", "[door]") {
+  World world;
+  ClientEnd& client = world.bind("shop");
+  ClientEnd& other = world.bind("shop", Command::bind_receiver);
+  client.submit();
+  world.settle();
+  const std::uint32_t unbind = client.send_empty(Command::unbind);
+  world.settle();
+  CHECK(client.answered(unbind));
+  CHECK(client.status(unbind) == Status::ESME_ROK);
+  CHECK(client.closed());
+  CHECK(world.client(0).sessions.get() == 1);
+  world.carrier(0).receipt("alpha1", MessageState::delivered);
+  world.settle();
+  CHECK(other.told.size() == 1);
+  world.finish();
+}
+
+TEST_CASE("a client that unbinds and does not hang up is no init time-out", "[door]") {
+  World world({.change = [](Config& config) { config.clients[0].enquire_link_us = 2 * kSecond; }});
+  ClientEnd& client = world.bind("shop");
+  client.reads = false;  // nor does it see that we have closed our side
+  client.send_empty(Command::unbind);
+  world.settle();
+  world.pass(10 * kSecond);
+  CHECK(client.closed());
+  CHECK(world.sum(&DoorCounters::init_timeouts) == 0);
+  CHECK(world.shared().connections.load() == 0);
+  world.finish();
+}
+
+TEST_CASE("enquire_link: asked after silence, two misses close the session", "[door]") {
+  World world({.change = [](Config& config) { config.clients[0].enquire_link_us = 30 * kSecond; }});
+  ClientEnd& client = world.bind("shop");
+  ClientEnd& dead = world.bind("shop");
+  dead.answers_enquire_link = false;
+  world.pass(29 * kSecond);
+  CHECK(client.count(Command::enquire_link) == 0);
+  world.pass(2 * kSecond);
+  CHECK(client.count(Command::enquire_link) == 1);
+  CHECK(dead.count(Command::enquire_link) == 1);
+  world.pass(30 * kSecond);
+  CHECK(dead.count(Command::enquire_link) == 2);
+  CHECK_FALSE(dead.closed());
+  world.pass(31 * kSecond);
+  CHECK(dead.closed());
+  CHECK_FALSE(client.closed());
+  CHECK(world.sum(&DoorCounters::enquire_misses) == 1);
+  CHECK(client.count(Command::enquire_link) == 3);
+  world.finish();
+}
+
+TEST_CASE("inactivity: nothing but enquire_link is unbound, and closed if it does not answer",
+          "[door]") {
+  World world({.change = [](Config& config) {
+    config.clients[0].inactivity_us = 60 * kSecond;
+    config.clients[0].enquire_link_us = 0;
+  }});
+  ClientEnd& idle = world.bind("shop");
+  ClientEnd& busy = world.bind("shop");
+  ClientEnd& deaf = world.bind("shop");
+  deaf.answers_unbind = false;
+  for (int i = 0; i < 7; ++i) {
+    busy.submit({.registered_delivery = 0});
+    idle.send_empty(Command::enquire_link);
+    world.pass(10 * kSecond, 100 * kMs);
+  }
+  CHECK(idle.count(Command::unbind) == 1);
+  CHECK(idle.closed());
+  CHECK(deaf.closed());
+  CHECK_FALSE(busy.closed());
+  CHECK(world.sum(&DoorCounters::inactive) == 2);
+  world.finish();
+}
+
+}  // namespace
+}  // namespace tollgate::gateway
