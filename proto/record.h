@@ -1,0 +1,251 @@
+// The payloads of the journal's records: what became of each message, in little-endian octets.
+// docs/journal-format.md has the layout; core/journal.h carries the records and knows none of it.
+//
+// Thread: any; pure functions, no allocation.
+//
+// Who writes what (both streams lie in one journal, each in its order; between the two a record
+// may stand a little before its cause):
+//   the client's home    accepted, ended, settled, carried
+//   the carrier's home   intent, sent, refused, in_doubt, receipt, parked, unparked, dead_letter
+//
+// 1. encode() writes the head. A record with a `rest` (body, pdu) is appended as (head, rest);
+//    the rest is everything behind the head and needs no length.
+// 2. decode() takes any octets: false for what encode() cannot have written. What it takes,
+//    encode() gives back octet for octet.
+// 3. The upper half of a type number is the layout's version: a changed layout gets a new number.
+// 4. `attempt` counts the intents of one message: 1, 2, 3 ... and never repeats, whichever
+//    candidate it is. 0 = none yet.
+//
+// Bounds: a text has at most 255 octets, a head at most kHeadMax.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "proto/octets.h"
+#include "proto/receipt.h"
+#include "proto/status.h"
+
+namespace tollgate::proto::record {
+
+inline constexpr std::uint32_t kLayout = 1;
+inline constexpr std::size_t kHeadMax = 4'096;
+inline constexpr std::size_t kCandidatesMax = 8;
+inline constexpr std::size_t kTextMax = 255;
+
+enum class Type : std::uint32_t {
+  accepted = kLayout << 16 | 1,
+  intent = kLayout << 16 | 2,
+  sent = kLayout << 16 | 3,
+  refused = kLayout << 16 | 4,
+  in_doubt = kLayout << 16 | 5,
+  receipt = kLayout << 16 | 6,
+  ended = kLayout << 16 | 7,
+  settled = kLayout << 16 | 8,
+  carried = kLayout << 16 | 9,
+  parked = kLayout << 16 | 10,
+  unparked = kLayout << 16 | 11,
+  dead_letter = kLayout << 16 | 12
+};
+
+// "accepted"; empty for a number that is no type.
+std::string_view type_name(std::uint32_t type);
+
+struct Address {
+  std::uint8_t ton = 0;
+  std::uint8_t npi = 0;
+  std::string_view digits;
+  bool operator==(const Address&) const = default;
+};
+
+struct Candidate {
+  std::int64_t cost_nano = 0;
+  std::string_view carrier;  // by name: places in the configuration change between starts
+  bool operator==(const Candidate&) const = default;
+};
+
+// What the client is to be told.
+struct Notice {
+  MessageState state = MessageState::enroute;
+  bool intermediate = false;
+  bool has_network_error = false;
+  std::array<std::uint8_t, 3> network_error{};
+  std::string_view error;
+  std::int64_t done_wall_us = 0;
+  bool operator==(const Notice&) const = default;
+};
+
+// Durable before submit_sm_resp leaves.
+struct Accepted {
+  static constexpr Type kType = Type::accepted;
+  std::uint64_t message = 0;
+  std::uint64_t public_id = 0;
+  std::int64_t wall_us = 0;           // microseconds since 1970, here and below
+  std::int64_t deadline_wall_us = 0;  // the end of its validity
+  std::int64_t price_nano = 0;
+  std::uint32_t tables_version = 0;
+  std::uint32_t destination_id = 0;
+  std::uint8_t registered_delivery = 0;
+  bool short_id = false;    // accepted on a 3.3 session
+  std::string_view client;  // its system_id
+  Address source;
+  Address destination;
+  std::string_view text;  // the quote for the receipt
+  std::uint8_t candidate_count = 0;
+  std::array<Candidate, kCandidatesMax> candidates;
+  Octets body;  // the rest: the submit_sm body
+};
+
+// Durable before the submit_sm's octets leave.
+struct Intent {
+  static constexpr Type kType = Type::intent;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+  std::uint16_t attempt = 0;
+  std::string_view carrier;
+};
+
+struct Sent {
+  static constexpr Type kType = Type::sent;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+  std::uint16_t attempt = 0;
+  std::string_view carrier;
+  std::string_view carrier_message_id;
+};
+
+enum class Follows : std::uint8_t {
+  next,      // another candidate; this one is not asked again
+  again,     // it never left, or later: every candidate may still be asked
+  rejected,  // the client is told so
+  expired    // likewise
+};
+
+struct Refused {
+  static constexpr Type kType = Type::refused;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+  std::uint16_t attempt = 0;
+  Status status = Status::ESME_ROK;  // ESME_ROK: handed back, the carrier said nothing
+  Follows follows = Follows::next;
+  std::string_view carrier;
+};
+
+// It left, and no response came. After it, and only then, an unanswered message may go again.
+struct InDoubt {
+  static constexpr Type kType = Type::in_doubt;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+  std::uint16_t attempt = 0;
+  std::string_view carrier;
+};
+
+// Durable before the carrier's deliver_sm_resp leaves.
+struct Receipt {
+  static constexpr Type kType = Type::receipt;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+  std::string_view carrier;
+  Notice notice;
+};
+
+// No carrier will say more, we do: EXPIRED, REJECTED, UNKNOWN ...
+struct Ended {
+  static constexpr Type kType = Type::ended;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+  Notice notice;
+};
+
+enum class How : std::uint8_t {
+  told,        // the client acknowledged the final receipt
+  no_receipt,  // a carrier has it, or it ended, and the client asked for no receipt of that
+  given_up     // the client did not come for its receipt in time
+};
+
+// The end of a message: after it, nothing of it is needed any more.
+struct Settled {
+  static constexpr Type kType = Type::settled;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+  How how = How::told;
+};
+
+enum class Stage : std::uint8_t { queued, in_doubt, awaiting, told };
+
+// A live message whole, so that the segments with its older records can go. Its candidates are
+// those that are left. `attempt` is the last one whose outcome its home knows, not one that is out
+// now: the intent of that one stays with the carrier's home.
+struct Carried {
+  static constexpr Type kType = Type::carried;
+  Accepted accepted;  // and the body, while no carrier has it
+  std::int64_t wall_us = 0;
+  Stage stage = Stage::queued;
+  std::uint16_t attempt = 0;
+  std::string_view carrier;             // of that attempt
+  std::string_view carrier_message_id;  // empty: not known to the client's home
+  Status status = Status::ESME_ROK;     // of the last refusal
+  Notice notice;                        // the newest, when there is one (state is not enroute)
+};
+
+// A receipt that was acknowledged before its message was known. (carrier, number) names it.
+struct Parked {
+  static constexpr Type kType = Type::parked;
+  std::uint64_t number = 0;
+  std::int64_t wall_us = 0;
+  std::string_view carrier;
+  std::string_view carrier_message_id;
+  Octets pdu;  // the rest: the deliver_sm or data_sm, whole
+};
+
+enum class Unpark : std::uint8_t { matched, duplicate, unmatched };
+
+struct Unparked {
+  static constexpr Type kType = Type::unparked;
+  std::uint64_t number = 0;
+  std::int64_t wall_us = 0;
+  Unpark how = Unpark::matched;
+  std::string_view carrier;
+};
+
+// A receipt whose message was never found, kept for people to look at.
+struct DeadLetter {
+  static constexpr Type kType = Type::dead_letter;
+  std::int64_t wall_us = 0;
+  std::string_view carrier;
+  std::string_view carrier_message_id;
+  Octets pdu;  // the rest
+};
+
+// The head's octets in `out`; 0 when it has no room, a text is too long, or there are too many
+// candidates.
+std::size_t encode(const Accepted& record, Out out);
+std::size_t encode(const Intent& record, Out out);
+std::size_t encode(const Sent& record, Out out);
+std::size_t encode(const Refused& record, Out out);
+std::size_t encode(const InDoubt& record, Out out);
+std::size_t encode(const Receipt& record, Out out);
+std::size_t encode(const Ended& record, Out out);
+std::size_t encode(const Settled& record, Out out);
+std::size_t encode(const Carried& record, Out out);
+std::size_t encode(const Parked& record, Out out);
+std::size_t encode(const Unparked& record, Out out);
+std::size_t encode(const DeadLetter& record, Out out);
+
+// False: malformed, and `record` holds nothing of use. Views point into `payload`.
+bool decode(Octets payload, Accepted& record);
+bool decode(Octets payload, Intent& record);
+bool decode(Octets payload, Sent& record);
+bool decode(Octets payload, Refused& record);
+bool decode(Octets payload, InDoubt& record);
+bool decode(Octets payload, Receipt& record);
+bool decode(Octets payload, Ended& record);
+bool decode(Octets payload, Settled& record);
+bool decode(Octets payload, Carried& record);
+bool decode(Octets payload, Parked& record);
+bool decode(Octets payload, Unparked& record);
+bool decode(Octets payload, DeadLetter& record);
+
+}  // namespace tollgate::proto::record
