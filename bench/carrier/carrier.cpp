@@ -125,6 +125,7 @@ void Carrier::on_submit(Bind& bind, const Frame& frame) {
     if (counts_.first_submit_ns == 0) on_first_tag();
     counts_.last_submit_ns = world_.now_ns;
     ++(tags_.add_submit(what.tag) ? counts_.distinct : counts_.repeated);
+    world_.log.line(world_.now_ns, "submit", spec_.name, bind.number, what.tag);
   }
   if (world_.chance(spec_.loss)) {
     ++counts_.lost;
@@ -204,13 +205,30 @@ void Carrier::accept(std::uint32_t tag) {
   if (tag != no_tag) tags_.add_accepted(tag);
 }
 
+void Carrier::log_answer(std::string_view word, const Answer& what) {
+  if (what.tag == no_tag || !world_.log.is_open()) return;
+  char id[id_size_max];
+  const std::size_t size = what.status == ESME_ROK ? format_id(spec_.ids, what.id, id) : 0;
+  world_.log.line(world_.now_ns, word, spec_.name, what.bind, what.tag, what.status,
+                  std::string_view(id, size));
+}
+
 void Carrier::answer(const Answer& what) {
   Bind* const bind = binds_[what.bind].get();
   if (bind == nullptr || !bind->link.is_open()) {
+    if (what.status == ESME_ROK && world_.chance(spec_.keep)) {
+      ++counts_.kept;
+      log_answer("kept", what);
+      accept(what.tag);
+      if (!what.receipt_sent) schedule_receipt(what.record);
+      return;
+    }
     ++counts_.forgotten;
+    log_answer("forgotten", what);
     if (what.record != no_record && !what.receipt_sent) free_record(what.record);
     return;
   }
+  log_answer("response", what);
   if (what.status != ESME_ROK) {
     ++counts_.refused[what.status];
     return bind->respond(what, {});
@@ -299,6 +317,7 @@ void Carrier::send_receipt(Bind& bind, std::uint32_t number) {
   record.sent_before = true;
   bind.deliver(body, size, number);
   ++counts_.receipts_sent;
+  log_receipt("receipt", record, ESME_ROK);
   if (world_.chance(spec_.receipt_duplicate) && bind.in_flight.room() != 0) {
     bind.deliver(body, size, no_record);
     ++counts_.receipts_duplicated;
@@ -334,8 +353,18 @@ std::size_t Carrier::write_receipt(const Record& record, std::uint8_t* out) cons
   return static_cast<std::size_t>(p - out);
 }
 
+void Carrier::log_receipt(std::string_view word, const Record& record, std::uint32_t status) {
+  const std::uint32_t tag = read_tag({record.text.data(), record.text_size});
+  if (tag == no_tag || !world_.log.is_open()) return;
+  char id[id_size_max];
+  const std::size_t size = format_id(spec_.receipt_ids, record.id, id);
+  world_.log.line(world_.now_ns, word, spec_.name, tag, std::string_view(id, size),
+                  spec_.receipt_mix[record.state].word, status);
+}
+
 void Carrier::on_receipt_answer(const InFlight& sent, std::uint32_t status) {
   if (sent.record == no_record) return;
+  log_receipt("answered", records_[sent.record], status);
   if (status == ESME_ROK) {
     ++counts_.receipts_acked;
     return free_record(sent.record);
@@ -352,6 +381,7 @@ void Carrier::free_record(std::uint32_t number) {
 
 void Carrier::drop(Bind& bind) {
   bind.close();
+  world_.log.line(world_.now_ns, "dropped", spec_.name, bind.number);
   if (bind.dirty) std::erase(world_.dirty, &bind);
   if (bind.account < accounts_.size()) {
     Account& account = accounts_[bind.account];

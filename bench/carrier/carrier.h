@@ -2,8 +2,9 @@
 // that are due in a memory that survives a death, and counts everything.
 //
 // Invariants: 1. a message is accepted when its response is sent (or, with `silent`, when it is
-// taken): what is unanswered when its bind drops is forgotten, and counted so. 2. a receipt stays
-// in memory until its deliver_sm is answered with ESME_ROK; a dropped bind gives its receipts back.
+// taken): what is unanswered when its bind drops is forgotten, or with `keep` accepted though
+// nobody was told, and counted so. 2. a receipt stays in memory until its deliver_sm is answered
+// with ESME_ROK; a dropped bind gives its receipts back.
 // 3. at most `window` deliver_sm are outstanding a bind, save early ones.
 // Bounds: memory grows with what waits (about 100 octets a due receipt, 1 octet a content tag).
 #pragma once
@@ -36,6 +37,7 @@ class TagTable {
 
 struct Counts {
   std::uint64_t submits = 0, distinct = 0, repeated = 0, untagged = 0, malformed = 0;
+  std::uint64_t kept = 0;
   std::uint64_t accepted = 0, lost = 0, ids_repeated = 0, silent = 0, throttled = 0, forgotten = 0;
   std::uint64_t receipts_made = 0, receipts_withheld = 0, receipts_sent = 0, receipts_acked = 0;
   std::uint64_t receipts_resent = 0, receipts_duplicated = 0, receipts_early = 0;
@@ -96,6 +98,8 @@ class Carrier final : public Watched {
   Bind* pick_receiver(Account& account, const Record& record, bool early);
   void send_receipt(Bind& bind, std::uint32_t record);
   std::size_t write_receipt(const Record& record, std::uint8_t* out) const;
+  void log_answer(std::string_view word, const Answer& what);
+  void log_receipt(std::string_view word, const Record& record, std::uint32_t status);
   void free_record(std::uint32_t record);
   void on_first_tag();
   void begin_to_die();

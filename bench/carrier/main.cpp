@@ -41,6 +41,7 @@ Json report(const Carrier& carrier) {
   j["lost"] = c.lost;
   j["silent"] = c.silent;
   j["forgotten"] = c.forgotten;
+  j["kept"] = c.kept;
   j["receipts"] = Json{{"made", c.receipts_made},
                        {"withheld", c.receipts_withheld},
                        {"sent", c.receipts_sent},
@@ -126,6 +127,7 @@ void run(World& world, Carriers& carriers, double seconds) {
     world.wheel.run(world.now_ns,
                     [&](const Event& event) { carriers[event.carrier]->on_event(event); });
     for (const auto& carrier : carriers) carrier->pump();
+    world.log.flush();
     flush_all(world, carriers, round);
   }
 }
@@ -138,7 +140,7 @@ struct Options {
   bool one_write = false;
   double die_at_s = 0, down_s = 1, seconds = 0;
   std::uint64_t seed = 1;
-  std::string json;
+  std::string json, log;
 };
 
 std::vector<Spec> specs_of(const Options& options) {
@@ -183,10 +185,12 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "end after this time; 0 = on SIGTERM");
   app.add_option("--seed", options.seed, "of all chances")->capture_default_str();
   app.add_option("--json", options.json, "file for the report");
+  app.add_option("--log", options.log, "file to which every event is appended, a line each");
   CLI11_PARSE(app, argc, argv);
   try {
     stop_on_signals();
     World world(options.seed);
+    if (!options.log.empty()) world.log.open(options.log);
     Carriers carriers;
     for (Spec& spec : specs_of(options)) {
       const auto index = static_cast<std::uint16_t>(carriers.size());

@@ -148,6 +148,8 @@ const std::vector<Key>& keys() {
        [](string_view v, Spec& s) { s.loss = read_share(v); }},
       {"silent", "share taken (with receipt) but never answered",
        [](string_view v, Spec& s) { s.silent = read_share(v); }},
+      {"keep", "share of what is unanswered when its bind falls that is taken all the same",
+       [](string_view v, Spec& s) { s.keep = read_share(v); }},
       {"status", "STATUS:SHARE/... of refusals, as 0x45:0.05/0x08:0.01", read_statuses},
       {"throttle", "submits a second above which ESME_RTHROTTLED is answered",
        [](string_view v, Spec& s) { s.throttle = read_number(v, 0, 1e9); }},

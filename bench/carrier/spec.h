@@ -36,6 +36,7 @@ struct Spec {
   Range latency;
   double loss = 0;
   double silent = 0;
+  double keep = 0;
   std::vector<StatusShare> statuses;
   double throttle = 0;  // submits a second; 0 = no limit
   Range receipt_delay;

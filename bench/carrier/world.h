@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/carrier/spec.h"
+#include "bench/peers/event_log.h"
 #include "bench/peers/net.h"
 #include "bench/peers/wheel.h"
 
@@ -40,6 +41,7 @@ struct World {
   Poller poller;
   std::int64_t now_ns;  // read once a turn
   Wheel<Event> wheel;
+  EventLog log;
   std::vector<Bind*> dirty;  // binds with output to flush at the end of the turn
 
   std::uint64_t random() {  // splitmix64

@@ -76,6 +76,12 @@ void add_verdict(CLI::App& app, Options& o, bool& no_progress) {
   app.add_option("--retry-ms", o.retry_ms, "first pause before a retry; doubles six times")
       ->capture_default_str();
   app.add_flag("--allow-refused", o.allow_refused, "a refused message does not fail the run");
+  app.add_flag("--reconnect", o.reconnect,
+               "a lost session binds again, after 50 ms to 1 s, until none was bound for "
+               "--bind-wait; what it had unanswered is counted as unknown");
+  app.add_flag("--resubmit", o.resubmit, "what is unknown goes again, with the same tag")
+      ->needs("--reconnect");
+  app.add_option("--log", o.log, "file to which every event is appended, a line each");
   app.add_flag("--no-progress", no_progress);
   app.add_option("--json", o.json, "file for the report; - = standard output instead of text");
 }

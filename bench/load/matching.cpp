@@ -1,6 +1,7 @@
 #include "bench/load/matching.h"
 
 #include <bit>
+#include <unordered_set>
 
 namespace tollgate::bench {
 namespace {
@@ -46,11 +47,13 @@ Match Matching::settle() const {
       cell = static_cast<std::uint32_t>(i + 1);
   }
   std::vector<bool> seen(accepted_.size());
+  std::unordered_set<std::uint32_t> unknown;
+  for (std::size_t i = 0; i < unknown_.size(); ++i) unknown.insert(unknown_[i]);
   for (std::size_t i = 0; i < receipts_.size(); ++i) {
     const Entry& receipt = receipts_[i];
     const std::uint32_t cell = table[find(receipt.hash)];
     if (cell == 0) {
-      ++result.unmatched;
+      ++(unknown.contains(receipt.tag) ? result.of_unknown : result.unmatched);
       continue;
     }
     const Entry& message = accepted_[cell - 1];

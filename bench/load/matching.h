@@ -38,6 +38,7 @@ struct Match {
   std::uint64_t lost = 0;                // accepted messages without one
   std::uint64_t duplicated = 0;          // receipts beyond the first of a message
   std::uint64_t unmatched = 0;           // receipts whose id nobody was given
+  std::uint64_t of_unknown = 0;          // receipts of messages whose answer never came
   std::uint64_t wrong_message = 0;       // receipts whose text carries another message's tag
   std::vector<std::uint32_t> lost_tags;  // the first few
   Histogram latency;                     // submit to receipt
@@ -53,6 +54,9 @@ class Matching {
     receipts_.push({hash_of(id), tag, at_us});
   }
 
+  // The answer of this message was lost: a receipt may come with an id nobody was told.
+  void unknown(std::uint32_t tag) { unknown_.push(tag); }
+
   std::size_t accepted_count() const { return accepted_.size(); }
   std::size_t receipt_count() const { return receipts_.size(); }
   Match settle() const;
@@ -67,6 +71,7 @@ class Matching {
   };
   Log<Entry> accepted_;
   Log<Entry> receipts_;
+  Log<std::uint32_t> unknown_;
 };
 
 }  // namespace tollgate::bench

@@ -39,6 +39,9 @@ struct Options {
   unsigned retries = 0;
   double retry_ms = 100;
   bool allow_refused = false;
+  bool reconnect = false;  // a lost session comes back until the run's end
+  bool resubmit = false;   // what was unanswered on it goes again, with the same tag
+  std::string log;
   bool progress = true;
   std::string json;
 };

@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t check_ns = second_ns / 10;
+constexpr std::int64_t pause_first_ns = second_ns / 20;
+constexpr std::int64_t pause_longest_ns = second_ns;
+constexpr std::int64_t bind_longest_ns = 5 * second_ns;
 
 std::int64_t to_ns(double seconds) {
   return static_cast<std::int64_t>(seconds * 1e9);
@@ -36,9 +39,11 @@ std::string_view without_nul(std::string_view s) {
 
 Run::Run(const Options& options, Numbers numbers)
     : options_(options), numbers_(std::move(numbers)), now_ns_(now_ns()), retries_(now_ns_) {
+  if (!options_.log.empty()) log_.open(options_.log);
   for (unsigned i = 0; i < options_.connections; ++i) {
     const auto add = [&](std::uint32_t command) {
-      sessions_.push_back(std::make_unique<Session>(*this, poller_, options_, command));
+      const Session::Kind kind{command, static_cast<unsigned>(sessions_.size())};
+      sessions_.push_back(std::make_unique<Session>(*this, poller_, options_, kind));
     };
     if (!options_.pairs) {
       add(bind_transceiver);
@@ -70,6 +75,8 @@ void Run::turn(std::int64_t timeout_ns) {
       for (const auto& session : sessions_) fill(*session);
     }
   }
+  come_back();
+  log_.flush();
   for (std::size_t i = 0; i < dirty.size(); ++i) dirty[i]->flush();
   dirty.clear();
   if (now_ns_ >= next_check_ns_) {
@@ -101,7 +108,7 @@ void Run::bind_all() {
 
 void Run::submit_all() {
   phase_ = Phase::submitting;
-  start_ns_ = now_ns_ = now_ns();
+  start_ns_ = now_ns_ = last_bound_ns_ = now_ns();
   if (options_.seconds > 0) end_ns_ = start_ns_ + to_ns(options_.seconds);
   count_ = options_.count != 0 ? options_.count : UINT64_MAX;
   if (options_.rate > 0 && options_.seconds > 0)
@@ -115,9 +122,7 @@ void Run::submit_all() {
     return n;
   };
   while (stop_asked == 0 && (more_to_send() || outstanding() != 0)) {
-    if (std::all_of(sessions_.begin(), sessions_.end(),
-                    [](const auto& s) { return s->state == Session::State::closed; }))
-      break;
+    if (deserted()) break;
     turn(options_.rate > 0 && more_to_send() ? open_wait_ns() : retry_wait_ns());
   }
   counts.unanswered += outstanding();
@@ -152,6 +157,7 @@ void Run::start_message(Session& session, std::int64_t intended_ns) {
   ++sent.attempts;
   sent.sent_us = static_cast<std::uint32_t>((now_ns_ - start_ns_) / 1000);
   ++counts.submits;
+  log_.line(now_ns_, "submit", options_.tag_base + sent.number);
   session.submit(sent, numbers_.at(sent.number));
 }
 
@@ -179,6 +185,11 @@ void Run::fill_open() {
 
 void Run::on_response(const Sent& sent, std::uint32_t status, std::string_view id) {
   last_response_ns_ = now_ns_;
+  const std::uint32_t tag = options_.tag_base + sent.number;
+  if (status == ESME_ROK)
+    log_.line(now_ns_, "accepted", tag, id);
+  else
+    log_.line(now_ns_, "refused", tag, status);
   const bool busy = status == ESME_RTHROTTLED || status == ESME_RMSGQFUL;
   if (status != ESME_ROK) ++counts.responses[status];
   if (busy && sent.attempts <= options_.retries) {
@@ -196,15 +207,16 @@ void Run::on_response(const Sent& sent, std::uint32_t status, std::string_view i
   if (id.empty())
     ++counts.ids_empty;
   else
-    matching_.accepted(id, options_.tag_base + sent.number, sent.sent_us);
+    matching_.accepted(id, tag, sent.sent_us);
 }
 
-void Run::note_state(const Message& message) {
+std::string Run::note_state(const Message& message) {
   const std::string_view word = field(message.text, "stat:");
   const std::string_view tlv = find_tlv(message.tlvs, message_state);
   std::string name = escaped(word.substr(0, 16));
   if (word.empty()) name = tlv.size() == 1 ? fmt::format("state {}", int{tlv[0]}) : "none";
   ++counts.receipts_by_state[name];
+  return name;
 }
 
 void Run::on_deliver(const Message& message) {
@@ -219,7 +231,7 @@ void Run::on_deliver(const Message& message) {
   }
   ++counts.receipts;
   last_receipt_ns_ = now_ns_;
-  note_state(message);
+  const std::string state = note_state(message);
   const std::string_view text_id = field(message.text, "id:");
   const std::string_view tlv_id = without_nul(find_tlv(message.tlvs, receipted_message_id));
   const std::string_view id = tlv_id.empty() ? text_id : tlv_id;
@@ -231,6 +243,7 @@ void Run::on_deliver(const Message& message) {
   const std::size_t text = message.text.find("ext:");
   const std::uint32_t tag =
       text == std::string_view::npos ? no_tag : read_tag(message.text.substr(text + 4));
+  log_.line(now_ns_, "receipt", id, state, std::int64_t{tag == no_tag ? -1 : int(tag)});
   matching_.receipt(id, tag, static_cast<std::uint32_t>((now_ns_ - start_ns_) / 1000));
 }
 
@@ -241,6 +254,7 @@ void Run::expire_unanswered() {
   for (const auto& session : sessions_) {
     session->ring.remove_if([&](const Sent& sent) {
       if (std::int64_t{now_us - sent.sent_us} < limit_us) return false;
+      log_.line(now_ns_, "unknown", options_.tag_base + sent.number);
       ++counts.unanswered;
       return true;
     });
@@ -254,14 +268,60 @@ void Run::on_lost(Session& session, Session::State before) {
     if (before == Session::State::bound) --bound_;
     return;
   }
+  if (before != Session::State::bound && before != Session::State::unbound) return;
   ++counts.sessions_lost;
-  session.ring.remove_if([&](const Sent&) {
-    ++counts.unanswered;
+  log_.line(now_ns_, "lost", session.place);
+  session.ring.remove_if([&](const Sent& sent) {
+    const std::uint32_t tag = options_.tag_base + sent.number;
+    log_.line(now_ns_, "unknown", tag);
+    ++(options_.reconnect ? counts.unknown : counts.unanswered);
+    matching_.unknown(tag);
+    if (options_.resubmit) again_.push_back(sent);
     return true;
   });
 }
 
+void Run::on_bound(Session& session) {
+  ++bound_;
+  session.pause_ns = 0;
+  log_.line(now_ns_, "bound", session.place);
+  if (phase_ != Phase::binding) ++counts.rebinds;
+}
+
+void Run::on_unbind(Session& session) {
+  ++counts.unbinds_by_peer;
+  log_.line(now_ns_, "unbound", session.place);
+}
+
+// With --reconnect: sessions that fell, or that nobody answers, try again, each in its own time.
+void Run::come_back() {
+  if (!options_.reconnect || (phase_ != Phase::submitting && phase_ != Phase::waiting)) return;
+  for (const auto& each : sessions_) {
+    Session& session = *each;
+    using State = Session::State;
+    if (session.state == State::bound) last_bound_ns_ = now_ns_;
+    if (session.state == State::binding && now_ns_ >= session.connect_at_ns + bind_longest_ns)
+      session.lose();
+    if (session.state != State::closed || now_ns_ < session.connect_at_ns) continue;
+    session.pause_ns = std::clamp(2 * session.pause_ns, pause_first_ns, pause_longest_ns);
+    session.connect_at_ns = now_ns_ + session.pause_ns;
+    try {
+      session.connect();
+    } catch (const std::system_error&) {  // nobody listens
+    }
+  }
+}
+
+// Nobody is there to submit to, and nobody will come back.
+bool Run::deserted() const {
+  if (options_.reconnect) return now_ns_ - last_bound_ns_ > to_ns(options_.bind_wait_s);
+  return std::all_of(sessions_.begin(), sessions_.end(),
+                     [](const auto& s) { return s->state == Session::State::closed; });
+}
+
 void Run::on_bind_refused(std::uint32_t status) {
+  ++counts.binds_refused;
+  if (options_.reconnect && phase_ != Phase::binding) return;
   throw std::runtime_error(fmt::format("the bind of '{}' was refused with status 0x{:08x}",
                                        escaped(options_.system_id), status));
 }
@@ -274,7 +334,8 @@ void Run::wait_for_receipts() {
   const std::int64_t deadline = now_ns() + (asked == 0 ? 0 : to_ns(options_.receipt_wait_s));
   std::uint64_t wanted = all_expected ? counts.accepted : UINT64_MAX;
   while (true) {
-    while (stop_asked == 0 && now_ns_ < deadline && matching_.receipt_count() < wanted)
+    while (stop_asked == 0 && now_ns_ < deadline && matching_.receipt_count() < wanted &&
+           !(options_.reconnect && deserted()))
       turn(check_ns);
     const std::int64_t linger = std::min(deadline, now_ns_ + 3 * check_ns);
     while (stop_asked == 0 && now_ns_ < linger) turn(check_ns);
@@ -282,7 +343,9 @@ void Run::wait_for_receipts() {
     match = matching_.settle();
     if (last_receipt_ns_ != 0)
       receipt_seconds = static_cast<double>(last_receipt_ns_ - start_ns_) / 1e9;
-    if (!all_expected || match.lost == 0 || now_ns_ >= deadline || stop_asked != 0) return;
+    if (!all_expected || match.lost == 0 || now_ns_ >= deadline || stop_asked != 0 ||
+        (options_.reconnect && deserted()))
+      return;
     wanted = matching_.receipt_count() + match.lost;
   }
 }

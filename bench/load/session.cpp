@@ -21,8 +21,13 @@ std::string text_of(unsigned size) {
 
 }  // namespace
 
-Session::Session(Run& run, Poller& poller, const Options& options, std::uint32_t command)
-    : bind_command(command), ring(options.window), run_(run), poller_(poller), options_(options) {
+Session::Session(Run& run, Poller& poller, const Options& options, Kind kind)
+    : bind_command(kind.bind_command),
+      ring(options.window),
+      place(kind.place),
+      run_(run),
+      poller_(poller),
+      options_(options) {
   front_ = std::string(header_size, '\0') + octets({0, options.source_ton, options.source_npi}) +
            options.source + octets({0, options.dest_ton, options.dest_npi});
   // esm_class, protocol_id, priority, schedule, validity, registered_delivery, replace, coding,
@@ -87,7 +92,8 @@ void Session::on_frame(const std::uint8_t* at) {
     case enquire_link:
       return send_plain(enquire_link_resp, ESME_ROK, h.sequence);
     case unbind:
-      ++run_.counts.unbinds_by_peer;
+      run_.on_unbind(*this);
+      if (state == State::bound) state = State::unbound;
       return send_plain(unbind_resp, ESME_ROK, h.sequence);
     case unbind_resp:
       state = State::closed;
@@ -105,9 +111,12 @@ void Session::on_frame(const std::uint8_t* at) {
 
 void Session::on_bind_response(const Frame& frame) {
   if (state != State::binding) return;
-  if (frame.header.status != ESME_ROK) return run_.on_bind_refused(frame.header.status);
+  if (frame.header.status != ESME_ROK) {
+    run_.on_bind_refused(frame.header.status);
+    return lose();
+  }
   state = State::bound;
-  run_.on_bound();
+  run_.on_bound(*this);
 }
 
 void Session::on_deliver(const Frame& frame) {

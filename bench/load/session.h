@@ -25,9 +25,14 @@ struct Sent {
 
 class Session final : public Watched {
  public:
-  enum class State : std::uint8_t { connecting, binding, bound, unbinding, closed };
+  // unbound: by the peer; nothing more is submitted, it will close.
+  enum class State : std::uint8_t { connecting, binding, bound, unbinding, unbound, closed };
 
-  Session(Run& run, Poller& poller, const Options& options, std::uint32_t bind_command);
+  struct Kind {
+    std::uint32_t bind_command;
+    unsigned place;
+  };
+  Session(Run& run, Poller& poller, const Options& options, Kind kind);
 
   void connect();
   void on_ready(std::uint32_t events) override;
@@ -46,6 +51,9 @@ class Session final : public Watched {
   SequenceRing<Sent> ring;
   std::optional<Link> link;
   bool dirty = false;
+  const unsigned place;            // of the run's sessions
+  std::int64_t connect_at_ns = 0;  // when a closed one may come back
+  std::int64_t pause_ns = 0;       // before the try after the next failure
 
  private:
   static constexpr std::size_t output_max = 4u << 20;

@@ -22,10 +22,11 @@ def free_port():
 
 
 def toml(values, carriers):
-    """`carriers`: {name: port}; `values`: the rest of what the template wants."""
+    """`carriers`: {name: port}; `values`: the rest of what the template wants. `journal` is a section
+    of its own, none by default."""
     head, carrier, bind = (part.partition("\n")[2] if i else part for i, part in
                            enumerate(TEMPLATE.read_text().split("#%%")))
-    text = string.Template(head).substitute(values)
+    text = string.Template(head).substitute({"journal": "", **values})
     for name, port in carriers.items():
         dialect = values.get("dialects", {}).get(name, "")
         each = {**values, "carrier": name, "carrier_port": port, "dialect": dialect}
@@ -63,22 +64,36 @@ def write_tables(directory, carriers, order):
 
 
 class Gateway:
-    """`tollgate run` on its own directory; `port` is where clients bind."""
+    """`tollgate run` on its own directory; `port` is where clients bind. It may be killed and
+    started again: the port, the configuration and the journal stay. `directory` is kept when it is
+    given. `wrapper` is a command that runs the gateway as its own process (strace -D)."""
 
-    def __init__(self, program, carriers, values, start_timeout=20):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-bench-"))
+    def __init__(self, program, carriers, values, directory=None, wrapper=()):
+        self.kept = directory is not None
+        self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="tollgate-bench-"))
         self.port = free_port()
+        self.program = program
+        self.wrapper = wrapper
+        self.config = self.directory / "tollgate.toml"
         write_tables(self.directory / "tables", carriers, values["order"])
-        config = self.directory / "tollgate.toml"
-        config.write_text(toml({**values, "port": self.port}, carriers))
-        self.log = (self.directory / "log").open("w+")
-        self.process = subprocess.Popen([str(program), "run", "--config", str(config)],
-                                        stdout=self.log, stderr=self.log)
+        self.config.write_text(toml({**values, "port": self.port}, carriers))
+        self.log = (self.directory / "log").open("a+")
+        self.process = None
         try:
-            self._wait(start_timeout)
+            self.start()
         except Failed:
             self.kill()
             raise
+
+    def start(self, timeout=20):
+        """Seconds until it listened; timeout=0 does not wait for that."""
+        begin = time.monotonic()
+        self.process = subprocess.Popen(
+            [*map(str, self.wrapper), str(self.program), "run", "--config", str(self.config)],
+            stdout=self.log, stderr=self.log)
+        if timeout:
+            self._wait(timeout)
+        return time.monotonic() - begin
 
     def _wait(self, timeout):
         deadline = time.monotonic() + timeout
@@ -88,7 +103,7 @@ class Gateway:
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
-            time.sleep(0.05)
+            time.sleep(0.01)
         raise Failed(f"tollgate does not listen after {timeout} s:\n{self.tail()}")
 
     def tail(self, lines=20):
@@ -100,26 +115,61 @@ class Gateway:
     def pid(self):
         return self.process.pid
 
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
     def stop(self, timeout=60):
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill9()
             raise Failed(f"tollgate still runs {timeout} s after SIGTERM:\n{self.tail()}") from None
         if status != 0:
             raise Failed(f"tollgate ended with status {status}:\n{self.tail()}")
 
+    def kill9(self):
+        """SIGKILL, and it is gone. False: it had ended by itself."""
+        if not self.running():
+            return False
+        self.process.kill()
+        return self.process.wait() == -signal.SIGKILL
+
     def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        self.kill9()
         self.log.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if not self.kept:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.kill()
+
+
+def journal_section(directory, more=""):
+    """What the configuration needs for a journal there; a string with a quote has no place in it."""
+    return f'[journal]\ndirectory = "{directory}"\n{more}'
+
+
+def has_journal(program):
+    """Whether this gateway knows a journal: the one switch of every test that needs one."""
+    values = {"shards": 1, "carrier_binds": 1, "carrier_window": 10, "client_window": 10,
+              "client_sessions": 1, "queue": 1000, "queue_octets": 1 << 20, "receipts_window": 10,
+              "in_doubt_hold": 1, "order": "least_cost", "port": 2775}
+    with tempfile.TemporaryDirectory(prefix="tollgate-bench-") as name:
+        directory = pathlib.Path(name)
+        write_tables(directory / "tables", {"one": 1}, values["order"])
+        config = directory / "tollgate.toml"
+
+        def accepted(section):
+            config.write_text(toml({**values, "journal": section}, {"one": 1}))
+            done = subprocess.run([str(program), "check", "--config", str(config)],
+                                  capture_output=True, text=True)
+            return done.returncode == 0, done.stdout + done.stderr
+
+        fine, why = accepted("")
+        if not fine:
+            raise Failed(f"tollgate check refuses the bench's own configuration:\n{why}")
+        return accepted(journal_section(directory / "journal"))[0]
