@@ -1,0 +1,159 @@
+// Journal: records of all shards, durable in one place. Each shard appends to a stream of its own;
+// one thread gathers what all of them published, writes it with one write and one fdatasync
+// (group commit) and tells each stream up to which mark its records are durable.
+//
+//   1 durable() >= m only after fdatasync of every octet of the records 1 .. m of that stream.
+//   2 Records of one stream are read back in the order they were appended. Those of two streams
+//     have no order between them.
+//   3 accepting() becomes false while there is still room on the disk, already allocated, for
+//     everything in the rings: an appended record can always be written. It becomes true again by
+//     itself. Records of what was accepted before are taken all the time; when even their room is
+//     used up the journal waits (marks stand still, streams spill) until there is more.
+//   4 After an error of fdatasync, or of a write other than a full disk, failed() is true for
+//     good: no mark moves any more, nothing is retried, nothing is written.
+//   5 A segment is removed only when it is closed, older segments are gone, every stream said that
+//     it needs no segment so old, and all that the stream appended before it said so is durable.
+//   6 The streams end before the journal; ~Journal writes and syncs what was published.
+//   7 No wake-up is lost: the journal's thread sleeps by the protocol of mailbox.h; `wake` is
+//     called after the store of a stream's mark, whenever that mark moved, and once after failing.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/counters.h"
+#include "core/mailbox.h"
+#include "core/octets.h"
+#include "core/storage.h"
+
+namespace tollgate::core {
+
+using Mark = std::uint64_t;  // records appended to one stream so far; 0: none
+
+// Where the reading of a journal ended (JournalReport::tail) and the writing goes on.
+struct JournalTail {
+  std::uint64_t segment = 0;  // the last one with records; 0: none
+  std::uint64_t batch = 0;    // where in it the last batch begins
+  std::uint64_t end = 0;      // where in it the last record ends
+  std::uint64_t next = 1;     // the first segment to write; whatever has this number or a higher
+                              // one holds no record and is removed
+};
+
+struct JournalOptions {
+  Storage* storage = nullptr;  // outlives the journal
+  unsigned streams = 1;        // 1 .. kJournalStreamsMax
+  std::size_t segment_octets = std::size_t{64} << 20;
+  std::size_t ring_octets = std::size_t{4} << 20;   // of each stream
+  std::size_t batch_octets = std::size_t{1} << 20;  // written at once, at most
+  std::uint64_t reserve_octets = 0;                 // accepting() needs this much free space
+  std::int64_t linger_us = 0;                       // gathers this long before it writes
+  JournalTail tail;                                 // where JournalReader ended
+  std::function<void(unsigned stream)> wake;        // on the journal's thread
+  Clock clock;                                      // default: read_clock
+  std::uint64_t salt = 0;                           // of the checksums; 0: from the system
+  bool own_thread = true;                           // false: the owner calls step()
+};
+
+inline constexpr unsigned kJournalStreamsMax = 256;
+inline constexpr std::uint32_t kJournalTypeMax = 0xFEFF;                  // of a record
+inline constexpr std::size_t kJournalRecordMax = std::size_t{256} << 10;  // octets of a payload
+
+enum class JournalCount : std::uint8_t {
+  batches,
+  records,
+  octets,    // written, with their framing
+  syncs,     // fdatasyncs of batches
+  segments,  // files that are there now
+  segments_created,
+  segments_removed,
+  free_octets,  // of the file system, as last seen
+  accepting,    // 1 or 0
+  failed,       // 1 or 0
+  refusals,     // times that accepting became false
+  stalls,       // times that a batch had no room to be written to
+  sleeps,
+  wakes  // of shards
+};
+inline constexpr std::size_t kJournalCounts = 14;
+std::string_view journal_count_name(JournalCount) noexcept;
+
+class Journal {
+ public:
+  class Stream;
+
+  // Makes what recovery read durable, and the first segments. A full disk is no error here.
+  static tl::expected<std::unique_ptr<Journal>, std::string> open(JournalOptions options);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  Stream& stream(unsigned index) noexcept { return *streams_[index]; }
+
+  // Without a thread of its own: one round (housekeeping, at most one batch). True: did something.
+  bool step();
+
+  // Any thread.
+  const Cells<JournalCount, kJournalCounts>& counts() const noexcept;
+  const Histogram& sync_us() const noexcept;  // write and fdatasync of a batch
+  std::string failure() const;                // why it failed; "" while it has not
+
+ private:
+  class Writer;
+  explicit Journal(JournalOptions options);
+
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::unique_ptr<Writer> writer_;
+  std::thread thread_;
+};
+
+// One shard's way into the journal: that shard's thread only.
+class Journal::Stream {
+ public:
+  bool accepting() const noexcept { return accepting_->load(std::memory_order_acquire); }
+  bool failed() const noexcept { return failed_->load(std::memory_order_acquire); }
+
+  // The record's payload is head and, behind it, rest. Copies; never refuses: without room in the
+  // ring it goes to the spill, which is as long as what is appended while spilled().
+  Mark append(std::uint32_t type, Octets head, Octets rest = {});
+  // Something waits for room in the ring: hold what makes new records. publish() moves it on.
+  bool spilled() const noexcept { return !spill_.empty(); }
+  // Once a turn, at its end.
+  void publish();
+
+  Mark appended() const noexcept { return appended_; }
+  Mark durable() const noexcept { return durable_.load(std::memory_order_acquire); }
+
+  // A record appended now will lie in this segment or a later one.
+  std::uint64_t current_segment() const noexcept {
+    return current_segment_->load(std::memory_order_acquire);
+  }
+  // No record in older segments is needed any more, once what was appended so far is durable.
+  void set_oldest_needed(std::uint64_t segment);
+
+ private:
+  friend class Journal;
+  friend class Writer;
+  Stream(std::size_t ring_octets, Sleeper* journal);
+  bool push(std::uint32_t type, Octets head, Octets rest) noexcept;
+  void spill(std::uint32_t type, Octets head, Octets rest);
+  bool unspill();
+
+  Mailbox ring_;
+  Mark appended_ = 0;
+  std::uint64_t oldest_needed_ = 0;
+  std::vector<std::uint8_t> spill_;
+  std::size_t spill_head_ = 0;
+  const std::atomic<bool>* accepting_ = nullptr;
+  const std::atomic<bool>* failed_ = nullptr;
+  const std::atomic<std::uint64_t>* current_segment_ = nullptr;
+  alignas(kCacheLine) std::atomic<Mark> durable_{0};
+};
+
+}  // namespace tollgate::core

@@ -1,0 +1,62 @@
+// JournalReader: every record of a journal, in the order of its segments, and a report of what is
+// not as it was written. For recovery, `tollgate journal` and tests; any thread, one at a time.
+//
+//   1 A record is given once, whole, exactly as it was appended, its CRC checked.
+//   2 The torn tail of a run (a batch that never became durable) is cut: of its records those in
+//     front of the first missing octet are given, the others are counted in torn_octets.
+//   3 Octets that were durable and are not what was written are damage: reported by region,
+//     quarantined (`quarantine`), never skipped in silence; the records behind them are given.
+//   4 Nothing that a journal file may hold makes it fail or read beyond the file. Memory: one
+//     segment.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "core/journal.h"
+#include "core/octets.h"
+#include "core/storage.h"
+
+namespace tollgate::core {
+
+struct JournalRecord {
+  std::uint32_t type = 0;
+  unsigned stream = 0;
+  Octets payload;  // valid during the call
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;  // in the segment's file
+};
+
+struct JournalDamage {
+  std::uint64_t segment = 0;
+  std::uint64_t begin = 0;  // octets of its file; the whole file is missing: 0, 0
+  std::uint64_t end = 0;
+  std::string what;  // a sentence's end: "record fails its checksum"
+};
+
+struct JournalReport {
+  std::uint64_t records = 0;
+  std::uint64_t octets = 0;         // of records, with their framing
+  std::uint64_t segments = 0;       // with records
+  std::uint64_t torn_segments = 0;  // whose last batch was cut
+  std::uint64_t torn_octets = 0;    // cut away
+  std::vector<JournalDamage> damage;
+  std::uint64_t damaged_octets = 0;
+  std::vector<std::string> quarantined;  // names of the files set aside
+  JournalTail tail;                      // for JournalOptions
+};
+
+struct JournalReadOptions {
+  bool quarantine = false;  // keep a damaged segment under a second name
+  // After each segment: how many of how many. May be empty.
+  std::function<void(std::uint64_t read, std::uint64_t of)> progress;
+};
+
+// The error is a sentence: a directory or file that cannot be read at all.
+tl::expected<JournalReport, std::string> read_journal(
+    Storage& storage, const std::function<void(const JournalRecord&)>& f,
+    const JournalReadOptions& options = {});
+
+}  // namespace tollgate::core
