@@ -1,6 +1,7 @@
 #include "carriers/carrier.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <span>
 #include <vector>
@@ -80,23 +81,31 @@ class Carrier::Self final : private Bind::Owner {
   void unqueue(std::uint32_t order);
   bool send_queued();
   Bind* pick(const HeldOrder& order);
-  Bind* pick_for_segment(std::uint32_t segment_key);
-  std::uint32_t segment_key_of(const proto::SubmitSm& sm) const;
+  std::uint16_t lane_of(const proto::SubmitSm& sm) const;
+  bool send(std::uint32_t order, Bind& bind);
   void plan_next_turn(bool more);
   void publish();
   void wake(const core::Now&) { attention_ = true; }
   std::int64_t now_us() const { return shard_.now().mono_us; }
 
+  // Submits without a response to numbers of one hash, and the bind that they took.
+  struct Lane {
+    Bind* bind = nullptr;
+    std::uint32_t open = 0;
+  };
+  static constexpr std::size_t kLanes = 1024;
+
   core::Shard& shard_;
   Events& events_;
   Dialect dialect_;
   Random random_;
-  const std::uint64_t segment_seed_;
+  const std::uint64_t lane_seed_;
   Orders orders_;
   OrderList queue_;
   Pace pace_;
   Receipts receipts_;
   std::vector<std::unique_ptr<Bind>> binds_;
+  std::array<Lane, kLanes> lanes_;
   core::Timer timer_;
   std::vector<std::uint8_t> scratch_;  // rewritten bodies
   std::uint64_t taken_ = 0;
@@ -117,7 +126,7 @@ Carrier::Self::Self(const CarrierConfig& config, core::Shard& shard, Events& eve
       events_(events),
       dialect_(config_.dialect),
       random_(seed),
-      segment_seed_(random_.next()),
+      lane_seed_(random_.next()),
       orders_(orders_max(config_), config_.queue_octets_max),
       queue_(orders_),
       pace_(config_.pace_per_s, config_.pace_burst_ms),
@@ -159,29 +168,32 @@ Taken Carrier::Self::take(const Order& order) {
   held.number = ++taken_;
   held.deadline_us = static_cast<std::int64_t>(order.deadline_us);
   held.asks_receipt = (sm.registered_delivery & kAsksReceipt) != 0;
-  held.segment_key = segment_key_of(sm);
+  held.lane = lane_of(sm);
   counters_.taken.add();
   const bool expired = held.deadline_us != 0 && held.deadline_us < now_us();
   if (queue_.empty() && !expired && pace_.ready(now_us())) {
     Bind* bind = pick(held);
-    if (bind != nullptr && bind->send(index)) {
-      pace_.take(now_us());
-      counters_.submits.add();
-      return Taken::taken;
-    }
+    if (bind != nullptr && send(index, *bind)) return Taken::taken;
   }
   queue(index);
   return Taken::taken;
 }
 
-// Segments matter only where several binds could overtake each other.
-std::uint32_t Carrier::Self::segment_key_of(const proto::SubmitSm& sm) const {
+// Order matters only where several binds could overtake each other.
+std::uint16_t Carrier::Self::lane_of(const proto::SubmitSm& sm) const {
   if (binds_.size() < 2) return 0;
-  const auto part = proto::concatenation_of(
-      sm.esm_class, proto::message_octets(sm.short_message, sm.tlvs), sm.tlvs);
-  if (!part) return 0;
-  const std::uint64_t seed = segment_seed_ ^ (std::uint64_t{part->reference} << 8 | part->total);
-  return static_cast<std::uint32_t>(hash_of(proto::as_octets(sm.destination_addr), seed)) | 1;
+  const std::uint64_t hash = hash_of(proto::as_octets(sm.destination_addr), lane_seed_);
+  return static_cast<std::uint16_t>(hash % kLanes);
+}
+
+bool Carrier::Self::send(std::uint32_t order, Bind& bind) {
+  if (!bind.send(order)) return false;
+  Lane& lane = lanes_[orders_[order].lane];
+  lane.bind = &bind;
+  ++lane.open;
+  pace_.take(now_us());
+  counters_.submits.add();
+  return true;
 }
 
 void Carrier::Self::queue(std::uint32_t order) {
@@ -218,18 +230,12 @@ void Carrier::Self::unqueue(std::uint32_t order) {
   queue_octets_ -= orders_[order].length;
 }
 
-Bind* Carrier::Self::pick_for_segment(std::uint32_t segment_key) {
-  std::size_t left = segment_key % transmitting_;
-  for (const auto& bind : binds_) {
-    if (!bind->transmits()) continue;
-    if (left-- == 0) return bind->can_send(now_us()) ? bind.get() : nullptr;
-  }
-  return nullptr;
-}
-
 // The bind with the fewest submits outstanding; among equals, in turn.
 Bind* Carrier::Self::pick(const HeldOrder& order) {
-  if (order.segment_key != 0) return pick_for_segment(order.segment_key);
+  const Lane& lane = lanes_[order.lane];
+  if (lane.open != 0 && binds_.size() > 1) {
+    return lane.bind->can_send(now_us()) ? lane.bind : nullptr;
+  }
   Bind* best = nullptr;
   std::size_t at = next_bind_;
   for (std::size_t i = 0; i < binds_.size(); ++i, ++at) {
@@ -264,12 +270,10 @@ bool Carrier::Self::send_queued() {
     Bind* bind = pick(order);
     if (bind == nullptr) return false;
     unqueue(index);
-    if (!bind->send(index)) {
+    if (!send(index, *bind)) {
       requeue(index);
       return false;
     }
-    pace_.take(now_us());
-    counters_.submits.add();
   }
   return true;
 }
@@ -283,6 +287,7 @@ void Carrier::Self::bind_changed() {
 
 void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
   const HeldOrder& order = orders_[answer.order];
+  --lanes_[order.lane].open;
   const StatusClass status_class =
       answer.status == Status::ESME_ROK ? StatusClass::ok : dialect_.classify(answer.status);
   const std::int64_t submit_us = now_us() - order.sent_us;
@@ -350,6 +355,7 @@ void Carrier::Self::finish(std::uint32_t index, Status status, StatusClass statu
 }
 
 void Carrier::Self::lost(std::uint32_t index, Bind::Lost how) {
+  --lanes_[orders_[index].lane].open;
   const std::uint64_t message = orders_[index].message;
   const std::uint8_t attempt = orders_[index].attempt;
   orders_.release(index);

@@ -10,8 +10,9 @@
 // 2. An order is in doubt only if its octets may have reached the carrier and no response came.
 // 3. A bind never has more submits without a response than its window; the carrier never starts
 //    more than its pace; a connection above its high-water mark gets no further submit.
-// 4. Orders leave in the order they were taken, throttled ones again before all others. Over
-//    several binds the segments of one long message keep to one bind.
+// 4. Orders leave in the order they were taken, throttled ones again before all others. While one
+//    to a number has no response yet, the next to that number takes the same bind: so several
+//    binds do not turn the order of a number's messages, or of a long message's segments, around.
 // 5. A final receipt is told once for an id; a receipt is acknowledged only after the flow kept
 //    it, or while it is parked, or when it is a duplicate.
 // 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.

@@ -31,9 +31,9 @@ struct HeldOrder {
   std::uint32_t prev = kNoOrder;
   std::uint32_t length = 0;
   std::uint32_t more = kNoOrder;    // blocks behind the inline octets
-  std::uint32_t segment_key = 0;    // not 0: a segment; equal for all of one long message
   std::uint32_t sequence = 0;       // of the request it left in last
   std::uint16_t busy_refusals = 0;  // temporary ones
+  std::uint16_t lane = 0;           // of its destination number
   std::uint8_t attempt = 0;
   bool asks_receipt = false;
   std::uint8_t body[kInline];

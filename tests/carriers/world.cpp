@@ -253,8 +253,11 @@ void World::bring_up() {
 
 carriers::Taken World::take(std::uint64_t message, std::uint8_t attempt) {
   const std::string text = "m" + std::to_string(message);
+  proto::SubmitSm sm = a_submit(text);
+  const std::string number = std::to_string(447'946'000'000 + message % 1'000'000);
+  sm.destination_addr = number;
   std::array<std::uint8_t, 512> body;
-  const std::size_t length = proto::encode_body(a_submit(text), body);
+  const std::size_t length = proto::encode_body(sm, body);
   return carrier_->take({message, attempt, proto::Octets(body).first(length), 0});
 }
 

@@ -136,6 +136,7 @@ class World {
   // Moves the clock in small steps, turning in each.
   void pass_ms(std::int64_t ms, std::int64_t step_ms = 10);
 
+  // A message to a number of its own.
   carriers::Taken take(std::uint64_t message, std::uint8_t attempt = 0);
   carriers::Taken take(std::uint64_t message, const proto::SubmitSm& sm);
   // The next submit_sm on this peer; fails the test when none comes.
