@@ -2,11 +2,13 @@
 // be told. Owned by the shard's thread.
 //
 // Invariants
-// 1. unsent counts its messages that no carrier has yet, at most queue_max. owing counts those
-//    whose receipt is yet to come, or to be acknowledged by the client, at most receipts_max: so no
-//    receipt ever lacks room, and a client that takes none fills its own share of the ledger alone.
-// 2. At either bound its sessions stop reading and go on an eighth below it. What stays full for
-//    kFullPatienceUs is answered ESME_RMSGQFUL instead.
+// 1. unsent counts its messages that no carrier has yet, at most queue_max; owing those whose
+//    receipt is yet to come, at most receipts_max. At either bound its sessions stop reading and go
+//    on an eighth below it. What stays full for kFullPatienceUs is answered ESME_RMSGQFUL instead.
+// 2. While receipts_max receipts are here and no session takes them, a submit that wants one more
+//    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
+//    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of
+//    the ledger alone: 2 x receipts_max, and its windows.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,7 @@ class Client {
 
   bool queue_full() const { return unsent_ >= config_.queue_max; }
   bool receipts_full() const { return owing_ >= config_.receipts_max; }
+  bool untaken_full() const { return delivery_.waiting() >= config_.receipts_max; }
   // The session's submits wait: its reading is paused until there is room again.
   void pause(Session& session);
   void resume_paused(const core::Now& now);

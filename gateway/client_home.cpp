@@ -148,7 +148,8 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
     counters.over_pace.add();
     return refuse(client, Status::ESME_RTHROTTLED);
   }
-  if (wants_receipt(sm.registered_delivery) && client.receipts_full()) {
+  if (wants_receipt(sm.registered_delivery) &&
+      (client.receipts_full() || client.untaken_full())) {
     counters.queue_full.add();
     return refuse(client, Status::ESME_RMSGQFUL);
   }

@@ -182,6 +182,7 @@ void ClientHome::fail(Message& message, MessageState state, Status status, const
 void ClientHome::end(Message& message, const Notice& last, const core::Now& now) {
   Client& client = *clients_[message.client];
   if (message.stage == Stage::in_doubt) client.counters().in_doubt.sub();
+  if (wants_receipt(message.registered_delivery)) client.sub_owing();
   message.stage = Stage::told;
   message.deadline_us = now.mono_us + client.config().receipt_keep_us;
   if (wants_final(message.registered_delivery, last.state)) {
@@ -195,9 +196,7 @@ void ClientHome::end(Message& message, const Notice& last, const core::Now& now)
 
 void ClientHome::settle(Message& message) {
   counters_.ledger.settled.add();
-  Client& client = *clients_[message.client];
-  client.counters().settled.add();
-  if (wants_receipt(message.registered_delivery)) client.sub_owing();
+  clients_[message.client]->counters().settled.add();
   ledger_.settle(message);
   counters_.ledger.messages.set(ledger_.size());
 }

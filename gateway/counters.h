@@ -40,7 +40,7 @@ struct alignas(core::kCacheLine) ClientCounters {
   core::Cell reading_pauses;      // times a session's reading stopped for a full queue
   core::Cell unsent;              // gauge: accepted, no carrier has it yet
   core::Cell in_doubt;            // gauge: sent, no response
-  core::Cell receipts_owing;      // gauge: receipts to come, or to be acknowledged
+  core::Cell receipts_owing;      // gauge: messages that may still bring a receipt
   core::Cell receipts_waiting;    // gauge: receipts that no session has taken yet
   core::Cell receipts_in_flight;  // gauge: deliver_sm without a response
   std::array<core::Cell, kMessageStates> receipts;  // that came for its messages, by state

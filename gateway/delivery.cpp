@@ -105,7 +105,7 @@ void Delivery::take_from_lane(const Told& told) {
 }
 
 void Delivery::count_waiting() {
-  counters_.receipts_waiting.set(due_.size() + retries_.size());
+  counters_.receipts_waiting.set(waiting());
   counters_.receipts_in_flight.set(in_flight_);
 }
 

@@ -62,6 +62,8 @@ class Delivery {
   void add_receiver(Session& session) { receivers_.push_back(&session); }
   void remove_receiver(Session& session);
 
+  // Receipts that no session has taken yet.
+  std::uint32_t waiting() const { return due_.size() + retries_.size(); }
   bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0; }
   // pump() has something to do by time alone.
   bool due(const core::Now& now) const {

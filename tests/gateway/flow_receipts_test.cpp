@@ -284,35 +284,75 @@ TEST_CASE("nobody comes for a receipt: given up after receipt_keep, without any 
   world.finish();
 }
 
-TEST_CASE("receipts_max counts what waits for the client too", "[receipts]") {
+TEST_CASE("receipts_max bounds the receipts to come: reading stops, then ESME_RMSGQFUL",
+          "[receipts]") {
   World world({.change = [](Config& config) { config.clients[0].receipts_max = 3; }});
-  ClientEnd& client = world.bind("shop", Command::bind_transmitter);
-  ClientEnd& other = world.bind("depot");
+  ClientEnd& client = world.bind("shop");
   for (int i = 0; i < 3; ++i) client.submit();
   world.settle();
   const std::uint32_t beyond = client.submit();
   const std::uint32_t unasked = client.submit({.registered_delivery = 0});
   world.settle();
+  CHECK_FALSE(client.answered(beyond));
+  world.pass(1'100 * kMs);
   CHECK(client.status(beyond) == Status::ESME_RMSGQFUL);
   CHECK(client.status(unasked) == Status::ESME_ROK);
   for (int i = 1; i <= 3; ++i) {
     world.carrier(0).receipt("alpha" + std::to_string(i), MessageState::delivered);
   }
   world.settle();
-  // The receipts are here and nobody takes them: they still count.
+  CHECK(client.told.size() == 3);
+  const std::uint32_t again = client.submit({.registered_delivery = 0});
+  world.settle();
+  CHECK(client.status(again) == Status::ESME_ROK);
+  world.finish();
+}
+
+TEST_CASE("receipts_max bounds the receipts nobody takes: ESME_RMSGQFUL at once", "[receipts]") {
+  World world({.change = [](Config& config) { config.clients[0].receipts_max = 3; }});
+  world.carrier(0).receipts = MessageState::delivered;
+  ClientEnd& client = world.bind("shop", Command::bind_transmitter);
+  ClientEnd& other = world.bind("depot");
+  for (int i = 0; i < 3; ++i) client.submit();
+  world.settle();
+  CHECK(world.client(0).receipts_owing.get() == 0);
   const std::uint32_t still = client.submit();
-  const std::uint32_t theirs = other.submit({.registered_delivery = 0});
+  const std::uint32_t unasked = client.submit({.registered_delivery = 0});
+  const std::uint32_t theirs = other.submit();
   world.settle();
   CHECK(client.status(still) == Status::ESME_RMSGQFUL);
+  CHECK(client.status(unasked) == Status::ESME_ROK);
   CHECK(other.status(theirs) == Status::ESME_ROK);
-  CHECK(world.client(0).queue_full.get() == 2);
+  CHECK(world.client(0).queue_full.get() == 1);
   ClientEnd& receiver = world.bind("shop", Command::bind_receiver);
   world.settle();
   CHECK(receiver.told.size() == 3);
   const std::uint32_t again = client.submit();
   world.settle();
   CHECK(client.status(again) == Status::ESME_ROK);
-  world.carrier(0).receipt(world.carrier(0).submits.back().id, MessageState::delivered);
+  world.finish();
+}
+
+TEST_CASE("at receipts_max a transceiver that takes its receipts is never refused", "[receipts]") {
+  World world({.change = [](Config& config) { config.clients[0].receipts_max = 64; }});
+  ClientEnd& client = world.bind("shop");
+  std::size_t sent = 0;
+  std::size_t done = 0;
+  const auto step = [&] {
+    // Eight submits in flight, and receipts that come in bursts when the bound is reached. The
+    // responses to them lie behind submits that are not read yet: that must not take a second.
+    for (; sent < 300 && sent + 1 < client.responses.size() + 8; ++sent) client.submit();
+    const auto& submits = world.carrier(0).submits;
+    if (submits.size() - done >= 64 || submits.size() == 300) {
+      for (; done < submits.size(); ++done) {
+        world.carrier(0).receipt(submits[done].id, MessageState::delivered);
+      }
+    }
+    return client.told.size() == 300;
+  };
+  CHECK(world.until(step, 900));
+  CHECK(world.client(0).queue_full.get() == 0);
+  CHECK(world.client(0).reading_pauses.get() > 0);
   world.finish();
 }
 
