@@ -339,8 +339,8 @@ std::string_view type_name(std::uint32_t type) {
   static constexpr std::array<std::string_view, 12> kNames = {
       "accepted", "intent",  "sent",    "refused", "in_doubt", "receipt",
       "ended",    "settled", "carried", "parked",  "unparked", "dead_letter"};
-  const std::uint32_t number = type & 0xFFFF;
-  if (type >> 16 != kLayout || number == 0 || number > kNames.size()) return {};
+  const std::uint32_t number = type & 0xFF;
+  if (type >> 8 != kLayout || number == 0 || number > kNames.size()) return {};
   return kNames[number - 1];
 }
 

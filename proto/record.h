@@ -12,7 +12,7 @@
 //    the rest is everything behind the head and needs no length.
 // 2. decode() takes any octets: false for what encode() cannot have written. What it takes,
 //    encode() gives back octet for octet.
-// 3. The upper half of a type number is the layout's version: a changed layout gets a new number.
+// 3. The upper octet of a type number is the layout's version: a changed layout gets a new number.
 // 4. `attempt` counts the intents of one message: 1, 2, 3 ... and never repeats, whichever
 //    candidate it is. 0 = none yet.
 //
@@ -36,18 +36,18 @@ inline constexpr std::size_t kCandidatesMax = 8;
 inline constexpr std::size_t kTextMax = 255;
 
 enum class Type : std::uint32_t {
-  accepted = kLayout << 16 | 1,
-  intent = kLayout << 16 | 2,
-  sent = kLayout << 16 | 3,
-  refused = kLayout << 16 | 4,
-  in_doubt = kLayout << 16 | 5,
-  receipt = kLayout << 16 | 6,
-  ended = kLayout << 16 | 7,
-  settled = kLayout << 16 | 8,
-  carried = kLayout << 16 | 9,
-  parked = kLayout << 16 | 10,
-  unparked = kLayout << 16 | 11,
-  dead_letter = kLayout << 16 | 12
+  accepted = kLayout << 8 | 1,
+  intent = kLayout << 8 | 2,
+  sent = kLayout << 8 | 3,
+  refused = kLayout << 8 | 4,
+  in_doubt = kLayout << 8 | 5,
+  receipt = kLayout << 8 | 6,
+  ended = kLayout << 8 | 7,
+  settled = kLayout << 8 | 8,
+  carried = kLayout << 8 | 9,
+  parked = kLayout << 8 | 10,
+  unparked = kLayout << 8 | 11,
+  dead_letter = kLayout << 8 | 12
 };
 
 // "accepted"; empty for a number that is no type.

@@ -1,11 +1,13 @@
-// Writes the seed corpora: seeds DIRECTORY makes pdu/, tlv/ and receipt/ below it. Every PDU type
-// in two forms, TLV blocks and the receipt forms, all from the tests' generator and from here.
+// Writes the seed corpora: seeds DIRECTORY makes pdu/, tlv/, receipt/ and record/ below it. Every
+// PDU type in two forms, TLV blocks, the receipt forms and journal records, all from the tests'
+// generators and from here.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "proto/text.h"
+#include "tests/proto/record_support.h"
 #include "tests/proto/support.h"
 
 using namespace tollgate::proto;
@@ -66,6 +68,21 @@ void add_receipts(Corpus& corpus) {
   }
 }
 
+void add_records(Corpus& corpus) {
+  record::test::RecordMaker maker(1);
+  std::uint8_t type = 0;
+  record::test::with_each([&](auto one) {
+    for (int i = 0; i < 4; ++i) {
+      maker.make(one);
+      std::vector<std::uint8_t> seed = {type};
+      const auto payload = record::test::payload_of(one);
+      seed.insert(seed.end(), payload.begin(), payload.end());
+      corpus.add(seed);
+    }
+    ++type;
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -81,5 +98,7 @@ int main(int argc, char** argv) {
   tlv.add(test::unhex("40 05 00 03 a7 02 01 1b 65"));
   tlv.add(test::unhex("40 06 08 04 12 34 03 02 d8 3d de 00"));
   add_receipts(receipt);
+  Corpus records(root / "record");
+  add_records(records);
   return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "proto/framer.h"
 #include "proto/receipt.h"
+#include "proto/record.h"
 #include "proto/session.h"
 
 using namespace tollgate::proto;
@@ -58,6 +59,45 @@ void measure(const char* name, F&& once) {
   std::sort(nanoseconds.begin(), nanoseconds.end());
   std::printf("%-28s %7.1f ns   (%.1f to %.1f)\n", name, nanoseconds[kRounds / 2],
               nanoseconds.front(), nanoseconds.back());
+}
+
+void measure_records(Octets body) {
+  record::Accepted accepted;
+  accepted.message = accepted.public_id = 0x00a1b2c3d4e5f607;
+  accepted.wall_us = 1'795'000'000'000'000;
+  accepted.deadline_wall_us = accepted.wall_us + 86'400'000'000;
+  accepted.price_nano = 35'000'000;
+  accepted.registered_delivery = 1;
+  accepted.client = "shop";
+  accepted.source = {5, 0, "TOLLGATE"};
+  accepted.destination = {1, 1, "447700900123"};
+  accepted.text = "Your code is 123456.";
+  accepted.candidate_count = 3;
+  accepted.candidates[0] = {21'000'000, "alpha"};
+  accepted.candidates[1] = {22'500'000, "beta-premium"};
+  accepted.candidates[2] = {24'000'000, "gamma"};
+  accepted.body = body;
+  std::uint8_t out[1024];
+  std::size_t length = 0;
+  measure("encode accepted record", [&] {
+    keep(accepted);
+    length = encode(accepted, out);
+    keep(out);
+  });
+  const Octets payload(out, length);
+  measure("decode accepted record", [&] {
+    record::Accepted back;
+    keep(out);
+    bool good = decode(payload, back);
+    keep(good);
+    keep(back);
+  });
+  const record::Sent sent{accepted.message, accepted.wall_us, 1, "alpha", "00a1b2c3d4e5f607"};
+  measure("encode sent record", [&] {
+    keep(sent);
+    length = encode(sent, out);
+    keep(out);
+  });
 }
 
 }  // namespace
@@ -126,5 +166,6 @@ int main() {
     Verdict verdict = receive_verdict(Role::mc, State::bound_trx, frame.header.command_id);
     keep(verdict);
   });
+  measure_records(frame.body);
   return 0;
 }
