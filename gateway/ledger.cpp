@@ -4,9 +4,16 @@
 
 namespace tollgate::gateway {
 
+// One to begin with, and one to go over to while messages of the first still live.
+MessageIndex::MessageIndex(std::uint64_t first)
+    : base_(first >> kRegionBits), spare_region_(std::make_unique<Region>()) {
+  regions_.push_back(std::make_unique<Region>());
+}
+
 void MessageIndex::add(std::uint64_t counter, std::uint32_t place) {
   const std::uint64_t at = (counter >> kRegionBits) - base_;
   while (regions_.size() <= at) {
+    drop_if_empty(regions_.back());
     regions_.push_back(spare_region_ ? std::move(spare_region_) : std::make_unique<Region>());
   }
   Region& region = *regions_[at];
@@ -38,18 +45,25 @@ void MessageIndex::remove(std::uint64_t counter) {
   page.reset();
   --region.live;
   // The newest region stays: the next id is in it, or in the one behind it.
-  while (regions_.size() > 1 && regions_.front()->live == 0) {
-    spare_region_ = std::move(regions_.front());
+  if (at + 1 == regions_.size()) return;
+  drop_if_empty(regions_[at]);
+  while (!regions_.front()) {
     regions_.pop_front();
     ++base_;
   }
 }
 
+void MessageIndex::drop_if_empty(std::unique_ptr<Region>& region) {
+  if (!region || region->live != 0) return;
+  spare_region_ = std::move(region);
+}
+
 std::uint32_t MessageIndex::find(std::uint64_t counter) const {
   const std::uint64_t region_number = counter >> kRegionBits;
   if (region_number < base_ || region_number - base_ >= regions_.size()) return kNoPlace;
-  const Region& region = *regions_[region_number - base_];
-  const auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
+  const auto& region = regions_[region_number - base_];
+  if (!region) return kNoPlace;
+  const auto& page = region->pages[(counter >> kPageBits) & (region->pages.size() - 1)];
   return page ? page->places[counter & (page->places.size() - 1)] : kNoPlace;
 }
 

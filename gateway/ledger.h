@@ -10,7 +10,8 @@
 // 2. Places, buffers and index pages are recycled: accepting and settling in the steady state
 //    allocate nothing.
 // 3. accept() refuses beyond `capacity` messages; memory is at most capacity x (sizeof(Message) +
-//    body) + index (4 octets an id, in pages of 256 ids that live as long as one of theirs does).
+//    body) + index (4 octets an id, in pages of 256 ids, and 32 KiB a million ids; both live as
+//    long as one of theirs does).
 // 4. Everything here is in memory. The accepted record of the journal belongs between accept()
 //    and the response that Flow gives.
 #pragma once
@@ -33,7 +34,7 @@ inline constexpr std::uint32_t kNoPlace = core::Slab<Message>::kNone;
 // id counter -> place, for ids that grow by one.
 class MessageIndex {
  public:
-  explicit MessageIndex(std::uint64_t first) : base_(first >> kRegionBits) {}
+  explicit MessageIndex(std::uint64_t first);
 
   void add(std::uint64_t counter, std::uint32_t place);
   void remove(std::uint64_t counter);
@@ -52,8 +53,10 @@ class MessageIndex {
   };
   static constexpr std::size_t kSparePages = 4096;
 
-  std::deque<std::unique_ptr<Region>> regions_;
-  std::uint64_t base_;  // the region at the front
+  void drop_if_empty(std::unique_ptr<Region>& region);
+
+  std::deque<std::unique_ptr<Region>> regions_;  // null where none of its ids lives
+  std::uint64_t base_;                           // the region at the front
   std::vector<std::unique_ptr<Page>> spare_pages_;
   std::unique_ptr<Region> spare_region_;
 };

@@ -4,7 +4,7 @@
 #include <ctime>
 #include <random>
 
-#include "tests/carriers/allocations.h"
+#include "tests/allocations.h"
 
 using namespace tollgate;
 using namespace tollgate::carriers;

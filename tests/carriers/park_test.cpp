@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "tests/carriers/allocations.h"
+#include "tests/allocations.h"
 
 using namespace tollgate;
 using namespace tollgate::carriers;

@@ -3,7 +3,7 @@
 #include <random>
 #include <set>
 
-#include "tests/carriers/allocations.h"
+#include "tests/allocations.h"
 #include "tests/carriers/world.h"
 
 using namespace tollgate;

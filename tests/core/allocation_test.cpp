@@ -1,72 +1,16 @@
 // What a steady turn and an idle connection cost in memory: every operator new is counted.
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/connection.h"
 #include "core/shard.h"
-
-// The replaced operators take from malloc and give to free, in all their forms.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-
-namespace {
-
-std::uint64_t allocations = 0;
-std::uint64_t allocated = 0;
-
-void* counted(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  allocated += size;
-  void* memory = alignment <= alignof(std::max_align_t)
-                     ? std::malloc(size)
-                     : std::aligned_alloc(alignment, (size + alignment - 1) & ~(alignment - 1));
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size, 1);
-}
-void* operator new[](std::size_t size) {
-  return counted(size, 1);
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+#include "tests/allocations.h"
 
 namespace tollgate::core {
 namespace {
+
+using tests::allocations;
 
 struct Echo final : Connection::Owner {
   std::unique_ptr<Connection> connection;
@@ -120,10 +64,10 @@ TEST_CASE("a steady turn allocates nothing", "[allocation]") {
   const std::string ping(1001, 'p');
   REQUIRE(a.connection->write({reinterpret_cast<const std::uint8_t*>(ping.data()), ping.size()}));
   for (int i = 0; i < 2'000; ++i) shard.turn();
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = allocations().count;
   const std::uint64_t octets = a.octets;
   for (int i = 0; i < 20'000; ++i) shard.turn();
-  const std::uint64_t after = allocations;
+  const std::uint64_t after = allocations().count;
   CHECK(after - before == 0);
   CHECK(a.octets - octets > 1'000'000);
   CHECK(mails > 20'000);
@@ -137,10 +81,10 @@ TEST_CASE("an idle connection costs at most 1 KiB, its reactor's part included",
   Echo near;
   int fds[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
-  const std::uint64_t before = allocated;
+  const std::uint64_t before = allocations().octets;
   near.connection = std::make_unique<Connection>(shards[0], shards[0].net().adopt(fds[0]), near);
   shards[0].turn();
-  const std::uint64_t cost = allocated - before;
+  const std::uint64_t cost = allocations().octets - before;
   WARN("an idle connection takes " << cost << " octets");
   CHECK(cost <= 1024);
   CHECK(shards[0].buffers().in_use() == 0);

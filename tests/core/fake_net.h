@@ -55,7 +55,7 @@ class FakeSocket final : public Socket {
     const std::size_t n = std::min(from.size(), wire_->allowance);
     if (n == 0) return -EAGAIN;
     wire_->allowance -= n;
-    wire_->sent.append(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(n));
+    wire_->sent.append(reinterpret_cast<const char*>(from.data()), n);
     return static_cast<std::ptrdiff_t>(n);
   }
   void arm_read() override { wire_->read_armed = true; }

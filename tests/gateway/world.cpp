@@ -217,9 +217,13 @@ World::~World() {
 void World::turn(int times) {
   for (int i = 0; i < times; ++i) {
     for (unsigned s = 0; s < shards_.size(); ++s) shards_[s].turn();
-    for (std::size_t c = 0; c < carriers_.size(); ++c) carriers_[c]->step();
-    for (std::size_t c = 0; c < clients_.size(); ++c) clients_[c]->step();
+    step();
   }
+}
+
+void World::step() {
+  for (std::size_t c = 0; c < carriers_.size(); ++c) carriers_[c]->step();
+  for (std::size_t c = 0; c < clients_.size(); ++c) clients_[c]->step();
 }
 
 void World::pass(std::int64_t us, std::int64_t step_us) {

@@ -88,6 +88,11 @@ class World {
 
   // One turn of each shard, and a step of every end.
   void turn(int times = 1);
+  void step();  // of the ends alone
+  void advance(std::int64_t us) {
+    now_.mono_us += us;
+    now_.wall_us += us;
+  }
   // Time passes in steps, each with a few turns.
   void pass(std::int64_t us, std::int64_t step_us = 10 * kMs);
   // Turns, a millisecond each, until it is true; false when that takes too long.
