@@ -317,7 +317,7 @@ void visit(Walk& walk, R& record) {
 }
 
 template <class Record>
-std::size_t write(const Record& record, Out out) {
+std::size_t write_head(const Record& record, Out out) {
   Measure measure;
   visit(measure, record);
   if (!measure.fits() || measure.length() > out.size()) return 0;
@@ -327,7 +327,7 @@ std::size_t write(const Record& record, Out out) {
 }
 
 template <class Record>
-bool read(Octets payload, Record& record) {
+bool read_whole(Octets payload, Record& record) {
   Reader reader(payload);
   visit(reader, record);
   return reader.whole();
@@ -346,10 +346,10 @@ std::string_view type_name(std::uint32_t type) {
 
 #define TOLLGATE_RECORD(Record)                       \
   std::size_t encode(const Record& record, Out out) { \
-    return write(record, out);                        \
+    return write_head(record, out);                   \
   }                                                   \
   bool decode(Octets payload, Record& record) {       \
-    return read(payload, record);                     \
+    return read_whole(payload, record);               \
   }
 TOLLGATE_RECORD(Accepted)
 TOLLGATE_RECORD(Intent)

@@ -23,6 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "proto/octets.h"
 #include "proto/receipt.h"
@@ -187,7 +188,7 @@ struct Carried {
   std::string_view carrier;             // of that attempt
   std::string_view carrier_message_id;  // empty: not known to the client's home
   Status status = Status::ESME_ROK;     // of the last refusal
-  Notice notice;                        // the newest, when there is one (state is not enroute)
+  Notice notice;                        // the newest; done_wall_us is 0 while there is none
 };
 
 // A receipt that was acknowledged before its message was known. (carrier, number) names it.
@@ -247,5 +248,44 @@ bool decode(Octets payload, Carried& record);
 bool decode(Octets payload, Parked& record);
 bool decode(Octets payload, Unparked& record);
 bool decode(Octets payload, DeadLetter& record);
+
+enum class Reading : std::uint8_t { good, malformed, unknown };
+
+// f(record) with the record that a type number and a payload are, when they are one.
+template <class F>
+Reading read(std::uint32_t type, Octets payload, F&& f) {
+  const auto as = [&](auto record) {
+    if (!decode(payload, record)) return Reading::malformed;
+    f(std::as_const(record));
+    return Reading::good;
+  };
+  switch (static_cast<Type>(type)) {
+    case Type::accepted:
+      return as(Accepted{});
+    case Type::intent:
+      return as(Intent{});
+    case Type::sent:
+      return as(Sent{});
+    case Type::refused:
+      return as(Refused{});
+    case Type::in_doubt:
+      return as(InDoubt{});
+    case Type::receipt:
+      return as(Receipt{});
+    case Type::ended:
+      return as(Ended{});
+    case Type::settled:
+      return as(Settled{});
+    case Type::carried:
+      return as(Carried{});
+    case Type::parked:
+      return as(Parked{});
+    case Type::unparked:
+      return as(Unparked{});
+    case Type::dead_letter:
+      return as(DeadLetter{});
+  }
+  return Reading::unknown;
+}
 
 }  // namespace tollgate::proto::record

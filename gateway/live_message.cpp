@@ -1,0 +1,274 @@
+#include "gateway/live_message.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/check.h"
+
+namespace tollgate::gateway {
+
+namespace record = proto::record;
+using Fate = LiveMessage::Fate;
+using Source = LiveMessage::Source;
+
+namespace {
+
+struct FindingWords {
+  std::string_view name;
+  std::string_view text;
+};
+constexpr std::array<FindingWords, kFindings> kWords = {{
+    {"none", "nothing"},
+    {"malformed", "the payload is no record of its type"},
+    {"unknown_type", "no record of this version has this type number"},
+    {"accepted_twice", "the message is accepted a second time"},
+    {"settled_twice", "the message is settled a second time"},
+    {"settled_unknown", "the message is settled and was never accepted"},
+    {"settled_without_cause", "the message is settled and nothing says why"},
+    {"after_settled", "the message goes on after it was settled"},
+    {"intent_after_end", "the message is sent after its client was to be told that it is over"},
+    {"second_submit", "the message is sent again while an earlier attempt could still succeed"},
+    {"outcome_without_intent", "an attempt has an outcome and no intent"},
+    {"two_outcomes", "one attempt has two outcomes"},
+    {"receipt_without_submit", "a receipt for a message that was never sent"},
+    {"unknown_message", "a carrier speaks of a message that was never accepted"},
+    {"unparked_unknown", "a receipt is taken out of the park that was never put in"},
+    {"conservation", "accepted is not settled + live"},
+}};
+
+void drop_body(LiveMessage& message) {
+  if (message.accepted.size() <= message.head_length) return;
+  message.accepted.resize(message.head_length);
+  message.accepted.shrink_to_fit();
+}
+
+void keep(LiveMessage& message, const record::Accepted& accepted) {
+  std::array<std::uint8_t, record::kHeadMax> head;
+  const std::size_t length = record::encode(accepted, head);
+  TOLLGATE_CHECK(length != 0, "what was decoded can be encoded");
+  const bool needed = message.fate != Fate::sent && !message.told() && !message.settled;
+  const proto::Octets body = needed ? accepted.body : proto::Octets();
+  std::vector<std::uint8_t> kept;
+  kept.reserve(length + body.size());
+  kept.assign(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(length));
+  kept.insert(kept.end(), body.begin(), body.end());
+  message.accepted = std::move(kept);
+  message.head_length = static_cast<std::uint16_t>(length);
+}
+
+struct Attempt {
+  std::uint16_t number;
+  std::int64_t wall_us;
+  std::string_view carrier;
+};
+template <class Record>
+Attempt attempt_of(const Record& record) {
+  return {record.attempt, record.wall_us, record.carrier};
+}
+
+void set(LiveMessage& message, const Attempt& attempt, Fate fate) {
+  if (attempt.number != message.attempt) message.carrier_message_id.clear();
+  message.attempt = attempt.number;
+  message.fate = fate;
+  message.carrier = attempt.carrier;
+  if (!message.told()) message.wall_us = attempt.wall_us;
+  if (fate == Fate::sent) drop_body(message);
+}
+
+// A later attempt has come while this one is open. Its outcome may only lie further on.
+void overtake(LiveMessage& message) {
+  if (message.fate == Fate::in_flight && message.overtaken == 0) {
+    message.overtaken = message.attempt;
+  }
+}
+
+// `taken`: the outcome is that of the message's last attempt now.
+struct Outcome {
+  Finding finding = Finding::none;
+  bool taken = false;
+};
+
+Outcome outcome(LiveMessage& message, const Attempt& attempt, Fate fate, bool never_left) {
+  if (attempt.number == 0) return {Finding::outcome_without_intent, false};
+  if (attempt.number < message.attempt) {
+    if (attempt.number != message.overtaken) return {};
+    message.overtaken = 0;
+    return {fate == Fate::sent ? Finding::second_submit : Finding::none, false};
+  }
+  if (attempt.number > message.attempt) {
+    const Finding finding = never_left ? Finding::none : Finding::outcome_without_intent;
+    if (message.fate == Fate::sent) return {finding, false};
+    overtake(message);
+    set(message, attempt, fate);
+    return {finding, true};
+  }
+  if (message.fate == fate) return {Finding::none, true};
+  const bool open = message.fate == Fate::in_flight || message.fate == Fate::in_doubt ||
+                    message.fate == Fate::none;
+  const bool better = open || fate == Fate::sent;
+  if (better) set(message, attempt, fate);
+  return {open ? Finding::none : Finding::two_outcomes, better};
+}
+
+void notice(LiveMessage& message, const record::Notice& notice, Source from, std::int64_t wall_us) {
+  const bool newer =
+      from > message.notice_from || (from == Source::intermediate && message.notice_from == from);
+  if (!newer) return;
+  message.notice = notice;
+  message.notice.error = {};
+  message.notice_error = notice.error;
+  message.notice_from = from;
+  if (!message.told()) return;
+  message.wall_us = wall_us;
+  drop_body(message);
+}
+
+}  // namespace
+
+std::string_view live_stage_name(LiveStage stage) {
+  constexpr std::array<std::string_view, kLiveStages> kNames = {"queued",   "refused",  "in_flight",
+                                                                "in_doubt", "awaiting", "told"};
+  return kNames[static_cast<std::size_t>(stage)];
+}
+
+std::string_view finding_name(Finding finding) {
+  return kWords[static_cast<std::size_t>(finding)].name;
+}
+
+std::string_view finding_text(Finding finding) {
+  return kWords[static_cast<std::size_t>(finding)].text;
+}
+
+LiveStage LiveMessage::stage() const {
+  if (told()) return LiveStage::told;
+  switch (fate) {
+    case Fate::none:
+      return LiveStage::queued;
+    case Fate::in_flight:
+      return LiveStage::in_flight;
+    case Fate::in_doubt:
+      return LiveStage::in_doubt;
+    case Fate::sent:
+      return LiveStage::awaiting;
+    case Fate::refused:
+      break;
+  }
+  return follows == record::Follows::rejected || follows == record::Follows::expired
+             ? LiveStage::refused
+             : LiveStage::queued;
+}
+
+bool LiveMessage::accepted_record(record::Accepted& out) const {
+  if (!known() || !record::decode(accepted, out)) return false;
+  const auto gone = [&](const record::Candidate& candidate) {
+    return std::find(refused_by.begin(), refused_by.end(), candidate.carrier) != refused_by.end();
+  };
+  const auto begin = out.candidates.begin();
+  const auto end = std::remove_if(begin, begin + out.candidate_count, gone);
+  out.candidate_count = static_cast<std::uint8_t>(end - begin);
+  return true;
+}
+
+bool LiveMessage::settled_with_cause() const {
+  if (!settled || overtaken != 0) return false;
+  return told() || (how == record::How::no_receipt && fate == Fate::sent);
+}
+
+Finding apply(LiveMessage& message, const record::Accepted& record) {
+  if (message.settled) return Finding::after_settled;
+  if (message.known()) return Finding::accepted_twice;
+  keep(message, record);
+  if (message.fate == Fate::none && !message.told()) message.wall_us = record.wall_us;
+  return Finding::none;
+}
+
+Finding apply(LiveMessage& message, const record::Intent& record) {
+  if (record.attempt == 0) return Finding::malformed;
+  if (record.attempt <= message.attempt) return Finding::none;
+  if (message.settled_with_cause()) return Finding::after_settled;
+  if (message.fate == Fate::sent) return Finding::second_submit;
+  const bool ended = message.notice_from == Source::ended;
+  overtake(message);
+  set(message, attempt_of(record), Fate::in_flight);
+  return ended ? Finding::intent_after_end : Finding::none;
+}
+
+Finding apply(LiveMessage& message, const record::Sent& record) {
+  const Outcome result = outcome(message, attempt_of(record), Fate::sent, false);
+  if (!result.taken || record.carrier_message_id.empty()) return result.finding;
+  if (message.carrier_message_id.empty()) message.carrier_message_id = record.carrier_message_id;
+  return message.carrier_message_id == record.carrier_message_id ? result.finding
+                                                                 : Finding::two_outcomes;
+}
+
+Finding apply(LiveMessage& message, const record::Refused& record) {
+  if (record.follows == record::Follows::next &&
+      std::find(message.refused_by.begin(), message.refused_by.end(), record.carrier) ==
+          message.refused_by.end()) {
+    message.refused_by.emplace_back(record.carrier);
+  }
+  if (record.attempt >= message.status_attempt) {
+    message.status_attempt = record.attempt;
+    message.status = record.status;
+  }
+  // Handed back before it had an intent: nothing left.
+  const bool never_left = record.status == proto::Status::ESME_ROK;
+  const Outcome result = outcome(message, attempt_of(record), Fate::refused, never_left);
+  if (result.taken) message.follows = record.follows;
+  return result.finding;
+}
+
+Finding apply(LiveMessage& message, const record::InDoubt& record) {
+  return outcome(message, attempt_of(record), Fate::in_doubt, false).finding;
+}
+
+Finding apply(LiveMessage& message, const record::Receipt& record) {
+  const Source from = record.notice.intermediate ? Source::intermediate : Source::receipt;
+  notice(message, record.notice, from, record.wall_us);
+  return message.attempt == 0 ? Finding::receipt_without_submit : Finding::none;
+}
+
+Finding apply(LiveMessage& message, const record::Ended& record) {
+  if (message.settled) return Finding::after_settled;
+  notice(message, record.notice, Source::ended, record.wall_us);
+  return Finding::none;
+}
+
+Finding apply(LiveMessage& message, const record::Settled& record) {
+  if (message.settled) return Finding::settled_twice;
+  message.settled = true;
+  message.how = record.how;
+  drop_body(message);
+  return Finding::none;
+}
+
+Finding apply(LiveMessage& message, const record::Carried& record) {
+  if (message.settled) return Finding::after_settled;
+  const bool told = record.stage == record::Stage::told;
+  if (told || record.notice.done_wall_us != 0) {
+    notice(message, record.notice, told ? Source::carried : Source::intermediate, record.wall_us);
+  }
+  Fate fate = Fate::none;
+  if (record.stage == record::Stage::awaiting) fate = Fate::sent;
+  if (record.stage == record::Stage::in_doubt) fate = Fate::in_doubt;
+  if (record.stage == record::Stage::queued && record.attempt != 0) fate = Fate::refused;
+  const bool newer = record.attempt > message.attempt ||
+                     (record.attempt == message.attempt && fate > message.fate);
+  if (newer) {
+    set(message, attempt_of(record), fate);
+    if (fate == Fate::refused) message.follows = record::Follows::again;
+  }
+  if (record.attempt >= message.status_attempt && record.status != proto::Status::ESME_ROK) {
+    message.status_attempt = record.attempt;
+    message.status = record.status;
+  }
+  const bool same = record.attempt == message.attempt && message.fate == Fate::sent;
+  if (same && message.carrier_message_id.empty()) {
+    message.carrier_message_id = record.carrier_message_id;
+  }
+  keep(message, record.accepted);
+  return Finding::none;
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,231 @@
+#include "gateway/recovery.h"
+
+#include <algorithm>
+#include <numeric>
+#include <type_traits>
+#include <utility>
+
+namespace tollgate::gateway {
+
+namespace record = proto::record;
+
+namespace {
+
+constexpr unsigned kPageBits = 10;
+
+MessageId id_of(const record::Carried& record) {
+  return record.accepted.message;
+}
+template <class Record>
+MessageId id_of(const Record& record) {
+  return record.message;
+}
+
+template <class Record>
+constexpr bool kBegins =
+    std::is_same_v<Record, record::Accepted> || std::is_same_v<Record, record::Carried>;
+// What only a carrier that was sent the message can say.
+template <class Record>
+constexpr bool kFromCarrier =
+    std::is_same_v<Record, record::Sent> || std::is_same_v<Record, record::Refused> ||
+    std::is_same_v<Record, record::InDoubt> || std::is_same_v<Record, record::Receipt>;
+
+}  // namespace
+
+bool IdSet::contains(std::uint64_t id) const {
+  const auto page = pages_.find(id >> kPageBits);
+  return page != pages_.end() && (page->second[(id >> 6) & 15] >> (id & 63) & 1) != 0;
+}
+
+bool IdSet::add(std::uint64_t id) {
+  std::uint64_t& word = pages_[id >> kPageBits][(id >> 6) & 15];
+  const std::uint64_t bit = std::uint64_t{1} << (id & 63);
+  const bool added = (word & bit) == 0;
+  word |= bit;
+  return added;
+}
+
+std::uint64_t Conservation::live_total() const {
+  return std::accumulate(live.begin(), live.end(), std::uint64_t{0});
+}
+
+std::uint64_t Recovery::findings() const {
+  return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
+}
+
+void Recovery::report(Finding finding, MessageId message) {
+  if (finding == Finding::none) return;
+  ++counts_[static_cast<std::size_t>(finding)];
+  if (found_) found_({finding, message, at_.segment, at_.offset});
+}
+
+void Recovery::apply(const core::JournalRecord& journal_record) {
+  at_ = journal_record;
+  if (records_++ == 0) whole_ = at_.segment == 1;
+  switch (record::read(at_.type, at_.payload, [&](const auto& record) { on(record); })) {
+    case record::Reading::good:
+      return;
+    case record::Reading::malformed:
+      return report(Finding::malformed, 0);
+    case record::Reading::unknown:
+      return report(Finding::unknown_type, 0);
+  }
+}
+
+template <class Record>
+void Recovery::on(const Record& record) {
+  const MessageId id = id_of(record);
+  MessageId& highest = highest_[home_of(id)];
+  highest = std::max(highest, id);
+  if constexpr (std::is_same_v<Record, record::Accepted>) ++conservation_.accepted;
+  if (settled_.contains(id)) return on_settled_id(id, record);
+  LiveMessage& message = messages_[id];
+  const bool known = message.known();
+  if (std::is_same_v<Record, record::Carried> && !known) ++conservation_.carried_in;
+  Finding finding = gateway::apply(message, record);
+  // Of a message whose beginning is reclaimed, its intents may be too.
+  if (kFromCarrier<Record> && !known && !whole_) finding = Finding::none;
+  report(finding, id);
+  if constexpr (std::is_same_v<Record, record::Settled>) settle(id, message);
+}
+
+template <class Record>
+void Recovery::on_settled_id(MessageId id, const Record& record) {
+  const auto open = unproven_.find(id);
+  if (open != unproven_.end()) {
+    report(gateway::apply(open->second, record), id);
+    if (open->second.settled_with_cause()) unproven_.erase(open);
+    if constexpr (std::is_same_v<Record, record::Settled>) ++conservation_.settled;
+    return;
+  }
+  if constexpr (std::is_same_v<Record, record::Settled>) {
+    ++conservation_.settled;
+    report(Finding::settled_twice, id);
+  } else if constexpr (!kFromCarrier<Record>) {
+    report(Finding::after_settled, id);
+  }
+}
+
+void Recovery::settle(MessageId id, LiveMessage& message) {
+  settled_.add(id);
+  const bool known = message.known();
+  ++(known ? conservation_.settled : conservation_.earlier);
+  if (!known && whole_) report(Finding::settled_unknown, id);
+  if (known && !message.settled_with_cause()) unproven_.emplace(id, std::move(message));
+  messages_.erase(id);
+}
+
+void Recovery::on(const record::Parked& record) {
+  auto park = parks_.find(record.carrier);
+  if (park == parks_.end()) park = parks_.emplace(record.carrier, Park{}).first;
+  if (park->second.gone.contains(record.number)) return;
+  Parked& parked = park->second.receipts[record.number];
+  parked.carrier_message_id = record.carrier_message_id;
+  parked.pdu.assign(record.pdu.begin(), record.pdu.end());
+  parked.wall_us = record.wall_us;
+}
+
+void Recovery::on(const record::Unparked& record) {
+  const auto park = parks_.find(record.carrier);
+  const bool there = park != parks_.end() && park->second.receipts.erase(record.number) != 0;
+  if (there) {
+    park->second.gone.add(record.number);
+    return;
+  }
+  const bool again = park != parks_.end() && park->second.gone.contains(record.number);
+  if (!again && whole_) report(Finding::unparked_unknown, 0);
+}
+
+void Recovery::judge_end(MessageId id, const LiveMessage& message) {
+  const bool moved_on = message.fate != LiveMessage::Fate::in_flight || message.told();
+  if (message.overtaken != 0 && (moved_on || message.settled)) {
+    report(Finding::second_submit, id);
+  } else if (message.settled && !message.settled_with_cause()) {
+    report(Finding::settled_without_cause, id);
+  }
+}
+
+void Recovery::finish() {
+  at_ = {};
+  for (const auto& [id, message] : unproven_) judge_end(id, message);
+  unproven_.clear();
+  for (auto it = messages_.begin(); it != messages_.end();) {
+    const auto at = it++;
+    const LiveMessage& message = at->second;
+    judge_end(at->first, message);
+    if (message.known()) {
+      ++conservation_.live[static_cast<std::size_t>(message.stage())];
+      continue;
+    }
+    ++orphans_;
+    // An accepted record is durable before a carrier can have answered.
+    const bool answered =
+        message.fate == LiveMessage::Fate::sent || message.notice_from != LiveMessage::Source::none;
+    if (answered && whole_) report(Finding::unknown_message, at->first);
+    messages_.erase(at);
+  }
+  if (!conservation_.holds()) report(Finding::conservation, 0);
+}
+
+const LiveMessage* Recovery::find(MessageId id) const {
+  const auto message = messages_.find(id);
+  return message == messages_.end() || !message->second.known() ? nullptr : &message->second;
+}
+
+void Recovery::drain(const std::function<void(const Restored&)>& f) {
+  std::vector<MessageId> ids;
+  ids.reserve(messages_.size());
+  for (const auto& [id, message] : messages_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  for (const MessageId id : ids) {
+    const auto at = messages_.find(id);
+    const LiveMessage& message = at->second;
+    Restored restored;
+    if (message.accepted_record(restored.accepted)) {
+      restored.id = id;
+      restored.stage = message.stage();
+      restored.attempt = message.attempt;
+      restored.carrier = message.carrier;
+      restored.carrier_message_id = message.carrier_message_id;
+      restored.status = message.status;
+      restored.follows = message.follows;
+      restored.has_notice = message.notice_from != LiveMessage::Source::none;
+      restored.notice = message.notice;
+      restored.notice.error = message.notice_error;
+      restored.wall_us = message.wall_us;
+      f(restored);
+    }
+    messages_.erase(at);
+  }
+}
+
+void Recovery::for_each_parked(const std::function<void(const ParkedReceipt&)>& f) const {
+  for (const auto& [carrier, park] : parks_) {
+    for (const auto& [number, parked] : park.receipts) {
+      f({carrier, number, parked.carrier_message_id, parked.pdu, parked.wall_us});
+    }
+  }
+}
+
+std::uint64_t Recovery::parked() const {
+  std::uint64_t count = 0;
+  for (const auto& [carrier, park] : parks_) count += park.receipts.size();
+  return count;
+}
+
+tl::expected<core::JournalReport, std::string> recover(core::Storage& storage, Recovery& recovery,
+                                                       const RecoveryOptions& options) {
+  core::JournalReadOptions reading;
+  reading.quarantine = options.quarantine;
+  if (options.progress) {
+    reading.progress = [&](std::uint64_t read, std::uint64_t of) {
+      options.progress({read, of, recovery.records(), recovery.live()});
+    };
+  }
+  auto report = core::read_journal(
+      storage, [&](const core::JournalRecord& record) { recovery.apply(record); }, reading);
+  if (report) recovery.finish();
+  return report;
+}
+
+}  // namespace tollgate::gateway

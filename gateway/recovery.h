@@ -1,0 +1,174 @@
+// What a journal leaves to be done: the messages that are not settled, each with all it needs to
+// go on, and the early receipts that wait for their message. For the start of the gateway, and for
+// `tollgate journal --audit`, which wants the findings.
+//
+//   Recovery recovery;                       // or with a place for findings
+//   recover(storage, recovery, options);     // reads the journal into it
+//   recovery.drain([](const Restored&) {});  // every live message, oldest id first
+//
+// Thread: any, one at a time; before the shards start.
+//
+// Invariants
+// 1. A message is live from its accepted (or carried) record until its settled record, whatever
+//    order the streams are woven in; settled ids are remembered exactly (two bits an id).
+// 2. Records of a message that has no accepted record make no live message: they are orphans,
+//    counted. (It was never acknowledged: the response waits for the accepted record.)
+// 3. P2: begun = ended + live, counted from three sides: the records that begin a message, those
+//    that end one, and a walk over what is left.
+// 4. Memory: the live messages, without their bodies once a carrier has them; the ids.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "core/journal_reader.h"
+#include "gateway/live_message.h"
+#include "gateway/message.h"
+
+namespace tollgate::gateway {
+
+// A set of ids that grow by one: a bit each, in pages of 1,024.
+class IdSet {
+ public:
+  bool contains(std::uint64_t id) const;
+  bool add(std::uint64_t id);  // false: it was there
+
+ private:
+  using Page = std::array<std::uint64_t, 16>;
+  absl::flat_hash_map<std::uint64_t, Page> pages_;
+};
+
+struct Found {
+  Finding finding = Finding::none;
+  std::uint64_t message = 0;  // 0: of none
+  std::uint64_t segment = 0;  // of the record that showed it; 0: only the end of the journal did
+  std::uint64_t offset = 0;
+};
+
+// A live message; the views are valid during the call.
+struct Restored {
+  MessageId id = 0;
+  LiveStage stage = LiveStage::queued;
+  proto::record::Accepted accepted;  // candidates that refused are gone; body empty once sent
+  std::uint16_t attempt = 0;         // the last one; the next intent has a higher number
+  std::string_view carrier;          // of the last attempt
+  std::string_view carrier_message_id;
+  proto::Status status = proto::Status::ESME_ROK;                 // of the last refusal
+  proto::record::Follows follows = proto::record::Follows::next;  // stage refused
+  bool has_notice = false;                                        // told, or intermediate
+  proto::record::Notice notice;
+  std::int64_t wall_us = 0;  // of the record that made the stage
+};
+
+struct ParkedReceipt {
+  std::string_view carrier;
+  std::uint64_t number = 0;
+  std::string_view carrier_message_id;
+  proto::Octets pdu;
+  std::int64_t wall_us = 0;
+};
+
+struct Conservation {
+  std::uint64_t accepted = 0;    // accepted records
+  std::uint64_t carried_in = 0;  // messages that begin with a carried record
+  std::uint64_t settled = 0;     // settled records of those
+  std::uint64_t earlier = 0;     // settled records of messages whose beginning is reclaimed
+  std::array<std::uint64_t, kLiveStages> live{};
+
+  std::uint64_t live_total() const;
+  bool holds() const { return accepted + carried_in == settled + live_total(); }
+};
+
+class Recovery {
+ public:
+  explicit Recovery(std::function<void(const Found&)> found = {}) : found_(std::move(found)) {}
+
+  // In the order of the journal.
+  void apply(const core::JournalRecord& record);
+  // Once, behind the last record: what only the end can show.
+  void finish();
+
+  std::uint64_t records() const { return records_; }
+  std::uint64_t live() const { return messages_.size(); }  // orphans among them, until finish()
+  std::uint64_t orphans() const { return orphans_; }       // after finish()
+  std::uint64_t dead_letters() const { return dead_letters_; }
+  std::uint64_t findings(Finding finding) const {
+    return counts_[static_cast<std::size_t>(finding)];
+  }
+  std::uint64_t findings() const;
+  const Conservation& conservation() const { return conservation_; }  // whole after finish()
+  // The highest id of a home that any record names; 0: none. New ids begin above it, also when
+  // the wall clock has gone back.
+  MessageId highest_id(unsigned home) const { return highest_[home]; }
+
+  // Null when it is not live. For tests and questions.
+  const LiveMessage* find(MessageId id) const;
+
+  // After finish(): every live message in the order of the ids, home by home; frees as it goes.
+  void drain(const std::function<void(const Restored&)>& f);
+  void for_each_parked(const std::function<void(const ParkedReceipt&)>& f) const;
+  std::uint64_t parked() const;
+
+ private:
+  struct Parked {
+    std::string carrier_message_id;
+    std::vector<std::uint8_t> pdu;
+    std::int64_t wall_us = 0;
+  };
+  struct Park {
+    std::map<std::uint64_t, Parked> receipts;
+    IdSet gone;
+  };
+
+  template <class Record>
+  void on(const Record& record);
+  void on(const proto::record::Parked& record);
+  void on(const proto::record::Unparked& record);
+  void on(const proto::record::DeadLetter&) { ++dead_letters_; }
+  template <class Record>
+  void on_settled_id(MessageId id, const Record& record);
+  void settle(MessageId id, LiveMessage& message);
+  void judge_end(MessageId id, const LiveMessage& message);
+  void report(Finding finding, MessageId message);
+
+  std::function<void(const Found&)> found_;
+  core::JournalRecord at_;
+  bool whole_ = false;  // the journal begins with its first segment
+  std::uint64_t records_ = 0;
+  std::uint64_t orphans_ = 0;
+  std::uint64_t dead_letters_ = 0;
+  absl::flat_hash_map<MessageId, LiveMessage> messages_;
+  // Settled, but what settles them is yet to come from the other stream.
+  absl::flat_hash_map<MessageId, LiveMessage> unproven_;
+  IdSet settled_;
+  std::map<std::string, Park, std::less<>> parks_;
+  std::array<MessageId, 1u << (64 - kMessageCounterBits)> highest_{};
+  std::array<std::uint64_t, kFindings> counts_{};
+  Conservation conservation_;
+};
+
+struct RecoveryProgress {
+  std::uint64_t segments = 0;
+  std::uint64_t of = 0;
+  std::uint64_t records = 0;
+  std::uint64_t live = 0;
+};
+
+struct RecoveryOptions {
+  bool quarantine = false;  // keep damaged segments aside (core/journal_reader.h)
+  std::function<void(const RecoveryProgress&)> progress;  // after each segment
+};
+
+// Reads the whole journal into `recovery`, finish() included. The error is a sentence.
+tl::expected<core::JournalReport, std::string> recover(core::Storage& storage, Recovery& recovery,
+                                                       const RecoveryOptions& options = {});
+
+}  // namespace tollgate::gateway
