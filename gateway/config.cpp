@@ -29,7 +29,7 @@ bool is_name(std::string_view text) {
 
 void read_limits(Section& section, Limits& limits) {
   section.integer("messages_per_shard", limits.messages_per_shard, {1'000, 100'000'000});
-  section.integer("mailbox_octets", limits.mailbox_octets, {64 * 1024, 1u << 30});
+  section.integer("mailbox_octets", limits.mailbox_octets, {kMailboxLeast, 1u << 30});
   if (!std::has_single_bit(limits.mailbox_octets)) {
     section.fault("mailbox_octets", "no power of two",
                   std::to_string(std::bit_ceil(limits.mailbox_octets)));

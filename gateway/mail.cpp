@@ -2,8 +2,15 @@
 
 #include <cstring>
 
+#include "gateway/config.h"
+#include "proto/limits.h"
+
 namespace tollgate::gateway {
 namespace {
+
+// A record takes at most half of its ring.
+static_assert(core::Mailbox::record_size(sizeof(OrderMail) + proto::kPduLengthMax) <=
+              kMailboxLeast / 2);
 
 struct SpillHeader {
   std::uint32_t type;

@@ -61,7 +61,7 @@ in_doubt_hold_seconds = 5
 log_level = "warn"
 [gateway.limits]
 messages_per_shard = 5000
-mailbox_octets = 131072
+mailbox_octets = 262144
 connections_max = 7
 connection_output_octets = 300000
 
@@ -76,7 +76,7 @@ connection_output_octets = 300000
   CHECK(gateway.in_doubt_hold_us == 5'000'000);
   CHECK(gateway.log_level == LogLevel::warn);
   CHECK(gateway.limits.messages_per_shard == 5000);
-  CHECK(gateway.limits.mailbox_octets == 131072);
+  CHECK(gateway.limits.mailbox_octets == 262144);
   CHECK(gateway.limits.connections_max == 7);
   CHECK(gateway.limits.connection_output_octets == 300000);
 }

@@ -131,6 +131,27 @@ TEST_CASE("before the bind: requests are refused, PDUs have at most 512 octets",
   world.finish();
 }
 
+TEST_CASE("a bad command_length on a bound session: generic_nack, closed, others go on", "[door]") {
+  World world;
+  ClientEnd& other = world.bind("shop");
+  for (const std::uint32_t length : {0u, 15u, 66'561u, 0x7fffffffu, 0xffffffffu}) {
+    ClientEnd& liar = world.bind("depot");
+    const std::uint32_t before = liar.submit({.registered_delivery = 0});
+    std::string octets = header_octets(Command::submit_sm, 4'711);
+    proto::store_u32(reinterpret_cast<std::uint8_t*>(octets.data()), length);
+    liar.send(octets);
+    world.settle();
+    INFO("command_length " << length);
+    CHECK(liar.status(before) == Status::ESME_ROK);
+    CHECK(liar.count(Command::generic_nack) == 1);
+    CHECK(liar.seen.back().header.command_status == Status::ESME_RINVCMDLEN);
+    CHECK(liar.closed());
+  }
+  CHECK_FALSE(other.closed());
+  CHECK(world.client(1).sessions.get() == 0);
+  world.finish();
+}
+
 TEST_CASE("a stream of octets before the bind is bounded", "[door]") {
   World world;
   ClientEnd& flood = world.connect();

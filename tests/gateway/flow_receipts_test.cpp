@@ -135,6 +135,9 @@ TEST_CASE("receipts of one number are told in order, over several small windows"
     receivers.push_back(&world.bind("shop", Command::bind_receiver));
     ClientEnd* end = receivers.back();
     end->on_receipt = [&open, end](const ClientEnd::Told& one) -> std::optional<Status> {
+      for (const auto& [other, told_there] : open) {
+        if (told_there.from == one.from) CHECK(other == end);  // one number, one session at a time
+      }
       open.emplace_back(end, one);
       return std::nullopt;
     };

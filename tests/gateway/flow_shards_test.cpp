@@ -2,6 +2,9 @@
 // that mail spills.
 #include <random>
 
+#include "proto/limits.h"
+#include "proto/text.h"
+#include "proto/tlv.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {
@@ -163,6 +166,26 @@ TEST_CASE("a sessions' bound and its mail spill: the handover is not lost", "[sh
   const std::uint32_t one = depot.submit();
   REQUIRE(world.until([&] { return world.messages() == 0 && depot.answered(one); }, 20'000));
   CHECK(depot.told.size() == 1);
+  world.finish();
+}
+
+TEST_CASE("the longest message goes through the smallest mailbox that may be configured",
+          "[shards]") {
+  World world({.shards = 2, .mailbox_octets = kMailboxLeast});
+  world.carrier(0).receipts = MessageState::delivered;
+  ClientEnd& shop = world.bind("shop");
+  const std::string text(proto::kMessagePayloadMax, 't');
+  std::vector<std::uint8_t> block(text.size() + proto::kTlvHeaderLength);
+  REQUIRE(proto::append_tlv(block, 0, proto::Tag::message_payload, proto::as_octets(text)) != 0);
+  proto::SubmitSm sm;
+  sm.source_addr = "SHOP";
+  sm.destination_addr = "447700900001";
+  sm.registered_delivery = 1;
+  sm.tlvs = proto::Octets(block).first(text.size() + proto::kTlvHeaderLength);
+  std::vector<std::uint32_t> sent;
+  for (int i = 0; i < 6; ++i) sent.push_back(shop.send(sm));
+  REQUIRE(world.until([&] { return shop.told.size() == 6; }));
+  for (const std::uint32_t one : sent) CHECK(shop.status(one) == Status::ESME_ROK);
   world.finish();
 }
 
