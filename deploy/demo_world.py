@@ -99,8 +99,8 @@ def make_tables(data):
     if data is None:
         shutil.copytree(ROOT / "deploy/tables", tables)
         return
-    done = subprocess.run([ROOT / "deploy/tables_from_data", data, tables], check=False,
-                          capture_output=True, text=True)
+    done = subprocess.run([ROOT / "deploy/tables_from_data", "--data", data, "--out", tables],
+                          check=False, capture_output=True, text=True)
     if done.returncode:
         raise DemoFailed(f"deploy/tables_from_data: {done.stderr.strip()}")
     print(done.stdout.strip())
@@ -256,6 +256,11 @@ def watch(children, clients, gateway, metrics, options):
     print()
 
 
+def base_currency():
+    with (WORK / "tables/currencies.csv").open() as file:
+        return next(row["currency"] for row in csv.DictReader(file) if float(row["rate"]) == 1)
+
+
 def table(metrics):
     columns = ["carrier", "messages", "cost", "price", "margin", "%", "receipts", "delivered",
                "failovers", "in doubt"]
@@ -279,7 +284,7 @@ def table(metrics):
         totals = [a + b for a, b in zip(totals, values)]
         row(name, values)
     row("all", totals)
-    print(f"{DIM}money in EUR, the base currency of the tables; a failover is a message that went "
+    print(f"{DIM}money in {base_currency()}, the tables' base currency; a failover is a message that went "
           f"on to the next carrier{PLAIN}")
     return totals
 
