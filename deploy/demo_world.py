@@ -284,8 +284,8 @@ def table(metrics):
         totals = [a + b for a, b in zip(totals, values)]
         row(name, values)
     row("all", totals)
-    print(f"{DIM}money in {base_currency()}, the tables' base currency; a failover is a message that went "
-          f"on to the next carrier{PLAIN}")
+    print(f"{DIM}money in {base_currency()}, the tables' base currency; a failover is a message "
+          f"that went on to the next carrier{PLAIN}")
     return totals
 
 

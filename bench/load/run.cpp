@@ -169,7 +169,8 @@ void Run::fill(Session& session) {
 
 void Run::fill_open() {
   const double passed = static_cast<double>(now_ns_ - start_ns_) / 1e9;
-  const auto due = std::min(count_, static_cast<std::uint64_t>(passed * options_.rate));
+  // Message i is due at i / rate, the first one at once.
+  const auto due = std::min(count_, static_cast<std::uint64_t>(passed * options_.rate) + 1);
   std::size_t full = 0;
   while ((counts.messages < due || !again_.empty()) && full < sessions_.size()) {
     Session& session = *sessions_[next_session_++ % sessions_.size()];
