@@ -13,7 +13,7 @@
 //     good: no mark moves any more, nothing is retried, nothing is written.
 //   5 A segment is removed only when it is closed, older segments are gone, every stream said that
 //     it needs no segment so old, and all that the stream appended before it said so is durable.
-//   6 The streams end before the journal; ~Journal writes and syncs what was published.
+//   6 ~Journal writes and syncs what was published, and calls `wake` until it returns.
 //   7 No wake-up is lost: the journal's thread sleeps by the protocol of mailbox.h; `wake` is
 //     called after the store of a stream's mark, whenever that mark moved, and once after failing.
 #pragma once
@@ -106,18 +106,26 @@ class Journal {
 
  private:
   class Writer;
+  // What the journal's thread tells all streams.
+  struct alignas(kCacheLine) State {
+    std::atomic<bool> accepting{false};
+    std::atomic<bool> failed{false};
+    std::atomic<std::uint64_t> current_segment{0};
+  };
   explicit Journal(JournalOptions options);
+  void start();
 
-  std::vector<std::unique_ptr<Stream>> streams_;
   std::unique_ptr<Writer> writer_;
+  std::vector<std::unique_ptr<Stream>> streams_;
   std::thread thread_;
+  bool opened_ = false;
 };
 
 // One shard's way into the journal: that shard's thread only.
 class Journal::Stream {
  public:
-  bool accepting() const noexcept { return accepting_->load(std::memory_order_acquire); }
-  bool failed() const noexcept { return failed_->load(std::memory_order_acquire); }
+  bool accepting() const noexcept { return state_.accepting.load(std::memory_order_acquire); }
+  bool failed() const noexcept { return state_.failed.load(std::memory_order_acquire); }
 
   // The record's payload is head and, behind it, rest. Copies; never refuses: without room in the
   // ring it goes to the spill, which is as long as what is appended while spilled().
@@ -132,27 +140,24 @@ class Journal::Stream {
 
   // A record appended now will lie in this segment or a later one.
   std::uint64_t current_segment() const noexcept {
-    return current_segment_->load(std::memory_order_acquire);
+    return state_.current_segment.load(std::memory_order_acquire);
   }
   // No record in older segments is needed any more, once what was appended so far is durable.
   void set_oldest_needed(std::uint64_t segment);
 
  private:
   friend class Journal;
-  friend class Writer;
-  Stream(std::size_t ring_octets, Sleeper* journal);
+  Stream(std::size_t ring_octets, Writer& writer);
+  void put(std::uint32_t type, Octets head, Octets rest);
   bool push(std::uint32_t type, Octets head, Octets rest) noexcept;
-  void spill(std::uint32_t type, Octets head, Octets rest);
-  bool unspill();
+  void unspill();
 
   Mailbox ring_;
+  const State& state_;
   Mark appended_ = 0;
   std::uint64_t oldest_needed_ = 0;
   std::vector<std::uint8_t> spill_;
   std::size_t spill_head_ = 0;
-  const std::atomic<bool>* accepting_ = nullptr;
-  const std::atomic<bool>* failed_ = nullptr;
-  const std::atomic<std::uint64_t>* current_segment_ = nullptr;
   alignas(kCacheLine) std::atomic<Mark> durable_{0};
 };
 

@@ -1,0 +1,83 @@
+// SegmentScan: what of one segment's octets is record, torn or damaged. A pure function of the
+// octets and of what the next segment's header says about this one.
+//
+// After a good record comes the next; where none is good the scan looks for the next good one at
+// every multiple of 8 (not where the bad one's length points: it may be what is bad). Each gap is
+//   damage  when it was durable: a good record behind it, or the next segment's header, says so;
+//           or when none of its sectors is missing: a sector is written whole or not at all, and
+//           one that was not written still is all zeros;
+//   torn    else: the batch was cut by a crash before its sync, and is cut there.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "core/journal_format.h"
+#include "core/octets.h"
+
+namespace tollgate::core::journal {
+
+struct Region {
+  std::uint64_t begin;
+  std::uint64_t end;
+};
+
+struct ScanInput {
+  Octets segment;
+  SegmentHeader header;
+  std::uint64_t durable = kUnknown;  // its end by the next segment's header
+};
+
+class SegmentScan {
+ public:
+  explicit SegmentScan(const ScanInput& input);
+
+  // Every record in front of the end, outside of damage.
+  template <class F>
+  void for_each(F&& f) const;
+
+  const std::vector<Region>& damage() const noexcept { return damage_; }
+  std::uint64_t end() const noexcept { return end_; }      // of what counts
+  std::uint64_t batch() const noexcept { return batch_; }  // where its last batch begins
+  std::uint64_t torn() const noexcept { return torn_; }    // octets behind the end
+
+ private:
+  void find_gaps();
+  void judge();
+  std::uint64_t resync(std::uint64_t at) const;
+  bool sector_missing(const Region& gap) const;
+  std::uint64_t last_octet(std::uint64_t from) const;
+  std::optional<RecordHeader> record(std::uint64_t at) const {
+    return get_record(octets_, at, header_, seed_);
+  }
+
+  Octets octets_;  // those that may count
+  Octets file_;
+  SegmentHeader header_;
+  std::uint32_t seed_;
+  std::uint64_t proven_;
+  std::vector<Region> gaps_;
+  std::vector<Region> damage_;
+  std::uint64_t end_ = kRecordsBegin;
+  std::uint64_t batch_ = 0;
+  std::uint64_t torn_ = 0;
+};
+
+template <class F>
+void SegmentScan::for_each(F&& f) const {
+  std::uint64_t at = kRecordsBegin;
+  std::size_t gap = 0;
+  while (at < end_) {
+    while (gap < damage_.size() && damage_[gap].end <= at) ++gap;
+    if (gap < damage_.size() && damage_[gap].begin <= at) {
+      at = damage_[gap].end;
+      continue;
+    }
+    RecordHeader header;
+    std::memcpy(&header, octets_.data() + at, sizeof header);
+    f(header, octets_.subspan(at + kRecordHeader, header.length - kRecordHeader), at);
+    at += padded(header.length);
+  }
+}
+
+}  // namespace tollgate::core::journal

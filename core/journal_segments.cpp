@@ -1,0 +1,189 @@
+#include "core/journal_segments.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace tollgate::core::journal {
+namespace {
+
+constexpr std::array<std::uint8_t, Segments::kZeroChunk> kZeros{};
+
+std::string trouble(const std::string& name, const char* what, int error) {
+  return "journal: " + name + " " + what + ": " + std::strerror(error);
+}
+
+// What a later try may find mended. Everything else means that the disk itself is ill.
+bool passes(int error) noexcept {
+  return error != EIO && error != EROFS;
+}
+
+}  // namespace
+
+Segments::Segments(const JournalOptions& options, Cells<JournalCount, kJournalCounts>& counts)
+    : options_(options), counts_(counts), storage_(*options.storage) {}
+
+tl::expected<void, std::string> Segments::open(const Now& now) {
+  std::string error = clear_behind();
+  if (error.empty()) error = rewrite_tail();
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  if (options_.tail.segment != 0 && options_.tail.segment + 1 == next_) {
+    previous_end_ = options_.tail.end;
+  }
+  retry_at_us_ = now.mono_us;
+  int failed = maintain(now);
+  if (failed == 0 && advance(now)) failed = maintain(now);
+  if (failed != 0) {
+    return tl::unexpected(trouble(segment_name(next_), "cannot be made", failed));
+  }
+  return {};
+}
+
+std::string Segments::clear_behind() {
+  std::vector<std::string> names;
+  if (const int error = storage_.list(names)) return trouble("directory", "cannot be read", error);
+  std::vector<std::uint64_t> numbers;
+  for (const std::string& name : names) {
+    if (const std::uint64_t number = segment_number(name)) numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  if (options_.tail.next == 0 && !numbers.empty()) {
+    return "journal: the directory holds segments that were not read";
+  }
+  next_ = first_ = std::max<std::uint64_t>(options_.tail.next, 1);
+  bool removed = false;
+  for (const std::uint64_t number : numbers) {
+    if (number < next_) {
+      closed_.push_back(number);
+      continue;
+    }
+    if (const int error = storage_.remove(segment_name(number))) {
+      return trouble(segment_name(number), "cannot be removed", error);
+    }
+    removed = true;
+  }
+  counts_[JournalCount::segments].set(closed_.size());
+  const int error = removed ? storage_.sync_directory() : 0;
+  return error == 0 ? std::string{} : trouble("directory", "cannot be synced", error);
+}
+
+// Recovery may have read octets that are in the system's cache alone: its run ended before their
+// sync, or in its failure. They are written once more, before anything is built on them.
+std::string Segments::rewrite_tail() {
+  const JournalTail& tail = options_.tail;
+  if (tail.segment == 0) return {};
+  const std::string name = segment_name(tail.segment);
+  FilePtr file;
+  if (const int error = storage_.open(name, file)) return trouble(name, "cannot be opened", error);
+  if (tail.end > tail.batch) {
+    std::vector<std::uint8_t> octets(tail.end - tail.batch);
+    const ssize_t got = file->read(octets, tail.batch);
+    if (got < 0) return trouble(name, "cannot be read", static_cast<int>(-got));
+    octets.resize(static_cast<std::size_t>(got));
+    if (const int error = file->pwrite_all(octets, tail.batch)) {
+      return trouble(name, "cannot be written", error);
+    }
+  }
+  const int error = file->datasync();
+  return error == 0 ? std::string{} : trouble(name, "cannot be synced", error);
+}
+
+int Segments::maintain(const Now& now) {
+  bool due = now.mono_us >= retry_at_us_;
+  if (removable() || (removal_failed_ && due)) {
+    if (const int error = remove_oldest()) return error;
+    due = due || !removal_failed_;  // there may be room now
+  }
+  if (!due) return 0;
+  retry_at_us_ = now.mono_us + kRetryUs;
+  look_at_space();
+  return spare_.file == nullptr ? make_spare() : 0;
+}
+
+void Segments::look_at_space() {
+  std::uint64_t free = 0;
+  if (storage_.free_octets(free) != 0) return;
+  counts_[JournalCount::free_octets].set(free);
+  below_reserve_ = free < options_.reserve_octets;
+}
+
+int Segments::remove_oldest() {
+  const int error = storage_.remove(segment_name(closed_.front()));
+  removal_failed_ = error != 0 && error != ENOENT;
+  if (removal_failed_) return 0;
+  closed_.pop_front();
+  counts_[JournalCount::segments].sub();
+  counts_[JournalCount::segments_removed].add();
+  return storage_.sync_directory();
+}
+
+int Segments::make_spare() {
+  Segment spare;
+  spare.number = next_;
+  const std::string name = segment_name(spare.number);
+  int error = storage_.create(name, spare.file);
+  if (error != 0) return passes(error) ? 0 : error;
+  error = spare.file->allocate(options_.segment_octets);
+  if (error != 0) {
+    spare.file.reset();
+    const int removed = storage_.remove(name);
+    if (removed != 0) return removed;
+    return passes(error) ? 0 : error;
+  }
+  if ((error = spare.file->datasync()) != 0) return error;
+  if ((error = storage_.sync_directory()) != 0) return error;
+  spare_ = std::move(spare);
+  ++next_;
+  counts_[JournalCount::segments].add();
+  counts_[JournalCount::segments_created].add();
+  return 0;
+}
+
+int Segments::zero_ahead(bool idle, bool& did) {
+  did = false;
+  const std::uint64_t left = options_.segment_octets - spare_.zeroed;
+  if (spare_.file == nullptr || left == 0 || (!idle && zero_due_ < kZeroChunk)) return 0;
+  const std::size_t n = std::min<std::uint64_t>(left, kZeroChunk);
+  did = true;
+  zero_due_ -= std::min<std::uint64_t>(zero_due_, n);
+  const int error = spare_.file->pwrite_all({kZeros.data(), n}, spare_.zeroed);
+  if (error == ENOSPC || error == EDQUOT) {  // no harm: its room is promised all the same
+    spare_.zeroed = options_.segment_octets;
+    return 0;
+  }
+  spare_.zeroed += n;
+  return error != 0 ? error : spare_.file->datasync();
+}
+
+bool Segments::advance(const Now& now) {
+  if (spare_.file == nullptr) return false;
+  if (current_.file != nullptr) {
+    closed_.push_back(current_.number);
+    previous_end_ = end_;
+  }
+  current_ = std::exchange(spare_, Segment{});
+  end_ = 0;
+  zero_due_ = 0;
+  retry_at_us_ = now.mono_us;
+  header_ = SegmentHeader{current_.number,         draw_salt(), previous_end_,
+                          options_.segment_octets, now.wall_us, options_.streams};
+  seed_ = seed_of(header_);
+  return true;
+}
+
+void Segments::written(std::uint64_t octets) noexcept {
+  end_ += octets;
+  zero_due_ += 2 * octets;
+}
+
+std::uint64_t Segments::draw_salt() const {
+  if (options_.salt != 0) return options_.salt;
+  std::random_device system;
+  return (std::uint64_t{system()} << 32) | system();
+}
+
+}  // namespace tollgate::core::journal

@@ -1,0 +1,236 @@
+#include "core/journal_writer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <utility>
+
+#include "core/check.h"
+#include "core/journal_format.h"
+
+namespace tollgate::core {
+
+Journal::Writer::Writer(JournalOptions options)
+    : options_(std::move(options)),
+      sleeper_(this),
+      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      segments_(options_, counts_),
+      batch_(new std::uint8_t[options_.batch_octets]) {
+  TOLLGATE_CHECK(event_ >= 0, "an eventfd for the journal");
+}
+
+Journal::Writer::~Writer() {
+  ::close(event_);
+}
+
+tl::expected<void, std::string> Journal::Writer::open() {
+  auto opened = segments_.open(options_.clock());
+  state_.current_segment.store(segments_.number(), std::memory_order_release);
+  show_state();
+  return opened;
+}
+
+// ---- a round ----
+
+bool Journal::Writer::step() {
+  if (state_.failed.load(std::memory_order_relaxed)) return false;
+  const Now now = options_.clock();
+  if (const int error = segments_.maintain(now)) return fail("the segments", error);
+  show_state();
+  if (!gather(now)) return false;
+  const bool some = batch_size_ != 0;
+  if (some && !write(now)) return false;
+  announce();
+  bool zeroed = false;
+  if (const int error = segments_.zero_ahead(!some && !finishing_, zeroed)) {
+    return fail("the spare segment", error);
+  }
+  return some || zeroed || segments_.removable();
+}
+
+// False: failed.
+bool Journal::Writer::gather(const Now& now) {
+  no_room_ = false;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) take((first_ + i) % inputs_.size());
+  first_ = (first_ + 1) % inputs_.size();
+  if (!no_room_ || batch_size_ != 0) return true;
+  if (!segments_.advance(now)) {
+    if (!stalled_) counts_[JournalCount::stalls].add();
+    stalled_ = true;
+    return true;
+  }
+  if (const int error = segments_.maintain(now)) return fail("the spare segment", error);
+  state_.current_segment.store(segments_.number(), std::memory_order_release);
+  show_state();
+  return gather(now);  // once: a fresh segment has room
+}
+
+void Journal::Writer::take(std::size_t stream) {
+  Input& input = inputs_[stream];
+  input.stream->ring_.drain(std::numeric_limits<std::size_t>::max(),
+                            [&](std::uint32_t type, Octets payload) {
+                              if (type == kOldestNeeded) {
+                                std::memcpy(&input.oldest_needed, payload.data(), 8);
+                                needs_changed_ = true;
+                                return true;
+                              }
+                              if (!add_record(static_cast<unsigned>(stream), type, payload)) {
+                                return false;
+                              }
+                              ++input.taken;
+                              ++batch_records_;
+                              return true;
+                            });
+}
+
+bool Journal::Writer::add_record(unsigned stream, std::uint32_t type, Octets payload) {
+  const bool first = batch_size_ == 0 && segments_.end() == 0;
+  const std::size_t begin = first ? journal::kRecordsBegin : batch_size_;
+  const std::size_t size = begin + journal::record_octets(payload.size());
+  if (size > segments_.room()) {
+    no_room_ = true;
+    return false;
+  }
+  if (size > options_.batch_octets) return false;
+  if (first) journal::put_segment_header({batch_.get(), begin}, segments_.header());
+  journal::put_record(batch_.get() + begin, {type, stream, segments_.end(), segments_.seed()},
+                      payload);
+  batch_size_ = size;
+  return true;
+}
+
+// False: the batch is still to be written, or failed.
+bool Journal::Writer::write(const Now& now) {
+  const int error = segments_.file().pwrite_all({batch_.get(), batch_size_}, segments_.end());
+  if (error == ENOSPC || error == EDQUOT) {  // a file system that keeps no promise of room
+    if (!stalled_) counts_[JournalCount::stalls].add();
+    stalled_ = true;
+    return false;
+  }
+  if (error != 0) return fail("a batch, writing", error);
+  if (const int unsynced = segments_.file().datasync()) return fail("a batch, syncing", unsynced);
+  stalled_ = false;
+  sync_us_.observe(options_.clock().mono_us - now.mono_us);
+  segments_.written(batch_size_);
+  counts_[JournalCount::syncs].add();
+  counts_[JournalCount::batches].add();
+  counts_[JournalCount::records].add(batch_records_);
+  counts_[JournalCount::octets].add(batch_size_);
+  batch_size_ = 0;
+  batch_records_ = 0;
+  return true;
+}
+
+// Everything that was taken is durable.
+void Journal::Writer::announce() {
+  std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+  for (unsigned i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
+    oldest = std::min(oldest, input.oldest_needed);
+    if (input.taken == input.stream->durable_.load(std::memory_order_relaxed)) continue;
+    input.stream->durable_.store(input.taken, std::memory_order_release);
+    counts_[JournalCount::wakes].add();
+    if (options_.wake) options_.wake(i);
+  }
+  if (std::exchange(needs_changed_, false)) segments_.set_oldest_needed(oldest);
+}
+
+void Journal::Writer::show_state() {
+  const bool accepting = segments_.ready() && !state_.failed.load(std::memory_order_relaxed);
+  if (accepting == state_.accepting.load(std::memory_order_relaxed)) return;
+  state_.accepting.store(accepting, std::memory_order_release);
+  counts_[JournalCount::accepting].set(accepting ? 1 : 0);
+  if (!accepting) counts_[JournalCount::refusals].add();
+}
+
+// Always false, for its callers.
+bool Journal::Writer::fail(const char* what, int error) {
+  failure_ = std::string("journal: ") + what + ": " + std::strerror(error);
+  state_.failed.store(true, std::memory_order_release);
+  counts_[JournalCount::failed].set(1);
+  show_state();
+  for (unsigned i = 0; i < inputs_.size() && options_.wake; ++i) options_.wake(i);
+  return false;
+}
+
+std::string Journal::Writer::failure() const {
+  return state_.failed.load(std::memory_order_acquire) ? failure_ : std::string{};
+}
+
+// ---- the thread ----
+
+void Journal::Writer::run() {
+  ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  while (!stopping_.load(std::memory_order_acquire)) {
+    if (step()) {
+      linger();
+    } else if (state_.failed.load(std::memory_order_relaxed)) {
+      return;
+    } else {
+      rest();
+    }
+  }
+}
+
+void Journal::Writer::finish() {
+  finishing_ = true;
+  while (step()) {
+  }
+  if (state_.failed.load(std::memory_order_relaxed) || batch_size_ != 0 || segments_.end() == 0 ||
+      !add_record(0, journal::kEndType, {})) {
+    return;
+  }
+  if (write(options_.clock())) announce();
+}
+
+void Journal::Writer::stop() noexcept {
+  stopping_.store(true, std::memory_order_release);
+  wake();
+}
+
+void Journal::Writer::wake() noexcept {
+  const std::uint64_t one = 1;
+  while (::write(event_, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+void Journal::Writer::rest() {
+  const std::int64_t retry_us = journal::Segments::kRetryUs;
+  if (stalled_) return wait(retry_us);  // what the rings hold cannot go yet
+  sleeper_.fall_asleep();
+  if (!input_waits() && !stopping_.load(std::memory_order_relaxed)) {
+    counts_[JournalCount::sleeps].add();
+    wait(segments_.ready() && !segments_.retries() ? -1 : retry_us);
+  }
+  sleeper_.awake();
+}
+
+void Journal::Writer::wait(std::int64_t us) noexcept {
+  pollfd wanted{event_, POLLIN, 0};
+  ::poll(&wanted, 1, us < 0 ? -1 : static_cast<int>(us / 1000));
+  std::uint64_t count = 0;
+  while (::read(event_, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+}
+
+bool Journal::Writer::input_waits() noexcept {
+  for (const Input& input : inputs_) {
+    if (!input.stream->ring_.empty()) return true;
+  }
+  return false;
+}
+
+void Journal::Writer::linger() {
+  if (options_.linger_us <= 0) return;
+  const timespec pause{options_.linger_us / 1'000'000, options_.linger_us % 1'000'000 * 1'000};
+  ::nanosleep(&pause, nullptr);
+}
+
+}  // namespace tollgate::core
