@@ -111,13 +111,16 @@ Outcome outcome(LiveMessage& message, const Attempt& attempt, Fate fate, bool ne
   return {open ? Finding::none : Finding::two_outcomes, better};
 }
 
+// The best word wins, of intermediate ones the newest.
 void notice(LiveMessage& message, const record::Notice& notice, Source from, std::int64_t wall_us) {
   const bool newer =
-      from > message.notice_from || (from == Source::intermediate && message.notice_from == from);
+      from > message.notice_from || (from == message.notice_from && from == Source::intermediate &&
+                                     wall_us >= message.notice_wall_us);
   if (!newer) return;
   message.notice = notice;
   message.notice.error = {};
   message.notice_error = notice.error;
+  message.notice_wall_us = wall_us;
   message.notice_from = from;
   if (!message.told()) return;
   message.wall_us = wall_us;
@@ -245,9 +248,10 @@ Finding apply(LiveMessage& message, const record::Settled& record) {
 
 Finding apply(LiveMessage& message, const record::Carried& record) {
   if (message.settled) return Finding::after_settled;
-  const bool told = record.stage == record::Stage::told;
-  if (told || record.notice.done_wall_us != 0) {
-    notice(message, record.notice, told ? Source::carried : Source::intermediate, record.wall_us);
+  if (record.stage == record::Stage::told) {
+    notice(message, record.notice, Source::carried, record.wall_us);
+  } else if (record.notice.done_wall_us != 0 && message.notice_from == Source::none) {
+    notice(message, record.notice, Source::intermediate, 0);  // any receipt's own record is newer
   }
   Fate fate = Fate::none;
   if (record.stage == record::Stage::awaiting) fate = Fate::sent;

@@ -72,6 +72,7 @@ struct LiveMessage {
   std::string carrier_message_id;
   proto::record::Notice notice;  // its error is notice_error
   std::string notice_error;
+  std::int64_t notice_wall_us = 0;
   std::int64_t wall_us = 0;  // of the record that made the stage
   proto::Status status = proto::Status::ESME_ROK;
   std::uint16_t head_length = 0;
