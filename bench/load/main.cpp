@@ -1,5 +1,6 @@
 // The client program of the benches: submits over many sessions, in a closed loop by window or an
 // open one at a rate, and checks that every message id and every receipt came back exactly once.
+// SIGUSR1: submits nothing new, waits for what is missing. SIGTERM, SIGINT: ends.
 // Exit status: 0 every check holds, 1 a check failed, 2 it could not run.
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -103,6 +104,7 @@ int main(int argc, char** argv) {
   if (options.count == 0 && options.seconds <= 0) options.count = 10'000;
   try {
     stop_on_signals();
+    finish_on_signal();
     Numbers numbers = options.numbers_file.empty()
                           ? Numbers::from_prefixes(options.prefixes, options.seed)
                           : Numbers::from_file(options.numbers_file, options.column);

@@ -135,7 +135,7 @@ std::int64_t Run::retry_wait_ns() const {
 }
 
 bool Run::more_to_send() const {
-  return counts.messages < count_ && (options_.rate > 0 || now_ns_ < end_ns_);
+  return finish_asked == 0 && counts.messages < count_ && (options_.rate > 0 || now_ns_ < end_ns_);
 }
 
 // Until the next message is due, but not less than a tick: several may then leave together.
@@ -170,7 +170,8 @@ void Run::fill(Session& session) {
 void Run::fill_open() {
   const double passed = static_cast<double>(now_ns_ - start_ns_) / 1e9;
   // Message i is due at i / rate, the first one at once.
-  const auto due = std::min(count_, static_cast<std::uint64_t>(passed * options_.rate) + 1);
+  auto due = std::min(count_, static_cast<std::uint64_t>(passed * options_.rate) + 1);
+  if (finish_asked != 0) due = 0;
   std::size_t full = 0;
   while ((counts.messages < due || !again_.empty()) && full < sessions_.size()) {
     Session& session = *sessions_[next_session_++ % sessions_.size()];

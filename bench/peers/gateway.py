@@ -22,8 +22,8 @@ def free_port():
 
 
 def toml(values, carriers):
-    """`carriers`: {name: port}; `values`: the rest of what the template wants. `journal` is a section
-    of its own, none by default."""
+    """`carriers`: {name: port}; `values`: the rest of what the template wants. `journal` is
+    a section of its own, none by default."""
     head, carrier, bind = (part.partition("\n")[2] if i else part for i, part in
                            enumerate(TEMPLATE.read_text().split("#%%")))
     text = string.Template(head).substitute({"journal": "", **values})
@@ -149,12 +149,13 @@ class Gateway:
 
 
 def journal_section(directory, more=""):
-    """What the configuration needs for a journal there; a string with a quote has no place in it."""
+    """What the configuration needs for a journal in a directory, whose name holds no quote."""
     return f'[journal]\ndirectory = "{directory}"\n{more}'
 
 
-def has_journal(program):
-    """Whether this gateway knows a journal: the one switch of every test that needs one."""
+def has_journal(program, more=""):
+    """Whether this gateway knows a journal, and `more` keys of it: the one switch of every test
+    that needs one."""
     values = {"shards": 1, "carrier_binds": 1, "carrier_window": 10, "client_window": 10,
               "client_sessions": 1, "queue": 1000, "queue_octets": 1 << 20, "receipts_window": 10,
               "in_doubt_hold": 1, "order": "least_cost", "port": 2775}
@@ -172,4 +173,4 @@ def has_journal(program):
         fine, why = accepted("")
         if not fine:
             raise Failed(f"tollgate check refuses the bench's own configuration:\n{why}")
-        return accepted(journal_section(directory / "journal"))[0]
+        return accepted(journal_section(directory / "journal", more))[0]

@@ -8,6 +8,7 @@
 namespace tollgate::bench {
 
 volatile std::sig_atomic_t stop_asked = 0;
+volatile std::sig_atomic_t finish_asked = 0;
 
 Usage usage() {
   rusage r{};
@@ -23,6 +24,12 @@ void stop_on_signals() {
   action.sa_handler = [](int) { stop_asked = 1; };
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+}
+
+void finish_on_signal() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { finish_asked = 1; };
+  sigaction(SIGUSR1, &action, nullptr);
 }
 
 void write_file(const std::string& path, const std::string& text) {

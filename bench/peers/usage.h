@@ -16,6 +16,9 @@ Usage usage();
 // SIGTERM and SIGINT set it; the loops look at it once a turn.
 extern volatile std::sig_atomic_t stop_asked;
 void stop_on_signals();
+// SIGUSR1 sets it: load submits nothing new and waits for what is missing.
+extern volatile std::sig_atomic_t finish_asked;
+void finish_on_signal();
 
 // Writes the file whole or throws std::system_error with its name; "-" is standard output.
 void write_file(const std::string& path, const std::string& text);

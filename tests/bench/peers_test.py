@@ -2,6 +2,7 @@
 it and counts how often: both counts must agree, so no check here can hold by accident.
 
 TOLLGATE_BIN names the directory of the programs."""
+import collections
 import contextlib
 import itertools
 import os
@@ -10,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -235,6 +237,130 @@ class Latency(unittest.TestCase):
         self.assertGreater(run.report["latency_us"]["max"], 400000)
         self.assertLess(run.report["latency_us"]["p50"], 200000)
         self.assertLess(run.report["seconds"], 3)
+
+
+class Logs(unittest.TestCase):
+    """Each program's own log, line by line, against its counts; sessions that come back."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.client = pathlib.Path(folder.name) / "load.log"
+        self.carriers = pathlib.Path(folder.name) / "carrier.log"
+
+    def once(self, spec, *args):
+        with carrier(spec, "--log", self.carriers) as server:
+            run = load(server.port, "--log", self.client, "--registered-delivery", 1, *args)
+            return run, server.stop()["carriers"][0]
+
+    @staticmethod
+    def lines(path):
+        """{word: [fields]}; the moments never go back."""
+        words, last = collections.defaultdict(list), 0
+        for line in path.read_text().splitlines():
+            when, word, *fields = line.split(" ")
+            assert int(when) >= last, line
+            last = int(when)
+            words[word].append(fields)
+        return words
+
+    def test_every_event_of_a_sound_run(self):
+        run, one = self.once("status=0x45:0.1,receipt-mix=UNDELIV:0.3,ids=hex", "--count", 500,
+                             "--tag-base", 7000, "--allow-refused", "--connections", 2)
+        self.assertEqual(run.status, 0, run.report)
+        client, carriers = self.lines(self.client), self.lines(self.carriers)
+        tags = {str(tag) for tag in range(7000, 7500)}
+        self.assertEqual({tag for tag, in client["submit"]}, tags)
+        self.assertEqual({fields[2] for fields in carriers["submit"]}, tags)
+        self.assertEqual([status for _, status in client["refused"]],
+                         ["69"] * run.report["refused"])
+        taken = {tag: id for _, _, tag, status, id in carriers["response"] if status == "0"}
+        self.assertEqual({tag: id for tag, id in client["accepted"]}, taken)
+        told = {(id, state, tag) for id, state, tag in client["receipt"]}
+        self.assertEqual(told, {(id, state, tag) for _, tag, id, state, _ in carriers["receipt"]})
+        self.assertEqual({tag for _, _, tag in told}, set(taken))
+        self.assertEqual(len(carriers["answered"]), len(taken))
+        self.assertEqual(len(client["bound"]), 2)
+        self.assertEqual({state for _, state, _ in told}, {"DELIVRD", "UNDELIV"})
+
+    def test_octets_that_are_no_word_are_escaped(self):
+        """An id with a blank, from a peer that is not the carrier."""
+        with smpp_client.Server(b"a b%\n") as server:
+            load(server.port, "--log", self.client, "--count", 1)
+        self.assertEqual(self.lines(self.client)["accepted"], [["0", "a%20b%25%0A"]])
+
+    def comes_back(self, *args):
+        run, one = self.once("die-at=0.2,down=0.3,latency=20,keep=0.5", "--reconnect", "--count",
+                             4000, "--rate", 4000, "--connections", 2, "--window", 50, *args)
+        client, carriers = self.lines(self.client), self.lines(self.carriers)
+        self.assertEqual(run.status, 0, run.report)
+        self.assertEqual(one["deaths"], 1)
+        self.assertGreater(one["kept"], 0)
+        self.assertGreater(one["forgotten"], 0)
+        self.assertEqual(len(carriers["kept"]), one["kept"])
+        self.assertEqual(len(carriers["forgotten"]), one["forgotten"])
+        self.assertEqual(run.report["unknown"], len(client["unknown"]))
+        self.assertGreaterEqual(run.report["unknown"], one["kept"] + one["forgotten"])
+        self.assertEqual(run.report["receipts"]["of_unknown"], one["kept"])
+        self.assertEqual((len(client["lost"]), run.report["rebinds"]), (2, 2))
+        self.assertEqual(len(client["bound"]), 4)
+        return run.report, one, client, carriers
+
+    def test_a_lost_session_comes_back(self):
+        report, one, client, carriers = self.comes_back()
+        self.assertEqual(report["accepted"] + report["unknown"], 4000)
+        self.assertEqual(len(client["submit"]), 4000)
+        self.assertEqual(one["repeated"], 0)
+
+    def test_what_is_unknown_goes_again_with_its_tag(self):
+        report, one, client, carriers = self.comes_back("--resubmit")
+        self.assertEqual(report["accepted"], 4000)
+        self.assertEqual(len(client["submit"]), 4000 + report["unknown"])
+        again = collections.Counter(tag for tag, in client["submit"])
+        self.assertEqual({tag for tag, n in again.items() if n == 2},
+                         {tag for tag, in client["unknown"]})
+        self.assertEqual(one["repeated"], one["kept"] + one["forgotten"])
+
+    def test_a_peer_that_never_comes_back_ends_the_run(self):
+        run, _ = self.once("die-at=0.2,down=30", "--reconnect", "--seconds", 20, "--rate", 1000,
+                           "--bind-wait", 1, "--receipt-wait", 20)
+        self.assertLess(run.report["seconds"], 5)
+        self.assertEqual(run.report["rebinds"], 0)
+
+    def test_a_refused_bind_is_tried_again(self):
+        """The peer that it comes back to lets nobody in."""
+        with carrier() as server:
+            run = harness.Load(BIN / "load", "--port", server.port, "--reconnect", "--rate", 1000,
+                               "--seconds", 20, "--bind-wait", 2, "--log", self.client, timeout=60)
+            harness.wait_until("a submit", lambda: self.client.exists() and
+                               " submit " in self.client.read_text())
+        with carrier(f"port={server.port},password=other") as other:
+            run.wait()
+            refused = other.stop()["carriers"][0]["binds_refused"]
+        self.assertGreaterEqual(refused, 2)
+        self.assertEqual(run.report["binds_refused"], refused)
+        self.assertLess(run.report["seconds"], 10)
+
+    def test_asked_to_finish_it_waits_for_what_is_missing(self):
+        with carrier("receipt-delay=1000") as server:
+            run = harness.Load(BIN / "load", "--port", server.port, "--rate", 1000, "--seconds", 50,
+                               "--registered-delivery", 1, "--log", self.client, timeout=60)
+            harness.wait_until("100 submits", lambda: self.client.exists() and
+                               self.client.read_text().count(" submit ") > 100)
+            run.process.send_signal(signal.SIGUSR1)
+            run.wait()
+            accepted = server.stop()["carriers"][0]["accepted"]
+        self.assertEqual(run.status, 0, run.report)
+        self.assertLess(run.report["seconds"], 10)
+        self.assertEqual(run.report["receipts"]["matched"], accepted)
+
+    def test_a_log_that_cannot_be_written_ends_the_program(self):
+        with carrier() as server:
+            run = load(server.port, "--count", 1, "--log", "/nowhere/log")
+            self.assertEqual(run.status, 2)
+            self.assertIn("/nowhere/log", run.errors)
+            full = load(server.port, "--count", 5, "--log", "/dev/full")
+            self.assertEqual(full.status, 2)
 
 
 class Memory(unittest.TestCase):

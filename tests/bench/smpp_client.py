@@ -1,6 +1,7 @@
-"""A client of a few lines, for what the load program does not do: come back after a loss."""
+"""A client and a server of a few lines, for what the programs do not do."""
 import socket
 import struct
+import threading
 
 BIND_TRX, SUBMIT, DELIVER, UNBIND, ENQUIRE = 9, 4, 5, 6, 0x15
 RESPONSE = 0x80000000
@@ -49,3 +50,32 @@ class Client:
 
     def close(self):
         self.socket.close()
+
+
+class Server:
+    """Binds one client, answers each submit_sm with `message_id`."""
+
+    def __init__(self, message_id):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.message_id = message_id
+        self.thread = threading.Thread(target=self._serve)
+
+    def _serve(self):
+        peer, _ = self.listener.accept()
+        with peer, peer.makefile("rb") as octets:
+            peer.settimeout(10)
+            while len(header := octets.read(16)) == 16:
+                length, command, _, sequence = struct.unpack(">IIII", header)
+                octets.read(length - 16)
+                body = {UNBIND: b"", SUBMIT: self.message_id + b"\0"}.get(command, b"one\0")
+                peer.sendall(struct.pack(">IIII", 16 + len(body), command | RESPONSE, 0, sequence) +
+                             body)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join()
+        self.listener.close()
