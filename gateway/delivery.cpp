@@ -52,6 +52,18 @@ void Delivery::pump(const core::Now& now) {
     }
     if (receivers_.empty()) break;
     const std::uint16_t lane = lane_of(message);
+    if (Lane& to = lanes_[lane]; to.open != 0) {
+      const bool can_take = to.session->can_tell();
+      if (can_take && !to.held.empty()) {
+        release(to);  // they come first
+        continue;
+      }
+      if (!can_take && any_can_take()) {
+        to.held.push_back(ledger_, due_.pop_front(ledger_));
+        ++held_;
+        continue;
+      }
+    }
     Session* session = pick(lane);
     if (session == nullptr) break;
     const std::uint32_t place = due_.head();
@@ -99,7 +111,19 @@ void Delivery::lost(const Told& told) {
   count_waiting();
 }
 
+bool Delivery::any_can_take() const {
+  return std::any_of(receivers_.begin(), receivers_.end(),
+                     [](const Session* session) { return session->can_tell(); });
+}
+
+// All of the lane that is still due is younger: it was held too since.
+void Delivery::release(Lane& lane) {
+  held_ -= lane.held.size();
+  due_.prepend(ledger_, lane.held);
+}
+
 void Delivery::take_from_lane(const Told& told) {
+  release(lanes_[told.lane]);
   --lanes_[told.lane].open;
   --in_flight_;
 }

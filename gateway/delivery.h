@@ -7,7 +7,8 @@
 // Invariants
 // 1. A message is queued at most once; a newer notice replaces one that was not sent yet.
 // 2. Receipts for one destination number are told in order: while one is without response, the
-//    next takes the same session (kLanes hash lanes; others may wait for a lane they share).
+//    next takes the same session (kLanes hash lanes; others may wait for a lane they share). While
+//    that session takes no more, its lanes' receipts are held and those of other lanes go on.
 // 3. A receipt leaves the queue for good only with the client's response, or after receipt_keep.
 //    One that is refused for now (or times out) goes to the back after kRetryUs; those of a lost
 //    session are told again first, in their order.
@@ -63,7 +64,7 @@ class Delivery {
   void remove_receiver(Session& session);
 
   // Receipts that no session has taken yet.
-  std::uint32_t waiting() const { return due_.size() + retries_.size(); }
+  std::uint32_t waiting() const { return due_.size() + retries_.size() + held_; }
   bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0; }
   // pump() has something to do by time alone.
   bool due(const core::Now& now) const {
@@ -75,12 +76,15 @@ class Delivery {
   struct Lane {
     Session* session = nullptr;
     std::uint32_t open = 0;
+    MessageList held;  // only while open
   };
 
   static bool expired(const Message& message, const core::Now& now) {
     return message.stage == Stage::told && message.deadline_us <= now.mono_us;
   }
   Session* pick(std::uint16_t lane);
+  bool any_can_take() const;
+  void release(Lane& lane);
   void take_from_lane(const Told& told);
   void count_waiting();
 
@@ -90,6 +94,7 @@ class Delivery {
   MessageList due_;
   MessageList retries_;  // by Message::retry_us
   std::uint32_t in_flight_ = 0;
+  std::uint32_t held_ = 0;  // in all lanes
   std::vector<Session*> receivers_;
   std::size_t next_receiver_ = 0;
   std::array<Lane, kLanes> lanes_;

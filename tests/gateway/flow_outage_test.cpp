@@ -77,6 +77,7 @@ TEST_CASE("a carrier dies: its queue goes to the next, what was sent is held in 
   CHECK(client.told.size() == 7);
   CHECK(world.money(0, &CarrierMoneyCounters::failovers) == 7);
   CHECK(world.money(0, &CarrierMoneyCounters::cost_nano) == 0);
+  CHECK(world.money(1, &CarrierMoneyCounters::cost_nano) == 7 * 20'000'000);
   world.check_conserved();
   world.pass(590 * kSecond, kSecond);
   CHECK(client.told.size() == 7);

@@ -181,6 +181,46 @@ TEST_CASE("receipts of one number are told in order, over several small windows"
   world.finish();
 }
 
+TEST_CASE("a session that answers nothing holds up only the numbers it has open", "[receipts]") {
+  World world({.change = [](Config& config) {
+    config.clients[0].receipts_window = 2;
+    config.clients[0].response_timeout_us = 30 * kSecond;
+  }});
+  ClientEnd& sender = world.bind("shop", Command::bind_transmitter);
+  ClientEnd& stuck = world.bind("shop", Command::bind_receiver);
+  stuck.on_receipt = [](const auto&) { return std::nullopt; };
+  std::vector<std::uint32_t> sent;
+  const auto number = [](int i) { return "4477009000" + std::to_string(10 + i % 10); };
+  for (int i = 0; i < 100; ++i) sent.push_back(sender.submit({.to = number(i)}));
+  world.settle();
+  for (const auto& submit : std::vector(world.carrier(0).submits)) {
+    world.carrier(0).receipt(submit.id, MessageState::delivered);
+  }
+  world.settle();
+  REQUIRE(stuck.told.size() == 2);
+  ClientEnd& good = world.bind("shop", Command::bind_receiver);
+  world.pass(kSecond);
+  CHECK(good.told.size() == 80);  // all of the eight other numbers
+  CHECK(world.client(0).receipts_waiting.get() == 18);
+  // One answer lets that number's next one go, to the same session.
+  answer(stuck, stuck.told[0]);
+  world.settle();
+  REQUIRE(stuck.told.size() == 3);
+  CHECK(stuck.told[2].from == stuck.told[0].from);
+  CHECK(good.told.size() == 80);
+  // Its end frees them all, in order.
+  world.pass(40 * kSecond);
+  CHECK(stuck.closed());
+  std::map<std::string, std::vector<std::string>> told;
+  for (const auto& one : good.told) told[one.from].push_back(one.id);
+  std::map<std::string, std::vector<std::string>> expected;
+  for (int i = 0; i < 100; ++i) expected[number(i)].push_back(sender.id(sent[i]));
+  auto& first = expected[stuck.told[0].from];
+  first.erase(first.begin());  // the one that the stuck session took
+  CHECK(told == expected);
+  world.finish();
+}
+
 TEST_CASE("refused for now: told again later; refused for good: not again", "[receipts]") {
   World world;
   ClientEnd& client = world.bind("shop");
