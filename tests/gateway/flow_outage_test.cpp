@@ -31,6 +31,27 @@ TEST_CASE("no carrier is up: the message waits and goes when one binds", "[flow]
   world.finish();
 }
 
+TEST_CASE("more messages wait than one turn tries: all go, in order", "[flow]") {
+  World world({.carriers = 1, .change = [](Config& config) { config.clients[0].window = 10'000; }});
+  world.carrier(0).die();
+  REQUIRE(world.until([&] { return !world.homes().states()[0]->up(); }));
+  ClientEnd& client = world.bind("shop");
+  for (int i = 0; i < 5'000; ++i) {
+    client.submit({.text = std::to_string(i), .registered_delivery = 0});
+    if (i % 100 == 0) world.pass(kMs, kMs);  // also while a pass over the others goes on
+  }
+  world.settle();
+  REQUIRE(world.stage(Stage::waiting) == 5'000);
+  world.check_conserved();
+  world.carrier(0).listens = true;
+  REQUIRE(world.until([&] { return world.messages() == 0; }, 20'000));
+  REQUIRE(world.carrier(0).submits.size() == 5'000);
+  for (std::size_t i = 0; i < 5'000; ++i) {
+    if (world.carrier(0).submits[i].text != std::to_string(i)) FAIL("order at " << i);
+  }
+  world.finish();
+}
+
 TEST_CASE("a later message for the same number waits behind the earlier", "[flow]") {
   World world({.carriers = 1});
   world.carrier(0).die();

@@ -221,6 +221,37 @@ TEST_CASE("a session that answers nothing holds up only the numbers it has open"
   world.finish();
 }
 
+TEST_CASE("a held receipt is not overtaken when its session has room again", "[receipts]") {
+  World world({.change = [](Config& config) { config.clients[0].receipts_window = 2; }});
+  ClientEnd& sender = world.bind("shop", Command::bind_transmitter);
+  ClientEnd& slow = world.bind("shop", Command::bind_receiver);
+  slow.on_receipt = [](const auto&) { return std::nullopt; };
+  const auto receipt_of = [&](const char* number) {
+    const std::uint32_t one = sender.submit({.to = number});
+    world.settle();
+    world.carrier(0).receipt(world.carrier(0).submits.back().id, MessageState::delivered);
+    world.settle();
+    return sender.id(one);
+  };
+  const std::string first = receipt_of("447700900001");
+  const std::string other = receipt_of("447700900002");
+  REQUIRE(slow.told.size() == 2);
+  world.bind("shop", Command::bind_receiver);
+  const std::string second = receipt_of("447700900001");  // held: the slow one's window is full
+  answer(slow, slow.told[1]);
+  world.settle();
+  const std::string third = receipt_of("447700900001");
+  REQUIRE(slow.told.size() == 3);
+  CHECK(slow.told[2].id == second);
+  answer(slow, slow.told[0]);
+  world.settle();
+  REQUIRE(slow.told.size() == 4);
+  CHECK(slow.told[3].id == third);
+  answer(slow, slow.told[2]);
+  answer(slow, slow.told[3]);
+  world.finish();
+}
+
 TEST_CASE("refused for now: told again later; refused for good: not again", "[receipts]") {
   World world;
   ClientEnd& client = world.bind("shop");
