@@ -41,6 +41,16 @@ struct PduOptions {
 };
 int pdu(const PduOptions& options);
 
+struct JournalOptions {
+  std::string directory;
+  std::string message;  // only this one's records; empty = all
+  bool verify = false;
+  bool audit = false;
+  bool json = false;
+  std::uint64_t limit = 0;  // of records, and of findings; 0 = all
+};
+int journal(const JournalOptions& options);
+
 // The file that is meant when --config is absent: ./tollgate.toml, else the system's.
 std::string default_config();
 

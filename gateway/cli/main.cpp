@@ -76,6 +76,29 @@ void add_pdu(CLI::App& app, PduOptions& options) {
       "  xxd -p capture.bin | tollgate pdu -");
 }
 
+void add_journal(CLI::App& app, JournalOptions& options) {
+  CLI::App& command = *app.add_subcommand(
+      "journal", "Print a journal's records, verify its octets, audit what it says");
+  command.add_option("directory", options.directory, "The journal's directory")
+      ->type_name("DIR")
+      ->required();
+  command.add_flag("--verify", options.verify,
+                   "Print no records: name every damaged region and the torn tail");
+  command.add_flag("--audit", options.audit,
+                   "Print no records: add up accepted, settled and live messages, and name what "
+                   "no journal should say");
+  command.add_option("--message", options.message, "Only the records of this message")
+      ->type_name("ID");
+  command.add_option("--limit", options.limit, "At most so many records, or findings")
+      ->type_name("N");
+  command.add_flag("--json", options.json, "Print JSON, one object a record");
+  command.footer(
+      "Reads only; a gateway may be running. Exit status: 0 fine, 1 damage or findings, 2 bad "
+      "usage.\n\n"
+      "Examples:\n  tollgate journal /var/lib/tollgate/journal --message 018f3a5b9c2d4e60\n"
+      "  tollgate journal /var/lib/tollgate/journal --verify --audit");
+}
+
 int dispatch(int argc, char** argv) {
   CLI::App app("An SMPP gateway that finds each message's carrier by cost, margin and rule.");
   app.name("tollgate");
@@ -88,10 +111,12 @@ int dispatch(int argc, char** argv) {
   CheckOptions check_options;
   ExplainOptions explain_options;
   PduOptions pdu_options;
+  JournalOptions journal_options;
   add_run(app, run_options);
   add_check(app, check_options);
   add_explain(app, explain_options);
   add_pdu(app, pdu_options);
+  add_journal(app, journal_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -104,6 +129,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("run")) return run(run_options);
   if (app.got_subcommand("check")) return check(check_options);
   if (app.got_subcommand("explain")) return explain(explain_options);
+  if (app.got_subcommand("journal")) return journal(journal_options);
   return pdu(pdu_options);
 }
 
