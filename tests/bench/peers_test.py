@@ -300,26 +300,29 @@ class Logs(unittest.TestCase):
         self.assertEqual(len(carriers["kept"]), one["kept"])
         self.assertEqual(len(carriers["forgotten"]), one["forgotten"])
         self.assertEqual(run.report["unknown"], len(client["unknown"]))
-        self.assertGreaterEqual(run.report["unknown"], one["kept"] + one["forgotten"])
-        self.assertEqual(run.report["receipts"]["of_unknown"], one["kept"])
+        # Answers of the carrier's last turn never left.
+        unread = len(carriers["response"]) - len(client["accepted"])
+        self.assertGreaterEqual(run.report["unknown"], one["kept"] + one["forgotten"] + unread)
+        self.assertEqual(run.report["receipts"]["of_unknown"], one["kept"] + unread)
         self.assertEqual((len(client["lost"]), run.report["rebinds"]), (2, 2))
         self.assertEqual(len(client["bound"]), 4)
-        return run.report, one, client, carriers
+        return run.report, one["repeated"] - one["kept"] - one["forgotten"] - unread, client
 
     def test_a_lost_session_comes_back(self):
-        report, one, client, carriers = self.comes_back()
+        report, _, client = self.comes_back()
         self.assertEqual(report["accepted"] + report["unknown"], 4000)
+        self.assertEqual(collections.Counter(tag for tag, in client["submit"]).most_common(1)[0][1],
+                         1)
         self.assertEqual(len(client["submit"]), 4000)
-        self.assertEqual(one["repeated"], 0)
 
     def test_what_is_unknown_goes_again_with_its_tag(self):
-        report, one, client, carriers = self.comes_back("--resubmit")
+        report, more_repeated, client = self.comes_back("--resubmit")
         self.assertEqual(report["accepted"], 4000)
         self.assertEqual(len(client["submit"]), 4000 + report["unknown"])
         again = collections.Counter(tag for tag, in client["submit"])
-        self.assertEqual({tag for tag, n in again.items() if n == 2},
+        self.assertEqual({tag for tag, n in again.items() if n > 1},
                          {tag for tag, in client["unknown"]})
-        self.assertEqual(one["repeated"], one["kept"] + one["forgotten"])
+        self.assertEqual(more_repeated, 0)
 
     def test_a_peer_that_never_comes_back_ends_the_run(self):
         run, _ = self.once("die-at=0.2,down=30", "--reconnect", "--seconds", 20, "--rate", 1000,
