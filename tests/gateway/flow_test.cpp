@@ -1,4 +1,6 @@
 // The main path of a message, and where it goes when a carrier refuses it.
+#include "proto/text.h"
+#include "proto/tlv.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {
@@ -154,6 +156,34 @@ TEST_CASE("all candidates refuse: UNDELIV with the last status", "[flow]") {
   CHECK(client.told[0].state == MessageState::undeliverable);
   CHECK(client.told[0].error == "045");
   world.finish();
+}
+
+TEST_CASE("what a carrier's dialect cannot say goes to the next; UNDELIV when none can", "[flow]") {
+  for (const bool both : {false, true}) {
+    World world({.change = [&](Config& config) {
+      config.carriers[0].dialect.tlvs = false;
+      config.carriers[1].dialect.tlvs = !both;
+    }});
+    world.carrier(1).receipts = MessageState::delivered;
+    ClientEnd& client = world.bind("shop");
+    const std::string text(300, 'l');  // more than a short_message holds
+    std::array<std::uint8_t, 400> block;
+    const std::size_t length =
+        proto::append_tlv(block, 0, proto::Tag::message_payload, proto::as_octets(text));
+    proto::SubmitSm sm;
+    sm.source_addr = "SHOP";
+    sm.destination_addr = "447700900001";
+    sm.registered_delivery = 1;
+    sm.tlvs = {block.data(), length};
+    const std::uint32_t one = client.send(sm);
+    world.settle();
+    CHECK(client.status(one) == Status::ESME_ROK);
+    CHECK(world.carrier(0).submits.empty());
+    CHECK(world.carrier(1).submits.size() == (both ? 0 : 1));
+    REQUIRE(client.told.size() == 1);
+    CHECK(client.told[0].state == (both ? MessageState::undeliverable : MessageState::delivered));
+    world.finish();
+  }
 }
 
 TEST_CASE("a number that cannot be and one without a route are refused at once", "[flow]") {
