@@ -10,6 +10,7 @@
 
 #include "core/journal.h"
 #include "core/storage.h"
+#include "gateway/recovery.h"
 #include "tests/gateway/journal_story.h"
 
 using namespace tollgate;
@@ -265,6 +266,37 @@ TEST_CASE("a flipped bit is damage with its file and octets") {
   CHECK(printed.lines().size() == 4);
   CHECK(printed.err.find("damage segment 1, octets 1024 to ") != std::string::npos);
   CHECK(place.of_journal("--audit").status == 1);
+}
+
+TEST_CASE("recovery from the files: what the writer wrote, told of as it goes") {
+  const Place place;
+  Teller teller(3);
+  std::vector<test::Story> stories;
+  for (std::uint64_t id = 1; id <= 100; ++id) stories.push_back(teller.tell(id));
+  const auto events = teller.merge(std::move(stories));
+  place.write(events);
+  Recovery expected;
+  for (const Event& one : events) expected.apply(test::journal_record(one, one.payload()));
+  expected.finish();
+  auto storage = core::open_directory(place.directory(), core::StorageUse::exclusive);
+  REQUIRE(storage.has_value());
+  Recovery recovery;
+  std::vector<RecoveryProgress> told;
+  RecoveryOptions options;
+  options.progress = [&](const RecoveryProgress& progress) { told.push_back(progress); };
+  const auto report = recover(**storage, recovery, options);
+  REQUIRE(report.has_value());
+  CHECK(report->damage.empty());
+  CHECK(report->records == events.size());
+  CHECK(recovery.records() == events.size());
+  CHECK(recovery.findings() == 0);
+  CHECK(recovery.conservation().accepted == 100);
+  CHECK(recovery.conservation().live == expected.conservation().live);
+  CHECK(recovery.conservation().holds());
+  REQUIRE(!told.empty());
+  CHECK(told.back().segments == told.back().of);
+  CHECK(told.back().records == events.size());
+  CHECK(told.back().live == recovery.live() + recovery.orphans());
 }
 
 TEST_CASE("records of another version are shown and said") {
