@@ -23,6 +23,7 @@ DIALECTS = {"bravo": 'id_response = "hex"\nid_receipt_text = "decimal"\nid_recei
 BIN = pathlib.Path(os.environ.get("TOLLGATE_BIN", ROOT / "build" / "release" / "bin"))
 SKIPPED = 77  # exit status; ctest counts it as skipped
 STALL_S = 60
+WINDOW = 20  # of each of the gateway's binds: small, so that messages wait at a kill
 # What ends a submit: all but the refusals after which load comes again (throttled, queue full).
 ENDED = re.compile(rb" (?:accepted|unknown) | refused \d+ (?!20\n|88\n)")
 
@@ -54,7 +55,7 @@ def add_options(parser, messages, rate):
 
 
 def gateway_values(options, journal, more):
-    values = {"shards": options.shards, "carrier_binds": 2, "carrier_window": 20,
+    values = {"shards": options.shards, "carrier_binds": 2, "carrier_window": WINDOW,
               "client_window": options.window, "client_sessions": 4 * options.connections,
               "queue": 100_000, "queue_octets": 64 << 20, "receipts_window": 100,
               "in_doubt_hold": options.hold, "dialects": DIALECTS, "order": "weighted"}
@@ -103,15 +104,12 @@ class Scene:
         self.load = harness.Load(options.bin / "load", "--port", self.gateway.port, "--log",
                                  self.client_log, "--reconnect", *flags, *args, timeout=3600)
 
-    def warm_up(self):
-        harness.warm_up(self.options.bin / "load", self.gateway.port)
-
     def judge(self, margin_us=verdict.MARGIN_US):
         """Ends what still runs, politely; the verdict of both logs."""
         self.load.wait()
         self.gateway.stop()
         taken = self.carriers.stop()
-        return verdict.judge_files(self.client_log, self.carrier_log, margin_us), taken
+        return verdict.judge_files(self.client_log, self.carrier_log, WINDOW, margin_us), taken
 
     def close(self):
         if self.load is not None and self.load.process.poll() is None:

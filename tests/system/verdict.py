@@ -4,7 +4,9 @@ The gateway is not asked: everything here comes from what its client and its car
 format is that of bench/peers/event_log.h). The words:
 
   in doubt     a submit_sm whose bind dropped before the carrier had answered it, or within `margin`
-               after the answer had left: nobody can know whether the gateway read it
+               after the answer had left: nobody can know whether the gateway read it. Or one that
+               no carrier ever saw and whose client is told UNKNOWN: the gateway had meant to send
+               it. Never more are told UNKNOWN than the binds that dropped had windows.
   lost         a message that the client was told is accepted and that no carrier ever saw, or one
                whose final receipt never came although it was asked for
   duplicate    a submit_sm of a message that was with a carrier already: an earlier one had neither
@@ -22,7 +24,7 @@ import dataclasses
 MARGIN_US = 100_000
 EXAMPLES = 5
 FAULTS = ("lost_accepted", "lost_receipts", "duplicates", "refused_but_sent", "contradicted",
-          "receipts_unmatched", "receipts_of_another", "ids_given_twice")
+          "receipts_unmatched", "receipts_of_another", "ids_given_twice", "beyond_windows")
 
 
 @dataclasses.dataclass
@@ -35,6 +37,9 @@ class Verdict:
     seen: int = 0              # distinct tags that a carrier saw
     in_doubt: int = 0
     unanswered: int = 0        # of these: the answer had not left
+    never_arrived: int = 0     # of these: no carrier saw the submit
+    told_unknown: int = 0      # without a carrier's saying so
+    drops: int = 0             # binds that dropped
     resent_in_doubt: int = 0   # went to a carrier again after that
     lost_accepted: int = 0
     lost_receipts: int = 0
@@ -44,6 +49,7 @@ class Verdict:
     receipts_unmatched: int = 0
     receipts_of_another: int = 0
     ids_given_twice: int = 0
+    beyond_windows: int = 0    # told UNKNOWN, more than the dropped binds had windows
     examples: dict = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
 
     def find(self, fault, tag, words=""):
@@ -136,6 +142,7 @@ class CarrierLog:
             recent.popleft()
 
     def dropped(self, when, bind):
+        self.verdict.drops += 1
         late = [tag for at, tag in self.answered.pop(bind, ()) if at >= when - self.margin_us]
         unanswered = list(self.open.pop(bind, collections.Counter()).elements())
         self.verdict.unanswered += len(unanswered)
@@ -151,11 +158,11 @@ def backed(state, tag, carriers):
         return True
     if carriers.doubt[tag]:
         return state != "DELIVRD"
-    return tag not in carriers.taken and state not in ("DELIVRD", "UNKNOWN")
+    return tag not in carriers.taken and state != "DELIVRD"
 
 
 def judge_receipts(client, carriers, verdict):
-    told = {}
+    told, told_unknown, never_arrived = {}, set(), set()
     for message_id, state, quoted in client.receipts:
         tag = client.tags.get(message_id)
         if tag is None:
@@ -168,16 +175,24 @@ def judge_receipts(client, carriers, verdict):
         before = told.setdefault(message_id, state)
         if before != state:
             verdict.find("contradicted", tag, f"{before}, then {state}")
-        if not backed(state, tag, carriers):
+        if state == "UNKNOWN" and state not in carriers.states[tag]:
+            told_unknown.add(message_id)
+        if state == "UNKNOWN" and tag not in carriers.taken and not carriers.doubt[tag]:
+            never_arrived.add(message_id)
+        elif not backed(state, tag, carriers):
             verdict.find("contradicted", tag, f"told {state}, carriers said "
                          f"{'/'.join(sorted(carriers.states[tag])) or 'nothing'}")
+    verdict.told_unknown = len(told_unknown)
+    verdict.never_arrived = len(never_arrived)
+    verdict.in_doubt += len(never_arrived)
     verdict.receipts = len(client.receipts)
     verdict.receipts_again = len(client.receipts) - len(told)
     return told
 
 
-def judge(client_lines, carrier_lines, margin_us=MARGIN_US):
-    """Both logs as iterables of lines; every accepted message is taken to want a receipt."""
+def judge(client_lines, carrier_lines, window, margin_us=MARGIN_US):
+    """Both logs as iterables of lines; every accepted message is taken to want a receipt. `window`
+    is that of each of the gateway's binds."""
     verdict = Verdict()
     client = ClientLog(client_lines)
     carriers = CarrierLog(carrier_lines, client.copies, margin_us, verdict)
@@ -189,15 +204,16 @@ def judge(client_lines, carrier_lines, margin_us=MARGIN_US):
                 verdict.find("lost_accepted", tag, message_id)
     for tag in client.twice:
         verdict.find("ids_given_twice", tag)
+    verdict.beyond_windows = max(0, verdict.told_unknown - verdict.drops * window)
     verdict.messages = len(client.copies)
     verdict.accepted = len(client.tags)
     verdict.unknown = client.unknown.total()
     return verdict
 
 
-def judge_files(client_path, carrier_path, margin_us=MARGIN_US):
+def judge_files(client_path, carrier_path, window, margin_us=MARGIN_US):
     with open(client_path) as client, open(carrier_path) as carrier:
-        return judge(client, carrier, margin_us)
+        return judge(client, carrier, window, margin_us)
 
 
 def report(verdict):
@@ -206,8 +222,10 @@ def report(verdict):
              f"{verdict.unknown} answers lost; {verdict.receipts} receipts, "
              f"{verdict.receipts_again} of them again",
              f"carriers  {verdict.seen} messages seen, {verdict.in_doubt} submits in doubt "
-             f"({verdict.unanswered} without an answer), {verdict.resent_in_doubt} sent again"]
+             f"({verdict.unanswered} without an answer, {verdict.never_arrived} never arrived), "
+             f"{verdict.resent_in_doubt} sent again, {verdict.told_unknown} told UNKNOWN"]
     for fault, count in verdict.faults().items():
-        shown = ", ".join(verdict.examples[fault])
-        lines.append(f"FAILED: {count} {fault.replace('_', ' ')}, as of message {shown}")
+        shown = ", as of message " + ", ".join(verdict.examples[fault])
+        lines.append(f"FAILED: {count} {fault.replace('_', ' ')}"
+                     f"{shown if verdict.examples[fault] else ''}")
     return "\n".join(lines)

@@ -45,8 +45,8 @@ CARRIER = """
 """.strip().splitlines()
 
 
-def judged(client=CLIENT, carrier=CARRIER, margin=1000):
-    return verdict.judge(client, carrier, margin)
+def judged(client=CLIENT, carrier=CARRIER, margin=1000, window=1):
+    return verdict.judge(client, carrier, window, margin)
 
 
 def without(lines, *unwanted):
@@ -105,6 +105,18 @@ class Sound(unittest.TestCase):
         self.assertEqual(judged(client, carrier, margin=5).faults(), {})
         third = [*carrier, "6900 submit bravo 1 3"]
         self.assertEqual(judged(client, third, margin=5).faults(), {"duplicates": 1})
+
+
+    def test_what_was_meant_to_be_sent_is_in_doubt_as_far_as_windows_go(self):
+        """Two binds dropped with a window of one each: two submits may be in doubt, not three."""
+        client = [*CLIENT, "9600 submit 5", "9610 accepted 5 ee", "9620 receipt ee UNKNOWN 5"]
+        found = judged(client)
+        self.assertEqual((found.faults(), found.in_doubt, found.never_arrived), ({}, 2, 1))
+        client += ["9600 submit 6", "9610 accepted 6 ff", "9620 receipt ff UNKNOWN 6"]
+        found = judged(client)
+        self.assertEqual((found.faults(), found.in_doubt), ({"beyond_windows": 1}, 3))
+        self.assertIn("1 beyond windows", verdict.report(found))
+        self.assertEqual(judged(client, window=2).faults(), {})
 
 
 class Faults(unittest.TestCase):
