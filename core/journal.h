@@ -42,7 +42,8 @@ struct JournalTail {
   std::uint64_t segment = 0;  // the last one with records; 0: none
   std::uint64_t batch = 0;    // where in it the last batch begins
   std::uint64_t end = 0;      // where in it the last record ends
-  std::uint64_t next = 1;     // the first segment to write; whatever has this number or a higher
+  std::uint64_t next = 0;     // 0: nothing was read, and there must be nothing;
+                              // else the first to write: what has this number or a higher
                               // one holds no record and is removed
 };
 

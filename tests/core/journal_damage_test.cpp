@@ -1,0 +1,261 @@
+// 1,000 bit flips and 1,000 truncations of a journal that a real run wrote into a real directory:
+// whatever is not hit is read, what is hit is reported, nothing is invented, nothing crashes.
+#include <filesystem>
+#include <tuple>
+
+#include "core/journal_format.h"
+#include "tests/core/faulty_storage.h"
+#include "tests/core/journal_world.h"
+#include "tests/core/temporary_directory.h"
+
+namespace tollgate::core {
+namespace {
+
+using namespace testing;
+
+constexpr unsigned kStreams = 2;
+
+struct Place {
+  std::uint64_t segment;
+  std::uint64_t begin;
+  std::uint64_t end;
+  unsigned stream;
+  std::uint64_t number;
+};
+
+// A journal of two runs, the first without, the second with a clean end.
+struct Sample {
+  FaultyStorage disk;
+  std::vector<Place> places;
+  std::vector<StreamState> states{kStreams};
+  std::map<std::uint64_t, std::uint64_t> sizes;  // of the segments that hold records
+
+  Sample() {
+    TemporaryDirectory directory;
+    write(directory.path());
+    auto storage = open_directory(directory.path(), StorageUse::read_only);
+    if (!storage) throw std::runtime_error(storage.error());
+    const auto note = [&](const JournalRecord& record) {
+      std::uint64_t number = 0;
+      std::memcpy(&number, record.payload.data(), 8);
+      const std::uint64_t end = record.offset + journal::record_octets(record.payload.size());
+      places.push_back({record.segment, record.offset, end, record.stream, number});
+    };
+    const auto report = read_journal(**storage, note);
+    if (!report || !report->damage.empty()) throw std::runtime_error("the sample is damaged");
+    load(**storage);
+  }
+
+  void write(const std::string& path) {
+    for (int run = 0; run < 2; ++run) {
+      auto storage = open_directory(path, StorageUse::exclusive);
+      if (!storage) throw std::runtime_error(storage.error());
+      JournalOptions options;
+      options.storage = storage->get();
+      options.streams = kStreams;
+      options.segment_octets = 65'536;
+      options.ring_octets = 4'096;
+      options.batch_octets = 4'096;
+      options.salt = 9;
+      options.own_thread = false;
+      if (run == 1) options.tail = read_back(**storage, kStreams).report.tail;
+      auto opened = Journal::open(std::move(options));
+      if (!opened) throw std::runtime_error(opened.error());
+      for (int i = 0; i < 1'000; ++i) {
+        for (unsigned s = 0; s < kStreams; ++s) {
+          append_next((*opened)->stream(s), s, states[s]);
+          (*opened)->stream(s).publish();
+        }
+        if (i % 3 == 0) (*opened)->step();
+      }
+    }
+    for (StreamState& state : states) state.durable = state.appended;
+  }
+
+  void load(Storage& storage) {
+    std::vector<std::string> names;
+    storage.list(names);
+    for (const std::string& name : names) {
+      FilePtr file;
+      std::uint64_t size = 0;
+      if (storage.open(name, file) != 0 || file->size(size) != 0) continue;
+      auto inode = std::make_shared<Inode>();
+      inode->now.resize(size);
+      file->read(inode->now, 0);
+      disk.names.emplace(name, inode);
+    }
+    for (const Place& place : places) {
+      sizes[place.segment] = disk.names[journal::segment_name(place.segment)]->now.size();
+    }
+  }
+};
+
+const Sample& sample() {
+  static const Sample made;
+  return made;
+}
+
+// A copy of the sample in which one segment may be changed.
+struct Copy {
+  FaultyStorage disk;
+  std::vector<std::uint8_t>* octets = nullptr;
+  explicit Copy(std::uint64_t segment) {
+    disk.names = sample().disk.names;
+    auto& inode = disk.names[journal::segment_name(segment)];
+    inode = std::make_shared<Inode>(*inode);
+    octets = &inode->now;
+  }
+};
+
+std::uint64_t any_segment(std::mt19937& random) {
+  auto at = sample().sizes.begin();
+  std::advance(at, static_cast<long>(random() % sample().sizes.size()));
+  return at->first;
+}
+
+// The records read are exactly those of the sample for which `kept` says so.
+template <class Kept>
+void check_records(const ReadBack& back, Kept kept) {
+  REQUIRE(back.fault == "");
+  std::vector<std::vector<std::uint64_t>> expected(kStreams);
+  for (const Place& place : sample().places) {
+    if (kept(place)) expected[place.stream].push_back(place.number);
+  }
+  REQUIRE((back.numbers == expected));
+}
+
+TEST_CASE("the sample is whole", "[journal][damage]") {
+  CHECK(sample().places.size() == 4'000);
+  CHECK(sample().sizes.size() >= 6);
+  FaultyStorage copy;
+  copy.names = sample().disk.names;
+  const ReadBack back = read_back(copy, kStreams);
+  CHECK(missing(back, sample().states) == "");
+  CHECK(back.report.torn_segments == 0);
+}
+
+TEST_CASE("1,000 bit flips: the record that is hit is reported, all others are read",
+          "[journal][damage]") {
+  std::mt19937 random(4);
+  int hit = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    const std::uint64_t segment = any_segment(random);
+    const std::uint64_t at = random() % sample().sizes.at(segment);
+    const auto bit = random() % 8;
+    INFO("segment " << segment << ", octet " << at << ", bit " << bit);
+    Copy copy(segment);
+    (*copy.octets)[at] ^= static_cast<std::uint8_t>(1U << bit);
+    const ReadBack back = read_back(copy.disk, kStreams, true);
+    const auto is_hit = [&](const Place& place) {
+      return place.segment == segment && place.begin <= at && at < place.end;
+    };
+    check_records(back, [&](const Place& place) { return !is_hit(place); });
+    const auto& places = sample().places;
+    if (std::any_of(places.begin(), places.end(), is_hit)) {
+      ++hit;
+      REQUIRE(back.report.damage.size() == 1);
+      const JournalDamage& damage = back.report.damage[0];
+      REQUIRE(damage.segment == segment);
+      REQUIRE(damage.begin <= at);
+      REQUIRE(at < damage.end);
+      REQUIRE(back.report.quarantined ==
+              std::vector<std::string>{journal::quarantine_name(segment)});
+      REQUIRE(copy.disk.names.contains(journal::quarantine_name(segment)));
+    } else {
+      const bool header = at < journal::kRecordsBegin;
+      REQUIRE(back.report.damage.size() == (header ? 1 : 0));
+      REQUIRE((header || back.report.torn_octets > 0));
+    }
+  }
+  CHECK(hit > 500);
+}
+
+TEST_CASE("1,000 truncations: what lies in front is read, the loss is reported",
+          "[journal][damage]") {
+  std::mt19937 random(5);
+  for (int i = 0; i < 1'000; ++i) {
+    const std::uint64_t segment = any_segment(random);
+    const std::uint64_t size =
+        i % 10 == 0 ? random() % 1'100 : random() % sample().sizes.at(segment);
+    INFO("segment " << segment << ", cut to " << size);
+    Copy copy(segment);
+    copy.octets->resize(size);
+    const ReadBack back = read_back(copy.disk, kStreams, true);
+    check_records(
+        back, [&](const Place& place) { return place.segment != segment || place.end <= size; });
+    REQUIRE_FALSE(back.report.damage.empty());
+    REQUIRE(back.report.damage[0].segment == segment);
+    REQUIRE(back.report.quarantined.size() == 1);
+  }
+}
+
+TEST_CASE("1,000 overwritten stretches never crash the reader", "[journal][damage]") {
+  std::mt19937 random(6);
+  for (int i = 0; i < 1'000; ++i) {
+    const std::uint64_t segment = any_segment(random);
+    Copy copy(segment);
+    const std::size_t begin = random() % copy.octets->size();
+    const std::size_t end = std::min(copy.octets->size(), begin + random() % 5'000 + 1);
+    for (std::size_t at = begin; at < end; ++at) {
+      (*copy.octets)[at] = static_cast<std::uint8_t>(i % 3 == 0 ? 0 : random());
+    }
+    INFO("segment " << segment << ", from " << begin << " to " << end << ", case " << i);
+    const ReadBack back = read_back(copy.disk, kStreams);
+    const auto& was = sample().disk.names.at(journal::segment_name(segment))->now;
+    const auto unchanged = [&](std::uint64_t from, std::uint64_t to) {
+      return std::equal(was.begin() + static_cast<long>(from), was.begin() + static_cast<long>(to),
+                        copy.octets->begin() + static_cast<long>(from));
+    };
+    const bool header = unchanged(0, 512) || unchanged(512, 1'024);
+    check_records(back, [&](const Place& place) {
+      return place.segment != segment || (header && unchanged(place.begin, place.end));
+    });
+  }
+}
+
+TEST_CASE("a segment that is missing in the middle is damage", "[journal][damage]") {
+  const std::uint64_t second = std::next(sample().sizes.begin())->first;
+  FaultyStorage disk;
+  disk.names = sample().disk.names;
+  disk.names.erase(journal::segment_name(second));
+  const ReadBack back = read_back(disk, kStreams);
+  check_records(back, [&](const Place& place) { return place.segment != second; });
+  REQUIRE(back.report.damage.size() == 1);
+  CHECK(back.report.damage[0].segment == second);
+  CHECK(back.report.damage[0].what == "segments are missing");
+}
+
+// Octets that a peer chose (a record's payload) are no record, not even one that was copied from
+// another segment of the same journal and lies where the reader looks after damage.
+TEST_CASE("a payload that looks like a record is none", "[journal][damage]") {
+  FaultyStorage disk;
+  JournalOptions options;
+  options.storage = &disk;
+  options.segment_octets = 65'536;
+  options.ring_octets = 8'192;
+  options.batch_octets = 8'192;
+  options.own_thread = false;
+  auto opened = Journal::open(options);
+  REQUIRE(opened);
+  std::vector<std::uint8_t> forged(2'000);
+  for (std::size_t at = 0; at + 24 <= forged.size(); at += 24) {
+    const std::uint32_t seed = at % 48 == 0 ? 0 : journal::seed_of({.segment = 1});
+    journal::put_record(forged.data() + at, {7, 0, 0, seed}, Octets(forged).first(8));
+  }
+  (*opened)->stream(0).append(1, forged);
+  (*opened)->stream(0).append(2, Octets(forged).first(10));
+  (*opened)->stream(0).publish();
+  while ((*opened)->step()) {
+  }
+  opened->reset();
+  disk.names["journal-00000000000000000001"]->now[journal::kRecordsBegin + 5] ^= 1;
+  std::vector<std::uint32_t> types;
+  const auto report =
+      read_journal(disk, [&](const JournalRecord& record) { types.push_back(record.type); });
+  REQUIRE(report);
+  CHECK(types == std::vector<std::uint32_t>{2});
+  CHECK(report->damage.size() == 1);
+}
+
+}  // namespace
+}  // namespace tollgate::core
