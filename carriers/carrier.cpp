@@ -59,6 +59,10 @@ class Carrier::Self final : private Bind::Owner {
 
   void start();
   Taken take(const Order& order);
+  void restore_awaiting(std::string_view id, std::uint64_t message) {
+    receipts_.id_known(id, message, now_us());
+  }
+  void restore_parked(proto::Octets pdu) { receipts_.deliver(pdu, now_us()); }
   bool turn();
   void drain_and_unbind();
   bool idle() const;
@@ -78,6 +82,7 @@ class Carrier::Self final : private Bind::Owner {
   void finish(std::uint32_t order, Status status, StatusClass status_class, bool try_next);
   void queue(std::uint32_t order);
   void requeue(std::uint32_t order);
+  void put_back(const Bind::Answer& answer);
   void unqueue(std::uint32_t order);
   bool send_queued();
   Bind* pick(const HeldOrder& order);
@@ -188,6 +193,7 @@ std::uint16_t Carrier::Self::lane_of(const proto::SubmitSm& sm) const {
 
 bool Carrier::Self::send(std::uint32_t order, Bind& bind) {
   if (!bind.send(order)) return false;
+  events_.sending(orders_[order].message, orders_[order].attempt);
   Lane& lane = lanes_[orders_[order].lane];
   lane.bind = &bind;
   ++lane.open;
@@ -222,6 +228,13 @@ void Carrier::Self::requeue(std::uint32_t order) {
   queue_octets_ += orders_[order].length;
   last_requeued_ = order;
   attention_ = true;
+}
+
+void Carrier::Self::put_back(const Bind::Answer& answer) {
+  HeldOrder& order = orders_[answer.order];
+  events_.put_back(order.message, order.attempt, answer.status);
+  ++order.attempt;
+  requeue(answer.order);
 }
 
 void Carrier::Self::unqueue(std::uint32_t order) {
@@ -299,7 +312,7 @@ void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
     return;
   }
   const std::uint64_t message = order.message;
-  const std::uint8_t attempt = order.attempt;
+  const std::uint16_t attempt = order.attempt;
   const bool asks_receipt = order.asks_receipt;
   orders_.release(answer.order);
   counters_.sent.add();
@@ -316,12 +329,12 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
   switch (status_class) {
     case StatusClass::throttle:
       counters_.throttles.add();
-      requeue(answer.order);
+      put_back(answer);
       return;
     case StatusClass::temporary:
       if (order.busy_refusals >= config_.temporary_retries) break;
       ++order.busy_refusals;
-      requeue(answer.order);
+      put_back(answer);
       return;
     case StatusClass::permanent:
       finish(answer.order, answer.status, status_class, false);
@@ -348,7 +361,7 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
 void Carrier::Self::finish(std::uint32_t index, Status status, StatusClass status_class,
                            bool try_next) {
   const std::uint64_t message = orders_[index].message;
-  const std::uint8_t attempt = orders_[index].attempt;
+  const std::uint16_t attempt = orders_[index].attempt;
   orders_.release(index);
   counters_.refused.add();
   events_.refused(message, attempt, status, status_class, try_next);
@@ -357,7 +370,7 @@ void Carrier::Self::finish(std::uint32_t index, Status status, StatusClass statu
 void Carrier::Self::lost(std::uint32_t index, Bind::Lost how) {
   --lanes_[orders_[index].lane].open;
   const std::uint64_t message = orders_[index].message;
-  const std::uint8_t attempt = orders_[index].attempt;
+  const std::uint16_t attempt = orders_[index].attempt;
   orders_.release(index);
   counters_.in_doubt.add();
   if (how == Bind::Lost::response_time_out) counters_.response_timeouts.add();
@@ -433,6 +446,12 @@ Carrier::~Carrier() = default;
 
 void Carrier::start() {
   self_->start();
+}
+void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_t message) {
+  self_->restore_awaiting(carrier_message_id, message);
+}
+void Carrier::restore_parked(proto::Octets pdu) {
+  self_->restore_parked(pdu);
 }
 Taken Carrier::take(const Order& order) {
   return self_->take(order);

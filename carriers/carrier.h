@@ -41,7 +41,9 @@ namespace tollgate::carriers {
 
 struct Order {
   std::uint64_t message = 0;
-  std::uint8_t attempt = 0;
+  // The number of the first attempt; each repeat after put_back() is one more, and the outcome
+  // tells the last one.
+  std::uint16_t attempt = 0;
   proto::Octets body;             // a submit_sm body; copied, need not outlive the call
   std::uint64_t deadline_us = 0;  // monotonic; not sent after it; 0 = none
 };
@@ -61,15 +63,22 @@ struct ReceiptFacts {
 class Events {
  public:
   virtual ~Events() = default;
+  // The submit_sm is about to be written; its octets leave at the turn's end or later.
+  virtual void sending(std::uint64_t /*message*/, std::uint16_t /*attempt*/) {}
+  // Throttled or busy: it goes again, as the next attempt.
+  virtual void put_back(std::uint64_t /*message*/, std::uint16_t /*attempt*/,
+                        proto::Status /*status*/) {}
   // submit_sm_resp ESME_ROK. The id may be empty: the carrier gave none.
-  virtual void sent(std::uint64_t message, std::uint8_t attempt,
+  virtual void sent(std::uint64_t message, std::uint16_t attempt,
                     std::string_view carrier_message_id, std::uint32_t submit_us) = 0;
   // Refused by a status, or handed back without one (ESME_ROK): `failover` and try_next when it
   // never left, `permanent` and not try_next when its deadline passed first.
-  virtual void refused(std::uint64_t message, std::uint8_t attempt, proto::Status status,
+  virtual void refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
                        proto::StatusClass status_class, bool try_next) = 0;
   // No response came in time, or the link was lost after the octets left.
-  virtual void in_doubt(std::uint64_t message, std::uint8_t attempt) = 0;
+  virtual void in_doubt(std::uint64_t message, std::uint16_t attempt) = 0;
+  // A receipt that no id is known for was parked and will be acknowledged.
+  virtual void parked(std::string_view /*carrier_message_id*/, proto::Octets /*pdu*/) {}
   // False: cannot keep it now; the carrier is asked to send it again.
   virtual bool receipt(std::uint64_t message, const proto::Receipt& receipt,
                        const ReceiptFacts& facts) = 0;
@@ -92,6 +101,10 @@ class Carrier {
 
   void start();
   Taken take(const Order& order);
+  // Before start(): what an earlier process knew. A receipt for this id is this message's; a
+  // deliver_sm or data_sm that was parked.
+  void restore_awaiting(std::string_view carrier_message_id, std::uint64_t message);
+  void restore_parked(proto::Octets pdu);
   // Once a turn, from the shard's turn-end hook. True: more could be done at once.
   bool turn(const core::Now& now);
   // No new orders; queued ones are handed back, windows get timers.drain_ms, then unbind.

@@ -34,7 +34,7 @@ struct HeldOrder {
   std::uint32_t sequence = 0;       // of the request it left in last
   std::uint16_t busy_refusals = 0;  // temporary ones
   std::uint16_t lane = 0;           // of its destination number
-  std::uint8_t attempt = 0;
+  std::uint16_t attempt = 0;
   bool asks_receipt = false;
   std::uint8_t body[kInline];
 };

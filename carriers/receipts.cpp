@@ -117,6 +117,7 @@ proto::Status Receipts::park(proto::Octets pdu, const Read& read, std::int64_t n
     counters_.receipts_refused.add();
     return proto::Status::ESME_RX_T_APPN;
   }
+  events_.parked(read.receipt.id, pdu);
   counters_.receipts_early.add();
   set_gauges();
   return proto::Status::ESME_ROK;

@@ -141,6 +141,9 @@ class Connection final : private Socket::Events,
   // Copies octets to the output; false when they do not fit.
   [[nodiscard]] bool write(Octets octets);
 
+  // Octets since the beginning: written to the socket, and committed so far.
+  std::uint64_t sent() const noexcept { return sent_; }
+  std::uint64_t committed() const noexcept { return sent_ + output_size(); }
   std::size_t output_size() const noexcept { return out_end_ - out_begin_; }
   bool above_high_water() const noexcept { return output_size() > limits_.high_water; }
 

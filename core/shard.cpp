@@ -135,6 +135,11 @@ void Shard::open_gate(std::uint64_t mark) noexcept {
   while (!held_.empty()) dirty_.push_back(held_.pop_front());
 }
 
+void Shard::abandon_gate() {
+  while (!held_.empty()) held_.pop_front().close();
+  gate_mark_ = gate_open_ = 0;
+}
+
 void Shard::flush() {
   while (!dirty_.empty()) dirty_.pop_front().flush_step();
 }

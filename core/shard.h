@@ -99,6 +99,8 @@ class Shard final : private Waker {
   // gate stands open.
   void shut_gate(std::uint64_t mark) noexcept { gate_mark_ = mark; }
   void open_gate(std::uint64_t mark) noexcept;
+  // What waits for the gate will never be passed: its connections close, and the gate opens.
+  void abandon_gate();
   bool gate_shut() const noexcept { return gate_mark_ > gate_open_; }
 
   // While held no socket is read: what was taken in before has to leave first. Who holds sees to

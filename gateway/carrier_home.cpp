@@ -6,9 +6,11 @@
 
 namespace tollgate::gateway {
 
+using proto::record::Follows;
+
 CarrierHome::CarrierHome(const Config& config, core::Shard& shard, Homes& homes, Outbox& outbox,
-                         std::uint64_t seed)
-    : shard_(shard), outbox_(outbox), places_(config.carriers.size()) {
+                         Recorder& recorder, std::uint64_t seed)
+    : shard_(shard), outbox_(outbox), recorder_(recorder), places_(config.carriers.size()) {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     if (homes.of_carrier(i) != shard.index()) continue;
     Place& place = places_[i];
@@ -26,12 +28,19 @@ void CarrierHome::start() {
   for (carriers::Carrier* carrier : here_) carrier->start();
 }
 
+carriers::Carrier* CarrierHome::carrier(std::size_t id) {
+  return places_[id].carrier.get();
+}
+
 const carriers::Carrier* CarrierHome::carrier(std::size_t id) const {
   return places_[id].carrier.get();
 }
 
 void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
   Place& place = places_[mail.carrier];
+  if (recorder_.failed()) {
+    return place.post->outcome(mail.message, mail.attempt, Outcome::down);
+  }
   const carriers::Order order{mail.message, mail.attempt, body,
                               static_cast<std::uint64_t>(mail.deadline_us)};
   switch (place.carrier->take(order)) {
@@ -61,31 +70,51 @@ bool CarrierHome::idle() const {
                      [](const carriers::Carrier* carrier) { return carrier->idle(); });
 }
 
-void CarrierHome::Post::outcome(std::uint64_t message, std::uint8_t attempt, Outcome outcome,
-                                proto::Status status) {
+void CarrierHome::Post::outcome(std::uint64_t message, std::uint16_t attempt, Outcome outcome,
+                                proto::Status status, std::string_view id) {
   const OutcomeMail mail{message, static_cast<std::uint32_t>(status), carrier_, attempt, outcome};
-  home_.outbox_.post(home_of(message), MailType::outcome, mail);
+  home_.outbox_.post(home_of(message), MailType::outcome, mail, proto::as_octets(id));
 }
 
-void CarrierHome::Post::sent(std::uint64_t message, std::uint8_t attempt, std::string_view,
-                             std::uint32_t) {
-  outcome(message, attempt, Outcome::sent);
+void CarrierHome::Post::sending(std::uint64_t message, std::uint16_t attempt) {
+  home_.recorder_.intent(message, attempt, carrier_);
 }
 
-void CarrierHome::Post::refused(std::uint64_t message, std::uint8_t attempt, proto::Status status,
+void CarrierHome::Post::put_back(std::uint64_t message, std::uint16_t attempt,
+                                 proto::Status status) {
+  home_.recorder_.refused(message, attempt, carrier_, status, Follows::again);
+}
+
+void CarrierHome::Post::sent(std::uint64_t message, std::uint16_t attempt,
+                             std::string_view carrier_message_id, std::uint32_t) {
+  home_.recorder_.sent(message, attempt, carrier_, carrier_message_id);
+  outcome(message, attempt, Outcome::sent, proto::Status::ESME_ROK, carrier_message_id);
+}
+
+void CarrierHome::Post::refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
                                 proto::StatusClass, bool try_next) {
   if (status == proto::Status::ESME_ROK) {
+    const auto follows = try_next ? Follows::again : Follows::expired;
+    home_.recorder_.refused(message, attempt, carrier_, status, follows);
     return outcome(message, attempt, try_next ? Outcome::down : Outcome::expired);
   }
+  const auto follows = try_next ? Follows::next : Follows::rejected;
+  home_.recorder_.refused(message, attempt, carrier_, status, follows);
   outcome(message, attempt, try_next ? Outcome::next : Outcome::refused, status);
 }
 
-void CarrierHome::Post::in_doubt(std::uint64_t message, std::uint8_t attempt) {
+void CarrierHome::Post::in_doubt(std::uint64_t message, std::uint16_t attempt) {
+  home_.recorder_.in_doubt(message, attempt, carrier_);
   outcome(message, attempt, Outcome::in_doubt);
+}
+
+void CarrierHome::Post::parked(std::string_view carrier_message_id, proto::Octets pdu) {
+  home_.recorder_.parked(carrier_, carrier_message_id, pdu);
 }
 
 bool CarrierHome::Post::receipt(std::uint64_t message, const proto::Receipt& receipt,
                                 const carriers::ReceiptFacts& facts) {
+  if (home_.recorder_.failed()) return false;
   const std::int64_t wall_us = home_.shard_.now().wall_us;
   ReceiptMail mail{};
   mail.message = message;
@@ -97,6 +126,7 @@ bool CarrierHome::Post::receipt(std::uint64_t message, const proto::Receipt& rec
   mail.notice.error = facts.error_text.empty() ? receipt.err : facts.error_text;
   const auto done = proto::parse_receipt_date(receipt.done_date, wall_us / 1'000'000);
   mail.notice.done_wall_us = done ? *done * 1'000'000 : wall_us;
+  home_.recorder_.receipt(message, carrier_, mail.notice);
   home_.outbox_.post(home_of(message), MailType::receipt, mail);
   return true;
 }

@@ -3,8 +3,9 @@
 //
 // Invariants
 // 1. Every order gets one outcome: the carrier's, or `down` at once when it is not taken.
-// 2. A receipt is acknowledged to the carrier once its mail is in the outbox, which loses none.
-//    (With the journal: once it is durable.)
+// 2. A receipt is acknowledged to the carrier once its record is durable and its mail is in the
+//    outbox, which loses none.
+// 3. When the journal has failed nothing is sent any more: an intent could not be kept.
 #pragma once
 
 #include <memory>
@@ -15,13 +16,14 @@
 #include "gateway/config.h"
 #include "gateway/homes.h"
 #include "gateway/mail.h"
+#include "gateway/recorder.h"
 
 namespace tollgate::gateway {
 
 class CarrierHome {
  public:
   CarrierHome(const Config& config, core::Shard& shard, Homes& homes, Outbox& outbox,
-              std::uint64_t seed);
+              Recorder& recorder, std::uint64_t seed);
   ~CarrierHome();
 
   void start();
@@ -32,6 +34,7 @@ class CarrierHome {
 
   // Null when the carrier's home is another shard.
   const carriers::Carrier* carrier(std::size_t id) const;
+  carriers::Carrier* carrier(std::size_t id);
 
  private:
   // One carrier, and its voice: what it tells goes to the message's home.
@@ -39,16 +42,19 @@ class CarrierHome {
    public:
     Post(CarrierHome& home, std::uint16_t carrier) : home_(home), carrier_(carrier) {}
 
-    void sent(std::uint64_t message, std::uint8_t attempt, std::string_view carrier_message_id,
+    void sending(std::uint64_t message, std::uint16_t attempt) override;
+    void put_back(std::uint64_t message, std::uint16_t attempt, proto::Status status) override;
+    void sent(std::uint64_t message, std::uint16_t attempt, std::string_view carrier_message_id,
               std::uint32_t submit_us) override;
-    void refused(std::uint64_t message, std::uint8_t attempt, proto::Status status,
+    void refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
                  proto::StatusClass status_class, bool try_next) override;
-    void in_doubt(std::uint64_t message, std::uint8_t attempt) override;
+    void in_doubt(std::uint64_t message, std::uint16_t attempt) override;
+    void parked(std::string_view carrier_message_id, proto::Octets pdu) override;
     bool receipt(std::uint64_t message, const proto::Receipt& receipt,
                  const carriers::ReceiptFacts& facts) override;
 
-    void outcome(std::uint64_t message, std::uint8_t attempt, Outcome outcome,
-                 proto::Status status = proto::Status::ESME_ROK);
+    void outcome(std::uint64_t message, std::uint16_t attempt, Outcome outcome,
+                 proto::Status status = proto::Status::ESME_ROK, std::string_view id = {});
 
    private:
     CarrierHome& home_;
@@ -61,6 +67,7 @@ class CarrierHome {
 
   core::Shard& shard_;
   Outbox& outbox_;
+  Recorder& recorder_;
   std::vector<Place> places_;  // by carrier id; empty where the home is another
   std::vector<carriers::Carrier*> here_;
 };

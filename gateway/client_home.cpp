@@ -31,12 +31,13 @@ Status status_of(routing::Reason reason) {
 }  // namespace
 
 ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
-                       const TablesReader& tables, FlowCounters& counters)
+                       const TablesReader& tables, Recorder& recorder, FlowCounters& counters)
     : config_(config),
       shard_(shard),
       homes_(homes),
       outbox_(outbox),
       tables_(tables),
+      recorder_(recorder),
       counters_(counters),
       ledger_(shard.index(), config.gateway.limits.messages_per_shard, core::read_clock().wall_us,
               shard.buffers()),
@@ -137,7 +138,11 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   counters.submits.add();
   client.add_turn_submit();
   touch(client);
-  if (!accepting_) return refuse(client, Status::ESME_RSYSERR);
+  if (!accepting_ || recorder_.failed()) return refuse(client, Status::ESME_RSYSERR);
+  if (!recorder_.accepting()) {
+    counters.queue_full.add();
+    return refuse(client, Status::ESME_RMSGQFUL);
+  }
   const Admission admission = admit(sm, version, now);
   if (admission.status != Status::ESME_ROK) return refuse(client, admission.status);
   if (client.queue_full()) {
@@ -148,8 +153,7 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
     counters.over_pace.add();
     return refuse(client, Status::ESME_RTHROTTLED);
   }
-  if (wants_receipt(sm.registered_delivery) &&
-      (client.receipts_full() || client.untaken_full())) {
+  if (wants_receipt(sm.registered_delivery) && (client.receipts_full() || client.untaken_full())) {
     counters.queue_full.add();
     return refuse(client, Status::ESME_RMSGQFUL);
   }
@@ -165,7 +169,7 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   }
   client.pace().take(now.mono_us);
   if (public_id != 0) message->public_id = public_id;
-  // The accepted record of the journal goes here; the response waits until it is durable.
+  recorder_.accepted(*message);  // the gate holds the response until it is durable
   if (now_possible && waiting_lane(*message) == 0) {
     place(*message, 0, now);
   } else {

@@ -25,6 +25,8 @@
 #include "gateway/homes.h"
 #include "gateway/ledger.h"
 #include "gateway/mail.h"
+#include "gateway/recorder.h"
+#include "gateway/recovery.h"
 #include "gateway/window.h"
 #include "proto/pdu.h"
 #include "routing/router.h"
@@ -48,12 +50,21 @@ struct QueryAnswer {
   std::uint8_t error_code = 0;
 };
 
+// The configuration's places of what a restored message names.
+struct RestoredPlaces {
+  std::uint16_t client = 0;
+  std::uint16_t carrier = 0;  // of its last attempt
+  std::uint8_t candidates = 0;
+  std::array<std::uint16_t, routing::kCandidatesMax> carriers;
+  std::array<routing::Nano, routing::kCandidatesMax> costs;
+};
+
 using TablesReader = core::Published<routing::Tables>::Reader;
 
 class ClientHome final : public Delivery::Settler {
  public:
   ClientHome(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
-             const TablesReader& tables, FlowCounters& counters);
+             const TablesReader& tables, Recorder& recorder, FlowCounters& counters);
 
   // Null when the client's home is another shard.
   Client* client(std::uint16_t id) { return clients_[id].get(); }
@@ -77,14 +88,19 @@ class ClientHome final : public Delivery::Settler {
   void left(Client& client, Window<Told>& told, const core::Now& now);
 
   // Mail from carriers' homes.
-  void on_outcome(const OutcomeMail& mail, const core::Now& now);
+  // `id`: the carrier's, of Outcome::sent.
+  void on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now);
   void on_receipt(const ReceiptMail& mail, const core::Now& now);
+
+  // Before the shards start (gateway/restore.h). Returns its id; 0: the ledger is full.
+  MessageId restore(const Restored& restored, const RestoredPlaces& places, std::uint64_t segment);
+  void begin_behind(MessageId id);
 
   void stop_accepting() { accepting_ = false; }  // new submits: ESME_RSYSERR
   void turn_start();                             // refreshes what is known of the carriers
   void turn_end(const core::Now& now);
 
-  void settle(Message& message) override;
+  void settle(Message& message, How how) override;
 
   std::uint32_t messages() const { return ledger_.size(); }
   std::uint32_t unsent() const { return unsent_; }
@@ -107,6 +123,8 @@ class ClientHome final : public Delivery::Settler {
   std::uint32_t& waiting_lane(const Message& message);
   void taken(Message& message, const core::Now& now);
   void no_longer_unsent(Message& message);
+  Message* restored_place(const Restored& restored, std::size_t body_length);
+  void go_on(Message& message, const Restored& restored, const core::Now& now);
   void fail(Message& message, proto::MessageState state, proto::Status status,
             const core::Now& now);
   void end(Message& message, const Notice& last, const core::Now& now);
@@ -122,6 +140,7 @@ class ClientHome final : public Delivery::Settler {
   const Homes& homes_;
   Outbox& outbox_;
   const TablesReader& tables_;
+  Recorder& recorder_;
   FlowCounters& counters_;
   Ledger ledger_;
   std::vector<std::unique_ptr<Client>> clients_;

@@ -43,7 +43,9 @@ bool ClientHome::order(Message& message, std::uint8_t from,
   for (std::uint8_t i = from; i < message.candidates; ++i) {
     const std::uint16_t carrier = message.carriers[i];
     if (!carriers[carrier].up || !carriers[carrier].has_room) continue;
-    message.attempt = i;
+    message.candidate = i;
+    message.carrier = carrier;
+    ++message.attempt;
     message.stage = Stage::placed;
     const OrderMail mail{message.id, message.deadline_us, carrier, message.attempt};
     outbox_.post(homes_.of_carrier(carrier), MailType::order, mail, message.body_octets());
@@ -60,7 +62,7 @@ void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now
 
 // The candidate that refused it is none any more.
 void ClientHome::drop_candidate(Message& message) {
-  for (std::size_t i = message.attempt + 1U; i < message.candidates; ++i) {
+  for (std::size_t i = message.candidate + 1U; i < message.candidates; ++i) {
     message.carriers[i - 1] = message.carriers[i];
     message.cost_nano[i - 1] = message.cost_nano[i];
   }
@@ -110,15 +112,17 @@ void ClientHome::count_waiting() {
   counters_.ledger.waiting.set(waiting_.size() + still_waiting_.size());
 }
 
-void ClientHome::on_outcome(const OutcomeMail& mail, const core::Now& now) {
+void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now) {
   Message* message = ledger_.find(mail.message);
-  if (message == nullptr || message->stage != Stage::placed || message->attempt != mail.attempt) {
+  if (message == nullptr || message->stage != Stage::placed || mail.attempt < message->attempt) {
     counters_.ledger.late_outcomes.add();
     return;
   }
   message->status = static_cast<Status>(mail.status);
+  message->attempt = mail.attempt;
   switch (mail.outcome) {
     case Outcome::sent:
+      message->carrier_message_id = id;
       return taken(*message, now);
     case Outcome::refused:
       return fail(*message, MessageState::rejected, message->status, now);
@@ -126,11 +130,11 @@ void ClientHome::on_outcome(const OutcomeMail& mail, const core::Now& now) {
       return fail(*message, MessageState::expired, Status::ESME_ROK, now);
     case Outcome::down:
       counters_.carriers[mail.carrier].failovers.add();
-      return place(*message, static_cast<std::uint8_t>(mail.attempt + 1), now);
+      return place(*message, static_cast<std::uint8_t>(message->candidate + 1), now);
     case Outcome::next:
       counters_.carriers[mail.carrier].failovers.add();
       drop_candidate(*message);
-      return place(*message, mail.attempt, now);
+      return place(*message, message->candidate, now);
     case Outcome::in_doubt:
       no_longer_unsent(*message);
       message->stage = Stage::in_doubt;
@@ -150,9 +154,9 @@ void ClientHome::no_longer_unsent(Message& message) {
 
 void ClientHome::taken(Message& message, const core::Now& now) {
   no_longer_unsent(message);
-  const routing::Nano cost = message.cost_nano[message.attempt];
+  const routing::Nano cost = message.cost_nano[message.candidate];
   const routing::Nano margin = message.price_nano - cost;
-  CarrierMoneyCounters& carrier = counters_.carriers[message.carriers[message.attempt]];
+  CarrierMoneyCounters& carrier = counters_.carriers[message.carrier];
   carrier.sent.add();
   add_signed(carrier.cost_nano, cost);
   add_signed(carrier.revenue_nano, message.price_nano);
@@ -160,7 +164,7 @@ void ClientHome::taken(Message& message, const core::Now& now) {
   ClientCounters& client = clients_[message.client]->counters();
   add_signed(client.revenue_nano, message.price_nano);
   add_signed(client.margin_nano, margin);
-  if (!wants_receipt(message.registered_delivery)) return settle(message);
+  if (!wants_receipt(message.registered_delivery)) return settle(message, How::no_receipt);
   message.stage = Stage::awaiting;
   message.deadline_us = now.mono_us + clients_[message.client]->config().receipt_keep_us;
 }
@@ -174,6 +178,7 @@ void ClientHome::fail(Message& message, MessageState state, Status status, const
   last.state = state;
   last.error = error_text(status);
   last.done_wall_us = now.wall_us;
+  recorder_.ended(message, last);
   end(message, last, now);
 }
 
@@ -190,11 +195,12 @@ void ClientHome::end(Message& message, const Notice& last, const core::Now& now)
     client.delivery().push(message);
     touch(client);
   } else if (message.queued == 0 && message.in_flight == 0) {
-    settle(message);
+    settle(message, How::no_receipt);
   }
 }
 
-void ClientHome::settle(Message& message) {
+void ClientHome::settle(Message& message, How how) {
+  recorder_.settled(message, how);
   counters_.ledger.settled.add();
   clients_[message.client]->counters().settled.add();
   ledger_.settle(message);
@@ -236,6 +242,8 @@ void ClientHome::sweep(const core::Now& now) {
     const bool held = message.stage == Stage::in_doubt || message.stage == Stage::awaiting;
     if (held && message.deadline_us <= now.mono_us) {
       fail(message, MessageState::unknown, message.status, now);
+    } else if (recorder_.old(message)) {
+      recorder_.carried(message);
     }
   }
   if (now.mono_us - looked_us_ >= kLookUs) look_at_clients(now);
@@ -249,7 +257,7 @@ void ClientHome::look_at_clients(const core::Now& now) {
     if (!client) continue;
     if (client->delivery().due(now)) touch(*client);
     std::uint32_t unanswered = 0;
-    for (const Session* session : client->sessions()) unanswered += session->unanswered();
+    for (Session* session : client->sessions()) unanswered += session->unanswered();
     client->counters().window_in_use.set(unanswered);
   }
 }

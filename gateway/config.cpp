@@ -210,6 +210,15 @@ void read_gateway(Section& section, const std::string& directory, GatewayConfig&
   section.section("limits", [&](Section& limits) { read_limits(limits, gateway.limits); });
 }
 
+void read_journal(Section& section, const std::string& directory, JournalConfig& journal) {
+  section.require("directory", "where the journal is kept, such as \"journal\"");
+  section.text("directory", journal.directory, {1, 4096});
+  const std::filesystem::path path(journal.directory);
+  if (path.is_relative()) journal.directory = (std::filesystem::path(directory) / path).string();
+  section.integer("segment_octets", journal.segment_octets, {1 << 20, 1 << 30});
+  section.integer("reserve_octets", journal.reserve_octets, {0, 1 << 30});
+}
+
 void read_client(Section& section, ClientConfig& client, std::string& plain_password) {
   section.require("system_id", "1-15 characters, what the client binds with");
   read_ascii(section, "system_id", client.system_id, 1, 15);
@@ -270,6 +279,8 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
     root.require("gateway", "[gateway] with at least listen and tables");
     root.section("gateway",
                  [&](Section& section) { read_gateway(section, directory, config.gateway); });
+    root.section("journal",
+                 [&](Section& section) { read_journal(section, directory, config.journal); });
     Unique clients;
     root.require("client", "[[client]], once for each account that may bind");
     root.sections("client", kClientsMax, [&](Section& section) {

@@ -76,6 +76,13 @@ struct Limits {
   std::uint32_t connection_output_octets = 4 * 1024 * 1024;  // one reader that stalls costs this
 };
 
+// Where accepted messages are kept on disk. Without a directory they are in memory alone.
+struct JournalConfig {
+  std::string directory;  // absolute or relative to cwd; made when it is not there
+  std::uint32_t segment_octets = 64 * 1024 * 1024;
+  std::uint32_t reserve_octets = 64 * 1024 * 1024;  // less free space on the disk: refuse
+};
+
 struct GatewayConfig {
   std::uint32_t shards = 1;
   std::string system_id = "tollgate";  // what our bind responses say
@@ -93,6 +100,7 @@ struct GatewayConfig {
 struct Config {
   std::string path;  // the file it came from, for messages
   GatewayConfig gateway;
+  JournalConfig journal;
   std::vector<ClientConfig> clients;
   std::vector<carriers::CarrierConfig> carriers;
 

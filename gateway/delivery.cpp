@@ -46,7 +46,7 @@ void Delivery::pump(const core::Now& now) {
     if (expired(message, now)) {
       due_.pop_front(ledger_);
       counters_.receipts_expired.add();
-      settler_.settle(message);
+      settler_.settle(message, How::given_up);
       changed = true;
       continue;
     }
@@ -95,7 +95,7 @@ void Delivery::answered(const Told& told, Answer answer, const core::Now& now) {
     if (message.notice_sent == 0) {
       push(message);  // something newer came meanwhile
     } else if (message.stage == Stage::told) {
-      settler_.settle(message);
+      settler_.settle(message, How::told);
     }
   }
   count_waiting();

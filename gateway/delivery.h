@@ -40,7 +40,7 @@ class Delivery {
 
   // Ends a message that its client was told of, or that is too late to tell.
   struct Settler {
-    virtual void settle(Message& message) = 0;
+    virtual void settle(Message& message, How how) = 0;
 
    protected:
     ~Settler() = default;

@@ -27,8 +27,10 @@ Flow::Flow(const Setup& setup)
       counters_(setup.counters),
       tables_(setup.tables, &setup.shard),
       outbox_(setup.shard),
-      carrier_home_(setup.config, setup.shard, setup.homes, outbox_, setup.seed),
-      client_home_(setup.config, setup.shard, setup.homes, outbox_, tables_, setup.counters),
+      recorder_(setup.config, setup.shard, setup.stream),
+      carrier_home_(setup.config, setup.shard, setup.homes, outbox_, recorder_, setup.seed),
+      client_home_(setup.config, setup.shard, setup.homes, outbox_, tables_, recorder_,
+                   setup.counters),
       listener_(setup.config, setup.shard, setup.homes, outbox_, client_home_, setup.auth,
                 setup.counters, setup.shared.connections),
       spill_timer_([](void*, const core::Now&) {}, nullptr),
@@ -48,6 +50,7 @@ core::NetError Flow::start() {
 }
 
 void Flow::turn_starts(const core::Now& now) {
+  recorder_.turn_start();
   client_home_.turn_start();
   if (stop_ != Stop::none || !shared_.stopping.load(std::memory_order_relaxed)) return;
   stop_ = Stop::draining;
@@ -71,7 +74,7 @@ bool Flow::drain(const core::Now& now) {
     counters_.ledger.mail_spilled.add();
     if (!outbox_.clear()) shard_.timers().arm(spill_timer_, now.mono_us + kSpillUs);
   }
-  shard_.hold_reads(!outbox_.empty());
+  shard_.hold_reads(!outbox_.empty() || recorder_.spilled());
   return more;
 }
 
@@ -80,7 +83,8 @@ void Flow::on_mail(std::uint32_t type, core::Octets record, const core::Now& now
     case MailType::order:
       return carrier_home_.on_order(read<OrderMail>(record), record.subspan(sizeof(OrderMail)));
     case MailType::outcome:
-      return client_home_.on_outcome(read<OutcomeMail>(record), now);
+      return client_home_.on_outcome(read<OutcomeMail>(record),
+                                     proto::as_text(record.subspan(sizeof(OutcomeMail))), now);
     case MailType::receipt:
       return client_home_.on_receipt(read<ReceiptMail>(record), now);
     case MailType::session:
@@ -91,6 +95,7 @@ void Flow::on_mail(std::uint32_t type, core::Octets record, const core::Now& now
 void Flow::turn_end(const core::Now& now) {
   carrier_home_.turn_end(now);
   client_home_.turn_end(now);
+  recorder_.turn_end();
 }
 
 // SIGTERM: what was accepted gets its carrier, receipts that are here their client, everyone an

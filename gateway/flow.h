@@ -31,6 +31,7 @@
 #include "gateway/homes.h"
 #include "gateway/listener.h"
 #include "gateway/mail.h"
+#include "gateway/recorder.h"
 
 namespace tollgate::gateway {
 
@@ -53,7 +54,8 @@ class Flow final : private core::TurnStart {
     FlowCounters& counters;
     Auth& auth;
     Shared& shared;
-    std::uint64_t seed;  // of reconnects' jitter and the like
+    std::uint64_t seed;                       // of reconnects' jitter and the like
+    core::Journal::Stream* stream = nullptr;  // this shard's; null: no journal
   };
 
   explicit Flow(const Setup& setup);
@@ -64,6 +66,10 @@ class Flow final : private core::TurnStart {
 
   Listener& listener() { return listener_; }
   const CarrierHome& carriers() const { return carrier_home_; }
+  // For restore(), before the shards start.
+  CarrierHome& carriers() { return carrier_home_; }
+  ClientHome& clients() { return client_home_; }
+  Recorder& recorder() { return recorder_; }
   // When the shard stands: messages in the ledger, one of them, how many are in each stage.
   std::uint32_t messages() const { return client_home_.messages(); }
   const Message* find(MessageId id) { return client_home_.find(id); }
@@ -84,6 +90,7 @@ class Flow final : private core::TurnStart {
   FlowCounters& counters_;
   TablesReader tables_;
   Outbox outbox_;
+  Recorder recorder_;
   CarrierHome carrier_home_;
   ClientHome client_home_;
   Listener listener_;

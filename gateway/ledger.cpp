@@ -1,5 +1,7 @@
 #include "gateway/ledger.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 
 namespace tollgate::gateway {
@@ -11,11 +13,14 @@ MessageIndex::MessageIndex(std::uint64_t first)
 }
 
 void MessageIndex::add(std::uint64_t counter, std::uint32_t place) {
-  const std::uint64_t at = (counter >> kRegionBits) - base_;
+  const std::uint64_t number = counter >> kRegionBits;
+  for (; number < base_; --base_) regions_.push_front(nullptr);
+  const std::uint64_t at = number - base_;
   while (regions_.size() <= at) {
     drop_if_empty(regions_.back());
-    regions_.push_back(spare_region_ ? std::move(spare_region_) : std::make_unique<Region>());
+    regions_.push_back(new_region());
   }
+  if (!regions_[at]) regions_[at] = new_region();
   Region& region = *regions_[at];
   auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
   if (!page) {
@@ -31,6 +36,10 @@ void MessageIndex::add(std::uint64_t counter, std::uint32_t place) {
   }
   page->places[counter & (page->places.size() - 1)] = place;
   ++page->live;
+}
+
+std::unique_ptr<MessageIndex::Region> MessageIndex::new_region() {
+  return spare_region_ ? std::move(spare_region_) : std::make_unique<Region>();
 }
 
 void MessageIndex::remove(std::uint64_t counter) {
@@ -70,7 +79,8 @@ std::uint32_t MessageIndex::find(std::uint64_t counter) const {
 Ledger::Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
                core::BufferPool& buffers)
     : home_bits_(std::uint64_t{shard} << kMessageCounterBits),
-      next_counter_((static_cast<std::uint64_t>(start_wall_us) << 4) & kMessageCounterMask),
+      next_counter_((static_cast<std::uint64_t>(start_wall_us) << kIdsPerMicrosecondBits) &
+                    kMessageCounterMask),
       buffers_(buffers),
       index_(next_counter_),
       messages_(capacity) {}
@@ -90,6 +100,24 @@ Message* Ledger::accept(std::size_t body_length, const core::Now& now) {
   message.body_length = static_cast<std::uint32_t>(body_length);
   index_.add(counter, place);
   return &message;
+}
+
+Message* Ledger::restore(MessageId id, std::size_t body_length) {
+  TOLLGATE_CHECK((id & ~kMessageCounterMask) == home_bits_, "a message is restored at its home");
+  const std::uint32_t place = messages_.take();
+  if (place == kNoPlace) return nullptr;
+  if (place >= places_) places_ = place + 1;
+  Message& message = messages_[place];
+  message.id = id;
+  if (body_length != 0) message.body = buffers_.take(body_length);
+  message.body_length = static_cast<std::uint32_t>(body_length);
+  index_.add(id & kMessageCounterMask, place);
+  begin_behind(id);
+  return &message;
+}
+
+void Ledger::begin_behind(MessageId id) {
+  next_counter_ = std::max(next_counter_, (id & kMessageCounterMask) + 1);
 }
 
 void Ledger::settle(Message& message) {

@@ -31,7 +31,7 @@ namespace tollgate::gateway {
 
 inline constexpr std::uint32_t kNoPlace = core::Slab<Message>::kNone;
 
-// id counter -> place, for ids that grow by one.
+// id counter -> place, for ids that grow by one, with gaps where no process was there.
 class MessageIndex {
  public:
   explicit MessageIndex(std::uint64_t first);
@@ -53,6 +53,7 @@ class MessageIndex {
   };
   static constexpr std::size_t kSparePages = 4096;
 
+  std::unique_ptr<Region> new_region();
   void drop_if_empty(std::unique_ptr<Region>& region);
 
   std::deque<std::unique_ptr<Region>> regions_;  // null where none of its ids lives
@@ -66,6 +67,11 @@ class Ledger {
   // `shard`: the home in every id. `start_wall_us`: where the ids begin. `buffers` outlive it.
   Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
          core::BufferPool& buffers);
+
+  // Before the first accept(): a message of an earlier process under its own id, null when it is
+  // full; and where the ids go on, if that is later than they would begin.
+  Message* restore(MessageId id, std::size_t body_length);
+  void begin_behind(MessageId id);
 
   // A new message with an id and room for a body of `body_length` octets; null when it is full.
   Message* accept(std::size_t body_length, const core::Now& now);

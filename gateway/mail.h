@@ -26,7 +26,7 @@ struct OrderMail {  // client's home -> carrier's home; the body follows
   MessageId message;
   std::int64_t deadline_us;
   std::uint16_t carrier;
-  std::uint8_t attempt;
+  std::uint16_t attempt;
 };
 
 enum class Outcome : std::uint8_t {
@@ -42,7 +42,7 @@ struct OutcomeMail {  // carrier's home -> client's home
   MessageId message;
   std::uint32_t status;
   std::uint16_t carrier;
-  std::uint8_t attempt;
+  std::uint16_t attempt;
   Outcome outcome;
 };
 

@@ -1,7 +1,7 @@
 // A message between acceptance and settlement, as its client's home keeps it, and its id.
 //
 // A MessageId is 64 bits: six for the client's home shard, then a counter that grows by one with
-// each message of that shard and starts at the wall clock in sixteenths of a microsecond. So ids
+// each message of that shard and starts at the wall clock in quarters of a microsecond. So ids
 // never repeat across restarts, are dense while the process lives (the ledger finds a message by
 // arithmetic, not by a hash), and tell their home. Clients see 16 lower-case hex digits; a client
 // bound as SMPP 3.3 sees the low 32 bits as eight (3.3 ids have at most eight).
@@ -14,6 +14,7 @@
 
 #include "core/pool.h"
 #include "proto/receipt.h"
+#include "proto/record.h"
 #include "proto/status.h"
 #include "routing/tables.h"
 
@@ -22,6 +23,7 @@ namespace tollgate::gateway {
 using MessageId = std::uint64_t;
 
 inline constexpr unsigned kMessageCounterBits = 58;
+inline constexpr unsigned kIdsPerMicrosecondBits = 2;
 inline constexpr MessageId kMessageCounterMask = (MessageId{1} << kMessageCounterBits) - 1;
 
 inline unsigned home_of(MessageId id) {
@@ -57,6 +59,8 @@ struct Party {
   ShortText<21> address;
 };
 
+using How = proto::record::How;  // a message ends: told, nothing to tell, or given up
+
 enum class Stage : std::uint8_t {
   placed,    // an order for it is with a carrier's home
   waiting,   // every candidate was down or full; tried again soon
@@ -86,6 +90,7 @@ struct Message {
   routing::Nano price_nano = 0;
   std::array<routing::Nano, routing::kCandidatesMax> cost_nano;
   std::array<std::uint16_t, routing::kCandidatesMax> carriers;
+  std::uint64_t segment = 0;  // of the journal: its records begin there
   std::uint32_t tables_version = 0;
   std::uint32_t destination_id = 0;
   std::uint32_t next = 0;  // link of the one list it is in (waiting, or its client's receipts)
@@ -94,8 +99,10 @@ struct Message {
   proto::Status status = proto::Status::ESME_ROK;  // of the last refusal
   std::uint16_t client = 0;
   Stage stage = Stage::placed;
+  std::uint16_t attempt = 0;  // orders so far; names the last one
+  std::uint16_t carrier = 0;  // of that order
   std::uint8_t candidates = 0;
-  std::uint8_t attempt = 0;  // which candidate has the order
+  std::uint8_t candidate = 0;  // which of them has it
   std::uint8_t registered_delivery = 0;
   std::uint8_t short_id = 0;     // accepted on a 3.3 session
   std::uint8_t queued = 0;       // in its client's receipts
@@ -103,7 +110,8 @@ struct Message {
   std::uint8_t notice_sent = 0;  // the deliver_sm in flight tells the newest notice
   Party source;
   Party destination;
-  ShortText<20> text;  // the start of the text, for the receipt's
+  ShortText<64> carrier_message_id;  // while its receipt is awaited, for the journal
+  ShortText<20> text;                // the start of the text, for the receipt's
   Notice notice;
 
   proto::Out body_out() { return {body.data(), body_length}; }

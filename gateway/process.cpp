@@ -14,7 +14,9 @@
 #include "core/shard.h"
 #include "core/signals.h"
 #include "gateway/flow.h"
+#include "gateway/keeping.h"
 #include "gateway/metrics.h"
+#include "gateway/restore.h"
 #include "routing/compile.h"
 
 namespace tollgate::gateway {
@@ -124,15 +126,27 @@ class Process {
         tables_(std::move(tables)),
         shards_(config.gateway.shards, config.gateway.limits.mailbox_octets),
         homes_(config.gateway.shards, config.carriers.size()),
-        auth_(config.clients, auth_options()) {
+        auth_(config.clients, auth_options()) {}
+
+  // False: the journal cannot be used, or holds more than there is room for; the reason was told.
+  bool make_flows() {
+    auto keeping = open_journal(config_, [this](unsigned shard) { shards_[shard].wake(); });
+    if (!keeping) {
+      core::log::error("journal_refused", {{"reason", keeping.error()}});
+      return false;
+    }
+    keeping_ = std::move(*keeping);
     std::random_device random;
     const std::uint64_t seed = std::uint64_t{random()} << 32 | random();
     for (unsigned i = 0; i < shards_.size(); ++i) {
       counters_.push_back(
-          std::make_unique<FlowCounters>(config.clients.size(), config.carriers.size()));
-      flows_.push_back(std::make_unique<Flow>(Flow::Setup{
-          config, shards_[i], homes_, tables_, *counters_[i], auth_, shared_, seed + i * 0x10000}));
+          std::make_unique<FlowCounters>(config_.clients.size(), config_.carriers.size()));
+      core::Journal::Stream* stream = keeping_.journal ? &keeping_.journal->stream(i) : nullptr;
+      flows_.push_back(
+          std::make_unique<Flow>(Flow::Setup{config_, shards_[i], homes_, tables_, *counters_[i],
+                                             auth_, shared_, seed + i * 0x10000, stream}));
     }
+    return keeping_.journal == nullptr || restore_messages();
   }
 
   // False: an address cannot be had; the reason was told.
@@ -180,6 +194,24 @@ class Process {
   }
 
  private:
+  bool restore_messages() {
+    const RestoreCounts counts = restore(config_, homes_, *keeping_.recovery, flows_);
+    keeping_.recovery.reset();
+    if (counts.without_room != 0) {
+      core::log::error("journal_refused",
+                       {{"reason", "it holds more messages than messages_per_shard"},
+                        {"beyond", counts.without_room}});
+      return false;
+    }
+    core::log::info("restored", {{"queued", counts.queued},
+                                 {"in_doubt", counts.in_doubt},
+                                 {"awaiting", counts.awaiting},
+                                 {"told", counts.told},
+                                 {"parked", counts.parked},
+                                 {"without_client", counts.without_client}});
+    return true;
+  }
+
   AuthOptions auth_options() {
     AuthOptions options;
     options.shards = config_.gateway.shards;
@@ -216,6 +248,7 @@ class Process {
   Homes homes_;
   Auth auth_;
   Shared shared_;
+  Keeping keeping_;
   std::vector<std::unique_ptr<FlowCounters>> counters_;
   std::vector<std::unique_ptr<Flow>> flows_;
   std::unique_ptr<Metrics> metrics_;
@@ -234,7 +267,7 @@ int run_process(const Config& config) {
   Feed feed(config);
   if (auto tables = feed.load()) {
     Process process(config, feed, std::move(tables));
-    if (process.start()) {
+    if (process.make_flows() && process.start()) {
       while (!requests.stopping()) {
         if (requests.wait_reload(feed.until_stale()) || feed.stale()) process.reload();
         process.reclaim();

@@ -61,7 +61,10 @@ void Recovery::report(Finding finding, MessageId message) {
 
 void Recovery::apply(const core::JournalRecord& journal_record) {
   at_ = journal_record;
-  if (records_++ == 0) whole_ = at_.segment == 1;
+  if (records_++ == 0) {
+    whole_ = at_.segment == 1;
+    first_segment_ = at_.segment;
+  }
   switch (record::read(at_.type, at_.payload, [&](const auto& record) { on(record); })) {
     case record::Reading::good:
       return;

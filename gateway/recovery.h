@@ -108,6 +108,8 @@ class Recovery {
   // The highest id of a home that any record names; 0: none. New ids begin above it, also when
   // the wall clock has gone back.
   MessageId highest_id(unsigned home) const { return highest_[home]; }
+  // Nothing live has a record in an older segment.
+  std::uint64_t first_segment() const { return first_segment_; }
 
   // Null when it is not live. For tests and questions.
   const LiveMessage* find(MessageId id) const;
@@ -143,6 +145,7 @@ class Recovery {
   core::JournalRecord at_;
   bool whole_ = false;  // the journal begins with its first segment
   std::uint64_t records_ = 0;
+  std::uint64_t first_segment_ = 0;
   std::uint64_t orphans_ = 0;
   std::uint64_t dead_letters_ = 0;
   absl::flat_hash_map<MessageId, LiveMessage> messages_;

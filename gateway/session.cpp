@@ -96,11 +96,11 @@ bool Session::on_accepted_pdu(const proto::Frame& frame, const core::Now& now) {
   const std::uint32_t sequence_number = frame.header.sequence_number;
   switch (frame.header.command_id) {
     case Command::submit_sm:
-      return on_submit_sm(frame, now);
+      return answered(on_submit_sm(frame, now));
     case Command::data_sm:
-      return on_data_sm(frame, now);
+      return answered(on_data_sm(frame, now));
     case Command::submit_multi:
-      return on_submit_multi(frame, now);
+      return answered(on_submit_multi(frame, now));
     case Command::deliver_sm_resp:
     case Command::data_sm_resp:
     case Command::generic_nack:
@@ -144,9 +144,14 @@ bool Session::on_accepted_pdu(const proto::Frame& frame, const core::Now& now) {
   return true;
 }
 
+// A submit was answered in our output, unless reading stopped before it.
+bool Session::answered(bool done) {
+  if (done) unanswered_.add(connection_.committed(), heard_us_);
+  return done;
+}
+
 bool Session::over_window() {
-  if (connection_.output_size() == 0) unanswered_ = 0;
-  if (++unanswered_ <= client_->config().window) return false;
+  if (unanswered_.count(connection_.sent()) < client_->config().window) return false;
   client_->counters().window_overruns.add();
   return true;
 }

@@ -14,6 +14,8 @@
 // 5. After `enquire_link_us` of silence we ask; two unanswered ones close the session.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,6 +38,45 @@ namespace tollgate::gateway {
 class Client;
 class ClientHome;
 class Session;
+
+// Submits whose response is still in our output, by where in it the responses end. Some turns of
+// them are told apart; more are taken for later than they are.
+class Unanswered {
+ public:
+  // A response was committed that ends at `end` of the connection's output.
+  void add(std::uint64_t end, std::int64_t turn_us) {
+    if (size_ == 0 || (turns_[size_ - 1].turn_us != turn_us && size_ < kTurns)) {
+      turns_[size_++] = {end, turn_us, 0};
+    }
+    Turn& last = turns_[size_ - 1];
+    last.end = end;
+    last.turn_us = turn_us;
+    ++last.submits;
+    ++count_;
+  }
+  // Those that end behind what was sent.
+  std::uint32_t count(std::uint64_t sent) {
+    std::size_t gone = 0;
+    while (gone < size_ && turns_[gone].end <= sent) count_ -= turns_[gone++].submits;
+    if (gone != 0) {
+      std::copy(turns_.begin() + static_cast<std::ptrdiff_t>(gone),
+                turns_.begin() + static_cast<std::ptrdiff_t>(size_), turns_.begin());
+      size_ -= gone;
+    }
+    return count_;
+  }
+
+ private:
+  struct Turn {
+    std::uint64_t end = 0;
+    std::int64_t turn_us = 0;
+    std::uint32_t submits = 0;
+  };
+  static constexpr std::size_t kTurns = 8;
+  std::array<Turn, kTurns> turns_;
+  std::size_t size_ = 0;
+  std::uint32_t count_ = 0;
+};
 
 // What a session needs before it has a client.
 class Door {
@@ -81,7 +122,7 @@ class Session final : public core::Connection::Owner {
   bool receives() const { return proto::can_deliver(state_); }
   std::uint8_t version() const { return version_; }
   // Submits whose response has not left yet.
-  std::uint32_t unanswered() const { return connection_.output_size() == 0 ? 0 : unanswered_; }
+  std::uint32_t unanswered() { return unanswered_.count(connection_.sent()); }
   bool was_bound() const { return home_ != nullptr; }
 
   // The bind's answer. bound(): here is its client's home.
@@ -114,6 +155,7 @@ class Session final : public core::Connection::Owner {
   bool on_submit_multi(const proto::Frame& frame, const core::Now& now);
   bool may_submit(const core::Now& now);
   bool over_window();
+  bool answered(bool done);
   void on_bind(const proto::Frame& frame);
   void on_query_sm(const proto::Frame& frame);
   void on_cancel_sm(const proto::Frame& frame);
@@ -139,10 +181,10 @@ class Session final : public core::Connection::Owner {
   core::Timer timer_;
   proto::State state_ = proto::State::open;
   std::uint8_t version_ = proto::kVersion34;
-  bool checking_ = false;         // the password is being checked
-  bool unbinding_ = false;        // we asked
-  std::uint8_t enquiries_ = 0;    // enquire_link without a response
-  std::uint32_t unanswered_ = 0;  // submits since our output was last empty
+  bool checking_ = false;       // the password is being checked
+  bool unbinding_ = false;      // we asked
+  std::uint8_t enquiries_ = 0;  // enquire_link without a response
+  Unanswered unanswered_;
   BindAsked asked_;
   Client* client_ = nullptr;
   ClientHome* home_ = nullptr;

@@ -123,12 +123,12 @@ void Smsc::poll() {
   for (const auto& peer : peers) peer->poll();
 }
 
-void Told::sent(std::uint64_t message, std::uint8_t attempt, std::string_view id, std::uint32_t) {
+void Told::sent(std::uint64_t message, std::uint16_t attempt, std::string_view id, std::uint32_t) {
   ++total;
   if (recording) outcomes.push_back({What::sent, message, attempt, std::string(id), {}, {}, false});
 }
 
-void Told::refused(std::uint64_t message, std::uint8_t attempt, Status status,
+void Told::refused(std::uint64_t message, std::uint16_t attempt, Status status,
                    proto::StatusClass status_class, bool try_next) {
   ++total;
   if (recording) {
@@ -137,7 +137,7 @@ void Told::refused(std::uint64_t message, std::uint8_t attempt, Status status,
   if (on_refused) on_refused(message);
 }
 
-void Told::in_doubt(std::uint64_t message, std::uint8_t attempt) {
+void Told::in_doubt(std::uint64_t message, std::uint16_t attempt) {
   ++total;
   if (recording) outcomes.push_back({What::in_doubt, message, attempt, "", {}, {}, false});
 }
@@ -251,7 +251,7 @@ void World::bring_up() {
   for (std::size_t i = 0; i < config_.binds.size(); ++i) accept();
 }
 
-carriers::Taken World::take(std::uint64_t message, std::uint8_t attempt) {
+carriers::Taken World::take(std::uint64_t message, std::uint16_t attempt) {
   const std::string text = "m" + std::to_string(message);
   proto::SubmitSm sm = a_submit(text);
   const std::string number = std::to_string(447'946'000'000 + message % 1'000'000);

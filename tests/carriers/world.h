@@ -80,7 +80,7 @@ struct Told final : carriers::Events {
   struct Outcome {
     What what{};
     std::uint64_t message = 0;
-    std::uint8_t attempt = 0;
+    std::uint16_t attempt = 0;
     std::string id;
     proto::Status status{};
     proto::StatusClass status_class{};
@@ -94,11 +94,11 @@ struct Told final : carriers::Events {
     std::string error_text;
   };
 
-  void sent(std::uint64_t message, std::uint8_t attempt, std::string_view id,
+  void sent(std::uint64_t message, std::uint16_t attempt, std::string_view id,
             std::uint32_t submit_us) override;
-  void refused(std::uint64_t message, std::uint8_t attempt, proto::Status status,
+  void refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
                proto::StatusClass status_class, bool try_next) override;
-  void in_doubt(std::uint64_t message, std::uint8_t attempt) override;
+  void in_doubt(std::uint64_t message, std::uint16_t attempt) override;
   bool receipt(std::uint64_t message, const proto::Receipt& receipt,
                const carriers::ReceiptFacts& facts) override;
 
@@ -137,7 +137,7 @@ class World {
   void pass_ms(std::int64_t ms, std::int64_t step_ms = 10);
 
   // A message to a number of its own.
-  carriers::Taken take(std::uint64_t message, std::uint8_t attempt = 0);
+  carriers::Taken take(std::uint64_t message, std::uint16_t attempt = 0);
   carriers::Taken take(std::uint64_t message, const proto::SubmitSm& sm);
   // The next submit_sm on this peer; fails the test when none comes.
   Pdu submit(Peer& peer);

@@ -295,6 +295,8 @@ std::vector<double> gateway_and_client(const Config& config) {
           number(gateway.limits.mailbox_octets),
           number(gateway.limits.connections_max),
           number(gateway.limits.connection_output_octets),
+          number(config.journal.segment_octets),
+          number(config.journal.reserve_octets),
           number(client.long_password),
           number(client.allow.size()),
           number(client.versions.v33),

@@ -111,9 +111,9 @@ TEST_CASE("ids: another home's are not found, a restart's later ones are new", "
   CHECK(first.find(theirs->id) == nullptr);
   CHECK(home_of(mine->id) == 3);
   CHECK(home_of(theirs->id) == 4);
-  // Sixteen ids a microsecond: a process that lived for a second at 10 M/s is behind its heir.
+  // Four ids a microsecond: a process that lived for a second at 3 M/s is behind its heir.
   Ledger heir(3, 10, kNow.wall_us + 1'000'000, buffers);
-  CHECK(heir.next_id() > mine->id + 10'000'000);
+  CHECK(heir.next_id() > mine->id + 3'000'000);
   CHECK(heir.find(mine->id) == nullptr);
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("a 3.3 client's short id finds its message across the low 32 bits' tur
   core::BufferPool buffers;
   // The counter starts 40 ids before its low half turns over.
   constexpr std::uint64_t kTurn = std::uint64_t{0x654321} << 32;
-  Ledger ledger(2, 200, static_cast<std::int64_t>((kTurn - 48) >> 4), buffers);
+  Ledger ledger(2, 200, static_cast<std::int64_t>((kTurn - 48) >> kIdsPerMicrosecondBits), buffers);
   std::vector<Message*> messages;
   for (int i = 0; i < 100; ++i) messages.push_back(ledger.accept(1, kNow));
   CHECK((messages.front()->id & 0xffffffff) > (messages.back()->id & 0xffffffff));

@@ -1,0 +1,126 @@
+// ClientHome::restore: a message of an earlier process goes on.
+#include <algorithm>
+
+#include "gateway/client_home.h"
+
+namespace tollgate::gateway {
+
+using proto::MessageState;
+using proto::record::Follows;
+
+namespace {
+
+Party party_of(const proto::record::Address& address) {
+  Party party{address.ton, address.npi, {}};
+  party.address = address.digits;
+  return party;
+}
+
+Notice notice_of(const proto::record::Notice& from) {
+  Notice notice;
+  notice.state = from.state;
+  notice.intermediate = from.intermediate;
+  notice.has_network_error = from.has_network_error;
+  notice.network_error = from.network_error;
+  notice.error = from.error;
+  notice.done_wall_us = from.done_wall_us;
+  return notice;
+}
+
+MessageState state_of(Follows follows) {
+  switch (follows) {
+    case Follows::rejected:
+      return MessageState::rejected;
+    case Follows::expired:
+      return MessageState::expired;
+    case Follows::next:
+    case Follows::again:
+      break;
+  }
+  return MessageState::undeliverable;
+}
+
+}  // namespace
+
+void ClientHome::begin_behind(MessageId id) {
+  if (id != 0) ledger_.begin_behind(id);
+}
+
+Message* ClientHome::restored_place(const Restored& restored, std::size_t body_length) {
+  if (home_of(restored.id) == shard_.index()) return ledger_.restore(restored.id, body_length);
+  // Its client has moved to another shard, and ids tell their home: a new one, the old public id.
+  return ledger_.restore(ledger_.next_id(), body_length);
+}
+
+MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& places,
+                              std::uint64_t segment) {
+  const core::Now now = core::read_clock();
+  const proto::record::Accepted& accepted = restored.accepted;
+  const bool unsent = restored.stage == LiveStage::queued || restored.stage == LiveStage::refused;
+  Message* message = restored_place(restored, unsent ? accepted.body.size() : 0);
+  if (message == nullptr) return 0;
+  if (message->body) std::copy(accepted.body.begin(), accepted.body.end(), message->body.data());
+  message->public_id = accepted.public_id;
+  message->accepted_us = now.mono_us - (now.wall_us - accepted.wall_us);
+  message->accepted_wall_us = accepted.wall_us;
+  message->deadline_us = now.mono_us + (accepted.deadline_wall_us - now.wall_us);
+  message->price_nano = accepted.price_nano;
+  message->candidates = places.candidates;
+  std::copy_n(places.carriers.begin(), places.candidates, message->carriers.begin());
+  std::copy_n(places.costs.begin(), places.candidates, message->cost_nano.begin());
+  message->tables_version = accepted.tables_version;
+  message->destination_id = accepted.destination_id;
+  message->client = places.client;
+  message->attempt = restored.attempt;
+  message->carrier = places.carrier;
+  message->registered_delivery = accepted.registered_delivery;
+  message->short_id = accepted.short_id ? 1 : 0;
+  message->source = party_of(accepted.source);
+  message->destination = party_of(accepted.destination);
+  message->carrier_message_id = restored.carrier_message_id;
+  message->text = accepted.text;
+  message->status = restored.status;
+  recorder_.restored(*message, segment);
+  if (message->id != restored.id) {
+    recorder_.carried(*message);
+    recorder_.given_up(restored.id);
+  }
+  counters_.ledger.accepted.add();
+  counters_.ledger.messages.set(ledger_.size());
+  go_on(*message, restored, now);
+  return message->id;
+}
+
+void ClientHome::go_on(Message& message, const Restored& restored, const core::Now& now) {
+  Client& client = *clients_[message.client];
+  client.counters().accepted.add();
+  if (wants_receipt(message.registered_delivery)) client.add_owing(now);
+  if (message.body) {
+    client.add_unsent(now);
+    ++unsent_;
+  }
+  if (restored.has_notice) message.notice = notice_of(restored.notice);
+  switch (restored.stage) {
+    case LiveStage::queued:
+      return wait(message, now);
+    case LiveStage::refused:
+      return fail(message, state_of(restored.follows), message.status, now);
+    case LiveStage::in_flight:
+    case LiveStage::in_doubt:
+      message.stage = Stage::in_doubt;
+      message.deadline_us = now.mono_us + config_.gateway.in_doubt_hold_us;
+      client.counters().in_doubt.add();
+      break;
+    case LiveStage::awaiting:
+      message.stage = Stage::awaiting;
+      message.deadline_us = message.accepted_us + client.config().receipt_keep_us;
+      break;
+    case LiveStage::told:
+      return end(message, message.notice, now);
+  }
+  if (restored.has_notice && wants_intermediate(message.registered_delivery)) {
+    client.delivery().push(message);
+  }
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,75 @@
+#include "gateway/keeping.h"
+
+#include <utility>
+
+#include "core/clock.h"
+#include "core/log.h"
+
+namespace tollgate::gateway {
+namespace {
+
+constexpr std::int64_t kProgressUs = 1'000'000;  // between two lines
+
+void tell(const core::JournalReport& report, const Recovery& recovery, std::int64_t took_us) {
+  for (const core::JournalDamage& damage : report.damage) {
+    core::log::error("journal_damage", {{"segment", damage.segment},
+                                        {"begin", damage.begin},
+                                        {"end", damage.end},
+                                        {"what", damage.what}});
+  }
+  for (const std::string& name : report.quarantined) {
+    core::log::error("journal_quarantined", {{"file", name}});
+  }
+  core::log::info("journal_read", {{"records", report.records},
+                                   {"segments", report.segments},
+                                   {"octets", report.octets},
+                                   {"torn_octets", report.torn_octets},
+                                   {"live", recovery.live()},
+                                   {"orphans", recovery.orphans()},
+                                   {"findings", recovery.findings()},
+                                   {"took_ms", took_us / 1000}});
+}
+
+}  // namespace
+
+tl::expected<Keeping, std::string> open_journal(const Config& config,
+                                                std::function<void(unsigned)> wake) {
+  Keeping keeping;
+  if (config.journal.directory.empty()) return keeping;
+  auto storage = core::open_directory(config.journal.directory, core::StorageUse::exclusive);
+  if (!storage) return tl::make_unexpected(storage.error());
+  keeping.storage = std::move(*storage);
+  keeping.recovery = std::make_unique<Recovery>();
+
+  const std::int64_t began_us = core::read_clock().mono_us;
+  std::int64_t told_us = began_us;
+  RecoveryOptions read;
+  read.quarantine = true;
+  read.progress = [&](const RecoveryProgress& progress) {
+    const std::int64_t now_us = core::read_clock().mono_us;
+    if (now_us - told_us < kProgressUs) return;
+    told_us = now_us;
+    core::log::info("journal_reading", {{"segments", progress.segments},
+                                        {"of", progress.of},
+                                        {"records", progress.records},
+                                        {"live", progress.live}});
+  };
+  const auto report = recover(*keeping.storage, *keeping.recovery, read);
+  if (!report) return tl::make_unexpected(report.error());
+  tell(*report, *keeping.recovery, core::read_clock().mono_us - began_us);
+
+  core::JournalOptions options;
+  options.storage = keeping.storage.get();
+  options.streams = config.gateway.shards;
+  options.segment_octets = config.journal.segment_octets;
+  options.reserve_octets = config.journal.reserve_octets;
+  options.ring_octets = config.gateway.limits.mailbox_octets;
+  options.tail = report->tail;
+  options.wake = std::move(wake);
+  auto journal = core::Journal::open(std::move(options));
+  if (!journal) return tl::make_unexpected(journal.error());
+  keeping.journal = std::move(*journal);
+  return keeping;
+}
+
+}  // namespace tollgate::gateway

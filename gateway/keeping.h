@@ -1,0 +1,29 @@
+// The journal of a process: opened, read back, and written on. Made on the starting thread, before
+// the flows; outlives them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "core/journal.h"
+#include "core/storage.h"
+#include "gateway/config.h"
+#include "gateway/recovery.h"
+
+namespace tollgate::gateway {
+
+struct Keeping {
+  std::unique_ptr<core::Storage> storage;
+  std::unique_ptr<Recovery> recovery;  // what is to be restored
+  std::unique_ptr<core::Journal> journal;
+};
+
+// Reads the journal in config.journal.directory and makes it ready to be written. Tells the log
+// what it found. An empty directory name: no journal, all null. The error is a sentence.
+// `wake`: of a shard, when records of its stream became durable.
+tl::expected<Keeping, std::string> open_journal(const Config& config,
+                                                std::function<void(unsigned)> wake);
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,220 @@
+#include "gateway/recorder.h"
+
+#include <array>
+
+#include "core/check.h"
+#include "core/log.h"
+
+namespace tollgate::gateway {
+
+namespace record = proto::record;
+
+namespace {
+
+constexpr std::int64_t kParkedSlackUs = 1'000'000;
+
+record::Address address_of(const Party& party) {
+  return {party.ton, party.npi, party.address.view()};
+}
+
+record::Notice notice_of(const Notice& notice) {
+  return {notice.state,         notice.intermediate, notice.has_network_error,
+          notice.network_error, notice.error.view(), notice.done_wall_us};
+}
+
+record::Stage stage_of(const Message& message) {
+  switch (message.stage) {
+    case Stage::in_doubt:
+      return record::Stage::in_doubt;
+    case Stage::awaiting:
+      return record::Stage::awaiting;
+    case Stage::told:
+      return record::Stage::told;
+    case Stage::placed:
+    case Stage::waiting:
+      break;
+  }
+  return record::Stage::queued;
+}
+
+}  // namespace
+
+Recorder::Recorder(const Config& config, core::Shard& shard, core::Journal::Stream* stream)
+    : config_(config), shard_(shard), stream_(stream) {
+  if (stream_ != nullptr) first_ = stream_->current_segment();
+}
+
+template <class Record>
+void Recorder::append(const Record& record, proto::Octets rest) {
+  if (stream_ == nullptr || failed_) return;
+  std::array<std::uint8_t, record::kHeadMax> head;
+  const std::size_t length = record::encode(record, head);
+  TOLLGATE_CHECK(length != 0, "a record of ours fits its head");
+  const auto type = static_cast<std::uint32_t>(Record::kType);
+  shard_.shut_gate(stream_->append(type, proto::Octets(head).first(length), rest));
+}
+
+std::string_view Recorder::carrier_name(std::uint16_t carrier) const {
+  return config_.carriers[carrier].name;
+}
+
+record::Accepted Recorder::accepted_record(const Message& message) const {
+  record::Accepted result;
+  result.message = message.id;
+  result.public_id = message.public_id;
+  result.wall_us = message.accepted_wall_us;
+  result.deadline_wall_us = shard_.now().wall_us + (message.deadline_us - shard_.now().mono_us);
+  result.price_nano = message.price_nano;
+  result.tables_version = message.tables_version;
+  result.destination_id = message.destination_id;
+  result.registered_delivery = message.registered_delivery;
+  result.short_id = message.short_id != 0;
+  result.client = config_.clients[message.client].system_id;
+  result.source = address_of(message.source);
+  result.destination = address_of(message.destination);
+  result.text = message.text.view();
+  result.candidate_count = message.candidates;
+  for (std::size_t i = 0; i < message.candidates; ++i) {
+    result.candidates[i] = {message.cost_nano[i], carrier_name(message.carriers[i])};
+  }
+  if (message.body) result.body = message.body_octets();
+  return result;
+}
+
+void Recorder::accepted(Message& message) {
+  if (stream_ == nullptr) return;
+  message.segment = hold();
+  append(accepted_record(message), message.body_octets());
+}
+
+void Recorder::ended(const Message& message, const Notice& notice) {
+  if (stream_ == nullptr) return;
+  append(record::Ended{message.id, shard_.now().wall_us, notice_of(notice)});
+}
+
+void Recorder::settled(const Message& message, record::How how) {
+  if (stream_ == nullptr) return;
+  append(record::Settled{message.id, shard_.now().wall_us, how});
+  release(message.segment);
+}
+
+void Recorder::given_up(MessageId message) {
+  append(record::Settled{message, shard_.now().wall_us, record::How::given_up});
+}
+
+bool Recorder::old(const Message& message) const {
+  // While an order is out, its intent is the carrier's home's to keep.
+  return stream_ != nullptr && message.stage != Stage::placed &&
+         message.segment + kCarryBehind < stream_->current_segment();
+}
+
+void Recorder::carried(Message& message) {
+  record::Carried result;
+  const std::uint64_t segment = hold();
+  result.accepted = accepted_record(message);
+  result.wall_us = shard_.now().wall_us;
+  result.stage = stage_of(message);
+  result.attempt = message.attempt;
+  if (message.attempt != 0) result.carrier = carrier_name(message.carrier);
+  result.carrier_message_id = message.carrier_message_id.view();
+  result.status = message.status;
+  result.notice = notice_of(message.notice);
+  append(result, result.accepted.body);
+  release(message.segment);
+  message.segment = segment;
+}
+
+void Recorder::restored(Message& message, std::uint64_t segment) {
+  if (stream_ == nullptr) return;
+  while (segment < first_) {
+    live_.push_front(0);
+    --first_;
+  }
+  while (live_.size() <= segment - first_) live_.push_back(0);
+  ++live_[segment - first_];
+  message.segment = segment;
+  stream_->set_oldest_needed(first_);
+}
+
+void Recorder::intent(MessageId message, std::uint16_t attempt, std::uint16_t carrier) {
+  append(record::Intent{message, shard_.now().wall_us, attempt, carrier_name(carrier)});
+}
+
+void Recorder::sent(MessageId message, std::uint16_t attempt, std::uint16_t carrier,
+                    std::string_view id) {
+  append(record::Sent{message, shard_.now().wall_us, attempt, carrier_name(carrier), id});
+}
+
+void Recorder::refused(MessageId message, std::uint16_t attempt, std::uint16_t carrier,
+                       proto::Status status, record::Follows follows) {
+  append(record::Refused{message, shard_.now().wall_us, attempt, status, follows,
+                         carrier_name(carrier)});
+}
+
+void Recorder::in_doubt(MessageId message, std::uint16_t attempt, std::uint16_t carrier) {
+  append(record::InDoubt{message, shard_.now().wall_us, attempt, carrier_name(carrier)});
+}
+
+void Recorder::receipt(MessageId message, std::uint16_t carrier, const Notice& notice) {
+  append(record::Receipt{message, shard_.now().wall_us, carrier_name(carrier), notice_of(notice)});
+}
+
+void Recorder::parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu) {
+  if (stream_ == nullptr || failed_) return;
+  const core::Now& now = shard_.now();
+  record::Parked result;
+  result.number = ++parked_number_;
+  result.wall_us = now.wall_us;
+  result.carrier = carrier_name(carrier);
+  result.carrier_message_id = id;
+  result.pdu = pdu;
+  append(result, pdu);
+  const std::int64_t kept_us =
+      std::int64_t{config_.carriers[carrier].timers.early_receipt_ms} * 1000 + kParkedSlackUs;
+  if (parked_.empty() || parked_.back().until_us < now.mono_us + kept_us) {
+    parked_.push_back({hold(), now.mono_us + kept_us + kParkedSlackUs});
+  }
+}
+
+std::uint64_t Recorder::hold() {
+  const std::uint64_t current = stream_->current_segment();
+  while (first_ + live_.size() <= current) live_.push_back(0);
+  ++live_.back();
+  return first_ + live_.size() - 1;
+}
+
+void Recorder::release(std::uint64_t segment) {
+  --live_[segment - first_];
+  bool moved = false;
+  while (live_.size() > 1 && live_.front() == 0) {
+    live_.pop_front();
+    ++first_;
+    moved = true;
+  }
+  if (moved) stream_->set_oldest_needed(first_);
+}
+
+void Recorder::turn_start() {
+  if (stream_ == nullptr || failed_) return;
+  shard_.open_gate(stream_->durable());
+  if (!stream_->failed()) return;
+  failed_ = true;
+  core::log::error("journal_failed", {{"shard", shard_.index()}});
+  shard_.abandon_gate();
+}
+
+void Recorder::turn_end() {
+  if (stream_ == nullptr || failed_) return;
+  while (!parked_.empty() && parked_.front().until_us <= shard_.now().mono_us) {
+    release(parked_.front().segment);
+    parked_.pop_front();
+  }
+  // Nothing held: every closed segment may go, also when no message ever held one of them.
+  if (live_.size() == 1 && live_.front() == 0 && stream_->current_segment() > first_) {
+    first_ = stream_->current_segment();
+    stream_->set_oldest_needed(first_);
+  }
+  stream_->publish();
+}
+
+}  // namespace tollgate::gateway

@@ -1,0 +1,88 @@
+// Writes what happens to messages into this shard's stream of the journal, and keeps the segments
+// that live messages still need. Owned by the shard's thread. Without a journal it does nothing.
+//
+// Invariants
+// 1. Each call appends one record before it returns, and shuts the shard's gate for it: nothing
+//    that the turn writes to any connection leaves before the record is durable. So a
+//    submit_sm_resp follows its accepted record, a submit_sm its intent, a deliver_sm_resp its
+//    receipt, without a word about any of them elsewhere.
+// 2. hold() names the segment in which, or behind which, all later records of a message lie; until
+//    release() no segment from there on is removed.
+// 3. accepting() is false while the disk is full, and for good after an fsync error (failed()):
+//    then output that waits for records that may not be durable never leaves, and its connections
+//    are closed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string_view>
+
+#include "core/journal.h"
+#include "core/shard.h"
+#include "gateway/config.h"
+#include "gateway/message.h"
+#include "proto/record.h"
+
+namespace tollgate::gateway {
+
+class Recorder {
+ public:
+  // `stream` null: no journal.
+  Recorder(const Config& config, core::Shard& shard, core::Journal::Stream* stream);
+
+  bool on() const { return stream_ != nullptr; }
+  bool accepting() const { return stream_ == nullptr || stream_->accepting(); }
+  bool failed() const { return failed_; }
+  bool spilled() const { return stream_ != nullptr && stream_->spilled(); }
+
+  // From the client's home.
+  void accepted(Message& message);  // holds its segment
+  void ended(const Message& message, const Notice& notice);
+  void settled(const Message& message, proto::record::How how);  // releases its segment
+  // True when the message lies in a segment so old that it should be carried forward; then
+  // carried() writes it whole and moves its hold.
+  bool old(const Message& message) const;
+  void carried(Message& message);
+  // A recovered message that will not go on under this id.
+  void given_up(MessageId message);
+  // A recovered message whose records begin in `segment`.
+  void restored(Message& message, std::uint64_t segment);
+
+  // From the carrier's home.
+  void intent(MessageId message, std::uint16_t attempt, std::uint16_t carrier);
+  void sent(MessageId message, std::uint16_t attempt, std::uint16_t carrier, std::string_view id);
+  void refused(MessageId message, std::uint16_t attempt, std::uint16_t carrier,
+               proto::Status status, proto::record::Follows follows);
+  void in_doubt(MessageId message, std::uint16_t attempt, std::uint16_t carrier);
+  void receipt(MessageId message, std::uint16_t carrier, const Notice& notice);
+  // Kept as long as a carrier keeps such receipts parked.
+  void parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu);
+
+  void turn_start();  // opens the gate as far as records are durable
+  void turn_end();    // publishes what the turn appended, lets go of segments
+
+ private:
+  template <class Record>
+  void append(const Record& record, proto::Octets rest = {});
+  struct ParkedHold {
+    std::uint64_t segment;
+    std::int64_t until_us;
+  };
+  std::uint64_t hold();
+  void release(std::uint64_t segment);
+  std::string_view carrier_name(std::uint16_t carrier) const;
+  proto::record::Accepted accepted_record(const Message& message) const;
+
+  static constexpr std::uint64_t kCarryBehind = 16;  // segments
+
+  const Config& config_;
+  core::Shard& shard_;
+  core::Journal::Stream* stream_;
+  std::deque<std::uint32_t> live_;  // messages that hold each segment from first_ on
+  std::uint64_t first_ = 0;
+  std::deque<ParkedHold> parked_;  // at most one a second
+  std::uint64_t parked_number_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace tollgate::gateway

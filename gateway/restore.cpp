@@ -1,0 +1,116 @@
+#include "gateway/restore.h"
+
+#include <memory>
+
+#include "core/log.h"
+
+namespace tollgate::gateway {
+namespace {
+
+using Places = std::unordered_map<std::string_view, std::uint16_t>;
+
+template <class Each, class Name>
+Places places_of(const std::vector<Each>& all, Name name) {
+  Places places;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    places.emplace(name(all[i]), static_cast<std::uint16_t>(i));
+  }
+  return places;
+}
+
+class Restoring {
+ public:
+  Restoring(const Config& config, const Homes& homes,
+            const std::vector<std::unique_ptr<Flow>>& flows)
+      : homes_(homes),
+        flows_(flows),
+        clients_(places_of(config.clients, [](const auto& c) { return c.system_id; })),
+        carriers_(places_of(config.carriers, [](const auto& c) { return c.name; })) {}
+
+  void message(const Restored& restored, std::uint64_t segment) {
+    const auto client = clients_.find(restored.accepted.client);
+    if (client == clients_.end()) {
+      ++counts.without_client;
+      flows_[0]->recorder().given_up(restored.id);
+      return;
+    }
+    RestoredPlaces places;
+    places.client = client->second;
+    for (std::size_t i = 0; i < restored.accepted.candidate_count; ++i) {
+      const auto carrier = carriers_.find(restored.accepted.candidates[i].carrier);
+      if (carrier == carriers_.end()) continue;
+      places.carriers[places.candidates] = carrier->second;
+      places.costs[places.candidates++] = restored.accepted.candidates[i].cost_nano;
+    }
+    const auto carrier = carriers_.find(restored.carrier);
+    if (carrier != carriers_.end()) places.carrier = carrier->second;
+    ClientHome& home = flows_[homes_.of_client(client->second)]->clients();
+    const MessageId id = home.restore(restored, places, segment);
+    if (id == 0) {
+      ++counts.without_room;
+      return;
+    }
+    count(restored.stage);
+    const bool awaits = restored.stage == LiveStage::awaiting;
+    if (!awaits || carrier == carriers_.end() || restored.carrier_message_id.empty()) return;
+    carriers::Carrier* at =
+        flows_[homes_.of_carrier(carrier->second)]->carriers().carrier(carrier->second);
+    at->restore_awaiting(restored.carrier_message_id, id);
+  }
+
+  void parked(const ParkedReceipt& receipt, std::int64_t now_wall_us) {
+    const auto carrier = carriers_.find(receipt.carrier);
+    if (carrier == carriers_.end()) return;
+    Flow& flow = *flows_[homes_.of_carrier(carrier->second)];
+    carriers::Carrier* at = flow.carriers().carrier(carrier->second);
+    const std::int64_t kept_us = std::int64_t{at->config().timers.early_receipt_ms} * 1000;
+    if (receipt.wall_us + kept_us < now_wall_us) return;
+    at->restore_parked(receipt.pdu);
+    ++counts.parked;
+  }
+
+  RestoreCounts counts;
+
+ private:
+  void count(LiveStage stage) {
+    switch (stage) {
+      case LiveStage::queued:
+        ++counts.queued;
+        return;
+      case LiveStage::in_flight:
+      case LiveStage::in_doubt:
+        ++counts.in_doubt;
+        return;
+      case LiveStage::awaiting:
+        ++counts.awaiting;
+        return;
+      case LiveStage::refused:
+      case LiveStage::told:
+        ++counts.told;
+        return;
+    }
+  }
+
+  const Homes& homes_;
+  const std::vector<std::unique_ptr<Flow>>& flows_;
+  const Places clients_;
+  const Places carriers_;
+};
+
+}  // namespace
+
+RestoreCounts restore(const Config& config, const Homes& homes, Recovery& recovery,
+                      const std::vector<std::unique_ptr<Flow>>& flows) {
+  Restoring restoring(config, homes, flows);
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    flows[i]->clients().begin_behind(recovery.highest_id(static_cast<unsigned>(i)));
+  }
+  const std::uint64_t segment = recovery.first_segment();
+  recovery.drain([&](const Restored& restored) { restoring.message(restored, segment); });
+  const std::int64_t now_wall_us = core::read_clock().wall_us;
+  recovery.for_each_parked(
+      [&](const ParkedReceipt& receipt) { restoring.parked(receipt, now_wall_us); });
+  return restoring.counts;
+}
+
+}  // namespace tollgate::gateway

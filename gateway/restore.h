@@ -1,0 +1,36 @@
+// Puts what recovery found back where it was: messages into the ledgers of their clients' homes,
+// the ids that carriers gave into their awaiting maps, early receipts into their parks. On the
+// starting thread, before the shards start and the carriers bind.
+//
+// Invariants
+// 1. Every restored message ends as any other: queued ones are ordered again, an attempt without
+//    an outcome is in doubt (it is not sent again), receipts due are told.
+// 2. A message whose client is no longer configured is settled (given up) and told in the log; a
+//    carrier that is no longer there is no candidate, and no receipt of it can come.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "gateway/config.h"
+#include "gateway/flow.h"
+#include "gateway/recovery.h"
+
+namespace tollgate::gateway {
+
+struct RestoreCounts {
+  std::uint64_t queued = 0;
+  std::uint64_t in_doubt = 0;
+  std::uint64_t awaiting = 0;
+  std::uint64_t told = 0;
+  std::uint64_t parked = 0;
+  std::uint64_t without_client = 0;
+  std::uint64_t without_room = 0;  // beyond the ledger's capacity: the start must not go on
+};
+
+// Empties `recovery`. `flows` by shard.
+RestoreCounts restore(const Config& config, const Homes& homes, Recovery& recovery,
+                      const std::vector<std::unique_ptr<Flow>>& flows);
+
+}  // namespace tollgate::gateway
