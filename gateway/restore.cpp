@@ -24,8 +24,10 @@ class Restoring {
             const std::vector<std::unique_ptr<Flow>>& flows)
       : homes_(homes),
         flows_(flows),
-        clients_(places_of(config.clients, [](const auto& c) -> std::string_view { return c.system_id; })),
-        carriers_(places_of(config.carriers, [](const auto& c) -> std::string_view { return c.name; })) {}
+        clients_(places_of(config.clients,
+                           [](const auto& c) -> std::string_view { return c.system_id; })),
+        carriers_(
+            places_of(config.carriers, [](const auto& c) -> std::string_view { return c.name; })) {}
 
   void message(const Restored& restored, std::uint64_t segment) {
     const auto client = clients_.find(restored.accepted.client);

@@ -3,10 +3,14 @@
 The gateway is not asked: everything here comes from what its client and its carriers saw (the
 format is that of bench/peers/event_log.h). The words:
 
-  in doubt     a submit_sm whose bind dropped before the carrier had answered it, or within `margin`
-               after the answer had left: nobody can know whether the gateway read it. Or one that
-               no carrier ever saw and whose client is told UNKNOWN: the gateway had meant to send
-               it. Never more are told UNKNOWN than the binds that dropped had windows.
+  in doubt     a submit_sm in a window that was open when its bind dropped: the carrier had not
+               answered it, or nothing shows that the gateway had read the answer and kept it. What
+               shows it: answers are read in their order, and a submit_sm leaves when the window
+               has room and all that was read before is durable; so once n submits have come over
+               a bind with window w, its first n - w answers are safe. Answers older than `margin`
+               are too. Or a submit that no carrier ever saw and whose client is told UNKNOWN: the
+               gateway had meant to send it. Never more are told UNKNOWN than the binds that
+               dropped had windows.
   lost         a message that the client was told is accepted and that no carrier ever saw, or one
                whose final receipt never came although it was asked for
   duplicate    a submit_sm of a message that was with a carrier already: an earlier one had neither
@@ -21,7 +25,7 @@ Receipts may come twice (at least once is the promise): they are counted.
 import collections
 import dataclasses
 
-MARGIN_US = 100_000
+MARGIN_US = 5_000_000
 EXAMPLES = 5
 FAULTS = ("lost_accepted", "lost_receipts", "duplicates", "refused_but_sent", "contradicted",
           "receipts_unmatched", "receipts_of_another", "ids_given_twice", "beyond_windows")
@@ -93,8 +97,9 @@ class ClientLog:
 class CarrierLog:
     """carrier --log, judged as it is read: who had which message, and what was in doubt."""
 
-    def __init__(self, lines, copies, margin_us, verdict):
+    def __init__(self, lines, copies, window, margin_us, verdict):
         self.copies = copies
+        self.window = window
         self.margin_us = margin_us
         self.verdict = verdict
         self.held = collections.Counter()    # by tag: submits that carriers have or had
@@ -103,7 +108,8 @@ class CarrierLog:
         self.states = collections.defaultdict(set)
         self.seen = set()
         self.open = collections.defaultdict(collections.Counter)     # by bind: tags not answered
-        self.answered = collections.defaultdict(collections.deque)   # by bind: (when, tag)
+        # By bind, the last answers: (when, tag, status)
+        self.answered = collections.defaultdict(lambda: collections.deque(maxlen=window))
         for line in lines:
             fields = line.split()
             self.add(int(fields[0]), fields[1], fields[2:])
@@ -132,19 +138,18 @@ class CarrierLog:
 
     def responded(self, when, bind, tag, status):
         self.open[bind][tag] -= 1
+        self.answered[bind].append((when, tag, status))
         if status != 0:
             self.held[tag] -= 1
-            return
-        self.taken.add(tag)
-        recent = self.answered[bind]
-        recent.append((when, tag))
-        while recent[0][0] < when - self.margin_us:
-            recent.popleft()
+        else:
+            self.taken.add(tag)
 
     def dropped(self, when, bind):
         self.verdict.drops += 1
-        late = [tag for at, tag in self.answered.pop(bind, ()) if at >= when - self.margin_us]
         unanswered = list(self.open.pop(bind, collections.Counter()).elements())
+        safe = max(0, len(self.answered[bind]) - max(0, self.window - len(unanswered)))
+        late = [tag for at, tag, status in list(self.answered.pop(bind))[safe:]
+                if status == 0 and at > when - self.margin_us]
         self.verdict.unanswered += len(unanswered)
         for tag in [*unanswered, *late]:
             self.held[tag] -= 1
@@ -195,7 +200,7 @@ def judge(client_lines, carrier_lines, window, margin_us=MARGIN_US):
     is that of each of the gateway's binds."""
     verdict = Verdict()
     client = ClientLog(client_lines)
-    carriers = CarrierLog(carrier_lines, client.copies, margin_us, verdict)
+    carriers = CarrierLog(carrier_lines, client.copies, window, margin_us, verdict)
     told = judge_receipts(client, carriers, verdict)
     for message_id, tag in client.tags.items():
         if message_id not in told:

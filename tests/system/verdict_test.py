@@ -96,6 +96,20 @@ class Sound(unittest.TestCase):
         self.assertEqual(judged(carrier=again, margin=5).faults(),
                          {"duplicates": 1, "contradicted": 1})
 
+    def test_an_answer_is_safe_once_the_window_was_needed_again(self):
+        """Of two answers on a bind with a window of one the first was read: else the second submit
+        could not have come."""
+        carrier = after(CARRIER, "4900 submit alpha 0 3", "4901 response alpha 0 3 0 9",
+                        "4902 submit alpha 0 5", "4903 response alpha 0 5 0 10")
+        client = [*CLIENT, "4800 submit 5", "4850 accepted 5 ee", "9700 receipt ee UNKNOWN 5"]
+        found = judged(client, carrier)
+        self.assertEqual((found.faults(), found.in_doubt), ({"contradicted": 1}, 1))
+        self.assertIn(", 2 told UNKNOWN", verdict.report(found))
+        unsure = judged(client, carrier, window=2)
+        self.assertEqual((unsure.faults(), unsure.in_doubt), ({}, 2))
+        busy = without(carrier, "4903 response alpha 0 5 0 10")
+        self.assertEqual(judged(client, busy).faults(), {"contradicted": 1})
+
     def test_what_the_client_submits_again_may_go_twice_not_thrice(self):
         client = ["5000 unknown 3" if "accepted 3" in line else line for line in CLIENT]
         client += ["6000 submit 3", "6100 accepted 3 ee", "9000 receipt ee DELIVRD 3"]
