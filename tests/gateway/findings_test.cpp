@@ -188,3 +188,28 @@ TEST_CASE("a carrier speaks only of what was accepted") {
   CHECK(crashed.recovery().orphans() == 1);
   CHECK(crashed.recovery().conservation().live_total() == 0);
 }
+
+// What a lawful history never shows, and a crash, a clock or a copy may.
+TEST_CASE("what is known of an attempt is never unlearnt") {
+  const auto state = [](Book& book) { return *book.recovery().find(42); };
+  using proto::record::Stage;
+  Book sent;
+  sent.accepted().intent(1).sent(1).refused(1).carried(Stage::queued, 1).carried(Stage::told, 1);
+  CHECK(state(sent).fate == LiveMessage::Fate::sent);
+  CHECK(state(sent).follows == Follows::next);
+  CHECK(state(sent).carrier_message_id == "a1");
+  Book resent;
+  resent.accepted().intent(2).in_doubt(2).carried(Stage::in_doubt, 1).carried(Stage::queued, 1);
+  CHECK(state(resent).stage() == LiveStage::in_doubt);
+  CHECK(state(resent).attempt == 2);
+  Book refused;
+  refused.accepted().intent(2).refused(2, proto::Status::ESME_RTHROTTLED);
+  refused.refused(1, proto::Status::ESME_RSYSERR);
+  CHECK(state(refused).status == proto::Status::ESME_RTHROTTLED);
+  Book told;
+  told.accepted().intent(1).sent(1).receipt().receipt();
+  CHECK(state(told).notice_wall_us == 4);  // the first final one
+  Book again;
+  again.accepted().carried(Stage::awaiting, 1).intent(2).sent(2, "b2");
+  CHECK(state(again).attempt == 1);
+}
