@@ -9,11 +9,11 @@ namespace {
 
 using Places = std::unordered_map<std::string_view, std::uint16_t>;
 
-template <class Each, class Name>
-Places places_of(const std::vector<Each>& all, Name name) {
+template <class Each>
+Places places_of(const std::vector<Each>& all, std::string Each::*name) {
   Places places;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    places.emplace(name(all[i]), static_cast<std::uint16_t>(i));
+    places.emplace(all[i].*name, static_cast<std::uint16_t>(i));
   }
   return places;
 }
@@ -24,10 +24,8 @@ class Restoring {
             const std::vector<std::unique_ptr<Flow>>& flows)
       : homes_(homes),
         flows_(flows),
-        clients_(places_of(config.clients,
-                           [](const auto& c) -> std::string_view { return c.system_id; })),
-        carriers_(
-            places_of(config.carriers, [](const auto& c) -> std::string_view { return c.name; })) {}
+        clients_(places_of(config.clients, &ClientConfig::system_id)),
+        carriers_(places_of(config.carriers, &carriers::CarrierConfig::name)) {}
 
   void message(const Restored& restored, std::uint64_t segment) {
     const auto client = clients_.find(restored.accepted.client);
