@@ -71,6 +71,7 @@ class Gathered : public prometheus::Collectable {
   std::vector<prometheus::MetricFamily> Collect() const override {
     Page page;
     add_process(page, sources_);
+    add_journal(page, sources_);
     add_shards(page, sources_);
     add_clients(page, sources_);
     add_carriers(page, sources_);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/counters.h"
+#include "core/journal.h"
 #include "core/shard.h"
 
 namespace tollgate::carriers {
@@ -51,6 +52,9 @@ struct MetricsSources {
   std::vector<const carriers::CarrierCounters*> carriers;                        // by carrier id
   const TablesCounters* tables = nullptr;  // null: none are shown
   const Auth* auth = nullptr;              // null: none are shown
+  // Null: there is no journal.
+  const core::Cells<core::JournalCount, core::kJournalCounts>* journal = nullptr;
+  const core::Histogram* journal_sync_us = nullptr;
 };
 
 class Metrics {

@@ -206,6 +206,25 @@ void add_process(Page& page, const MetricsSources& sources) {
   }
 }
 
+void add_journal(Page& page, const MetricsSources& sources) {
+  if (sources.journal == nullptr) return;
+  const auto gauge = [](core::JournalCount count) {
+    return count == core::JournalCount::segments || count == core::JournalCount::free_octets ||
+           count == core::JournalCount::accepting || count == core::JournalCount::failed;
+  };
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < core::kJournalCounts; ++i) {
+    const auto count = static_cast<core::JournalCount>(i);
+    names.push_back("journal_" + std::string(core::journal_count_name(count)) +
+                    (gauge(count) ? "" : "_total"));
+    page.add({names[i], "What the journal's thread did, and its disk",
+              gauge(count) ? Kind::gauge : Kind::counter},
+             {}, static_cast<double>((*sources.journal)[count].get()));
+  }
+  const Parts<core::Histogram> sync{sources.journal_sync_us};
+  page.add({"journal_sync_seconds", "Write and fdatasync of a batch"}, {}, sync);
+}
+
 void add_shards(Page& page, const MetricsSources& sources) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < core::kShardCounts; ++i) {

@@ -72,5 +72,6 @@ void add_clients(Page& page, const MetricsSources& sources);
 void add_carriers(Page& page, const MetricsSources& sources);
 void add_shards(Page& page, const MetricsSources& sources);
 void add_process(Page& page, const MetricsSources& sources);
+void add_journal(Page& page, const MetricsSources& sources);
 
 }  // namespace tollgate::gateway

@@ -231,6 +231,10 @@ class Process {
     }
     sources.tables = &feed_.counters();
     sources.auth = &auth_;
+    if (keeping_.journal) {
+      sources.journal = &keeping_.journal->counts();
+      sources.journal_sync_us = &keeping_.journal->sync_us();
+    }
     try {
       metrics_ = std::make_unique<Metrics>(std::move(sources));
     } catch (const std::exception& error) {

@@ -68,7 +68,9 @@ struct World {
             {&shards[0], &shards[1]},
             {carriers[0].get(), carriers[1].get()},
             &tables,
-            auth.get()};
+            auth.get(),
+            &journal,
+            &journal_sync_us};
   }
 
   // The page's lines, comments apart.
@@ -102,6 +104,8 @@ struct World {
   std::array<core::Cells<core::ShardCount, core::kShardCounts>, 2> shards;
   std::vector<std::unique_ptr<carriers::CarrierCounters>> carriers;
   TablesCounters tables;
+  core::Cells<core::JournalCount, core::kJournalCounts> journal;
+  core::Histogram journal_sync_us;
   std::unique_ptr<Auth> auth;
   std::vector<std::string> lines, comments;
 };
@@ -188,6 +192,9 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   world.flow[1]->ledger.waiting.set(24);
   world.tables.version.set(25);
   world.tables.compile_us.set(26'000);
+  world.journal[core::JournalCount::records].add(27);
+  world.journal[core::JournalCount::accepting].set(1);
+  world.journal_sync_us.observe(100);
   world.scrape();
   CHECK(world.value("tollgate_shard_turns_total{shard=\"1\"}") == 21);
   CHECK(world.value("tollgate_shard_turns_total{shard=\"0\"}") == 0);
@@ -197,6 +204,9 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   CHECK(world.value("tollgate_tables_version") == 25);
   CHECK(world.value("tollgate_tables_compile_seconds") == Approx(0.026));
   CHECK(world.value("tollgate_auth_checks_total{outcome=\"wrong_password\"}") == 0);
+  CHECK(world.value("tollgate_journal_records_total") == 27);
+  CHECK(world.value("tollgate_journal_accepting") == 1);
+  CHECK(world.value("tollgate_journal_sync_seconds_count") == 1);
   CHECK(world.value("tollgate_info{version=\"" TOLLGATE_VERSION "\"}") == 1);
   CHECK(world.value("process_cpu_seconds_total") > 0);
   CHECK(world.value("process_resident_memory_bytes") > 1'000'000);
@@ -210,6 +220,7 @@ TEST_CASE("docs/operations.md lists every metric and no other", "[metrics]") {
   world.flow[0]->clients[0].receipt_us.observe(1);
   world.flow[0]->carriers[0].receipt_us.observe(1);
   world.carriers[0]->response_us.observe(1);
+  world.journal_sync_us.observe(1);
   world.scrape();
   std::set<std::string> shown;
   for (const std::string& comment : world.comments) {
