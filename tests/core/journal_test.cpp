@@ -235,6 +235,45 @@ TEST_CASE("a second run writes behind the last segment of the first", "[journal]
   }
 }
 
+// A killed process leaves octets in the system's cache that recovery reads and acts upon. When the
+// power fails after that, they have to be there still.
+TEST_CASE("what recovery read is durable once the journal is open again", "[journal]") {
+  FaultyStorage disk;
+  std::vector<StreamState> states(1);
+  {
+    Bench bench(disk);
+    disk.syncs_lie = true;
+    bench.append(6);
+    bench.settle();
+    states = bench.states;
+  }
+  disk.syncs_lie = false;
+  auto without = disk.survive(Survival::drop_all, 1);
+  CHECK(read_back(*without, 1).numbers[0].empty());
+  Bench second(disk, read_back(disk, 1).report.tail);
+  auto survivor = disk.survive(Survival::drop_all, 1);
+  CHECK(missing(read_back(*survivor, 1), states) == "");
+}
+
+TEST_CASE("a segment stays while what replaces its records has no room yet", "[journal]") {
+  FaultyStorage disk;
+  Bench bench(disk);
+  while (bench.stream().current_segment() < 3) {
+    bench.append();
+    bench.settle();
+  }
+  disk.fails[Op::write] = {1, ENOSPC};
+  append_next(bench.stream(), 0, bench.states[0]);
+  bench.stream().set_oldest_needed(3);
+  bench.stream().publish();
+  CHECK_FALSE(bench.journal->step());
+  disk.fails[Op::write] = {1, ENOSPC};
+  CHECK_FALSE(bench.journal->step());
+  CHECK(segments(disk).contains(segment_name(1)));
+  bench.settle();
+  CHECK_FALSE(segments(disk).contains(segment_name(1)));
+}
+
 TEST_CASE("segments that were not read are never removed", "[journal]") {
   FaultyStorage disk;
   { Bench bench(disk); }
