@@ -63,6 +63,8 @@ class World:
         shop = {"system_id": "shop", "password": "shop-pw", "enquire_link_seconds": 60}
         text = toml_table("[gateway]", self.override("gateway", gateway))
         text += toml_table("[gateway.limits]", self.override("limits", {}))
+        if "journal" in self.settings:
+            text += toml_table("[journal]", self.settings["journal"])
         text += toml_table("[[client]]", self.override("client", shop))
         text += toml_table("[[client]]", {"system_id": "other", "password": "other-pw"})
         text += "".join(self.carrier_config(name) for name in CARRIERS)
