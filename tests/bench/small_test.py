@@ -15,6 +15,9 @@ import types
 import unittest
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
+sys.path.insert(0, str(BENCH / "peers"))
+import gateway  # noqa: E402
+
 BIN = pathlib.Path(os.environ.get("TOLLGATE_BIN", "build/dev/bin"))
 
 
@@ -47,6 +50,14 @@ class Run(unittest.TestCase):
         ratio = (report["medians"]["gateway"]["per_second"] /
                  report["medians"]["relay"]["per_second"])
         self.assertAlmostEqual(report["ratios"]["per_second"], ratio)
+
+    @unittest.skipUnless(gateway.has_journal(BIN / "tollgate"), "this gateway knows no [journal]")
+    def test_a_durable_gateway_beside_the_relay(self):
+        status, out, report = run("run", "--durable", "--seconds", 0.3, "--repeat", 1, "--no-bar",
+                                  "--connections", 2)
+        self.assertEqual(status, 0, out)
+        self.assertGreater(report["medians"]["gateway"]["messages"], 100)
+        self.assertIn("CPU seconds per million messages in the gateway", out)
 
     def test_an_open_loop_keeps_its_rate(self):
         status, out, report = run("run", "--open", 2000, "--one-write", "--seconds", 0.5,
