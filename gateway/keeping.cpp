@@ -1,5 +1,7 @@
 #include "gateway/keeping.h"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "core/clock.h"
@@ -9,6 +11,13 @@ namespace tollgate::gateway {
 namespace {
 
 constexpr std::int64_t kProgressUs = 1'000'000;  // between two lines
+
+// As the mailboxes', but all rings together are at most a quarter of a segment: the journal must be
+// able to write what they hold when the disk is full.
+std::size_t ring_octets(const Config& config) {
+  const std::size_t most = config.journal.segment_octets / 4 / config.gateway.shards;
+  return std::min<std::size_t>(config.gateway.limits.mailbox_octets, std::bit_floor(most));
+}
 
 void tell(const core::JournalReport& report, const Recovery& recovery, std::int64_t took_us) {
   for (const core::JournalDamage& damage : report.damage) {
@@ -63,7 +72,7 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
   options.streams = config.gateway.shards;
   options.segment_octets = config.journal.segment_octets;
   options.reserve_octets = config.journal.reserve_octets;
-  options.ring_octets = config.gateway.limits.mailbox_octets;
+  options.ring_octets = ring_octets(config);
   options.tail = report->tail;
   options.wake = std::move(wake);
   auto journal = core::Journal::open(std::move(options));
