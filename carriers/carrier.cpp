@@ -62,7 +62,7 @@ class Carrier::Self final : private Bind::Owner {
   void restore_awaiting(std::string_view id, std::uint64_t message) {
     receipts_.id_known(id, message, now_us());
   }
-  void restore_parked(proto::Octets pdu) { receipts_.deliver(pdu, now_us()); }
+  void restore_parked(proto::Octets pdu) { receipts_.restore(pdu, now_us()); }
   bool turn();
   void drain_and_unbind();
   bool idle() const;

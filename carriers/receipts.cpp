@@ -86,7 +86,9 @@ proto::Status Receipts::deliver(proto::Octets pdu, std::int64_t now_us) {
     counters_.receipts_duplicate.add();
     return proto::Status::ESME_ROK;
   }
-  return park(pdu, read, now_us);
+  const proto::Status status = park(pdu, read, now_us);
+  if (status == proto::Status::ESME_ROK) events_.parked(read.receipt.id, pdu);
+  return status;
 }
 
 Receipts::Match Receipts::match(const Read& read) {
@@ -117,10 +119,17 @@ proto::Status Receipts::park(proto::Octets pdu, const Read& read, std::int64_t n
     counters_.receipts_refused.add();
     return proto::Status::ESME_RX_T_APPN;
   }
-  events_.parked(read.receipt.id, pdu);
   counters_.receipts_early.add();
   set_gauges();
   return proto::Status::ESME_ROK;
+}
+
+void Receipts::restore(proto::Octets pdu, std::int64_t now_us) {
+  Read read;
+  proto::Status fault = proto::Status::ESME_ROK;
+  if (this->read(pdu, read, fault) != Reading::receipt) return;
+  if (match(read) == Match::none) park(pdu, read, now_us);
+  set_gauges();
 }
 
 void Receipts::id_known(std::string_view id, std::uint64_t message, std::int64_t now_us) {

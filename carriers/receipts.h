@@ -31,6 +31,8 @@ class Receipts {
 
   // A deliver_sm or data_sm, whole; returns the status to answer it with.
   proto::Status deliver(proto::Octets pdu, std::int64_t now_us);
+  // One that was parked and acknowledged in an earlier life.
+  void restore(proto::Octets pdu, std::int64_t now_us);
   // A submit_sm_resp gave `message` this id.
   void id_known(std::string_view id, std::uint64_t message, std::int64_t now_us);
   // Ages ids and parked receipts; true = more is due now.

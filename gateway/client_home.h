@@ -95,6 +95,7 @@ class ClientHome final : public Delivery::Settler {
   // Before the shards start (gateway/restore.h). Returns its id; 0: the ledger is full.
   MessageId restore(const Restored& restored, const RestoredPlaces& places, std::uint64_t segment);
   void begin_behind(MessageId id);
+  void carry_all();
 
   void stop_accepting() { accepting_ = false; }  // new submits: ESME_RSYSERR
   void turn_start();                             // refreshes what is known of the carriers

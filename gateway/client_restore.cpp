@@ -46,6 +46,12 @@ void ClientHome::begin_behind(MessageId id) {
   if (id != 0) ledger_.begin_behind(id);
 }
 
+void ClientHome::carry_all() {
+  for (std::uint32_t place = 0; place < ledger_.places(); ++place) {
+    if (ledger_.live(place)) recorder_.carried(ledger_.at(place));
+  }
+}
+
 Message* ClientHome::restored_place(const Restored& restored, std::size_t body_length) {
   if (home_of(restored.id) == shard_.index()) return ledger_.restore(restored.id, body_length);
   // Its client has moved to another shard, and ids tell their home: a new one, the old public id.

@@ -215,7 +215,11 @@ void read_journal(Section& section, const std::string& directory, JournalConfig&
   section.text("directory", journal.directory, {1, 4096});
   const std::filesystem::path path(journal.directory);
   if (path.is_relative()) journal.directory = (std::filesystem::path(directory) / path).string();
-  section.integer("segment_octets", journal.segment_octets, {1 << 20, 1 << 30});
+  // The least takes a batch and the smallest rings twice (core/journal.h).
+  section.integer("segment_octets", journal.segment_octets, {4 << 20, 1 << 30});
+  if (journal.segment_octets % 4096 != 0) {
+    section.fault("segment_octets", "is no multiple of 4096", "such as 67108864");
+  }
   section.integer("reserve_octets", journal.reserve_octets, {0, 1 << 30});
 }
 

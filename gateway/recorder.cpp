@@ -1,5 +1,6 @@
 #include "gateway/recorder.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/check.h"
@@ -109,6 +110,7 @@ bool Recorder::old(const Message& message) const {
 }
 
 void Recorder::carried(Message& message) {
+  if (stream_ == nullptr) return;
   record::Carried result;
   const std::uint64_t segment = hold();
   result.accepted = accepted_record(message);
@@ -161,18 +163,25 @@ void Recorder::receipt(MessageId message, std::uint16_t carrier, const Notice& n
 
 void Recorder::parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu) {
   if (stream_ == nullptr || failed_) return;
+  // Numbers do not repeat across restarts: the clock moves faster than receipts are parked.
+  parked_number_ = std::max(parked_number_ + 1, static_cast<std::uint64_t>(shard_.now().wall_us));
+  keep_parked(carrier, {parked_number_, shard_.now().wall_us, carrier_name(carrier), id, pdu});
+}
+
+void Recorder::restored_parked(std::uint16_t carrier, const record::Parked& parked) {
+  if (stream_ == nullptr || failed_) return;
+  keep_parked(carrier, parked);
+}
+
+void Recorder::keep_parked(std::uint16_t carrier, const record::Parked& parked) {
+  append(parked, parked.pdu);
   const core::Now& now = shard_.now();
-  record::Parked result;
-  result.number = ++parked_number_;
-  result.wall_us = now.wall_us;
-  result.carrier = carrier_name(carrier);
-  result.carrier_message_id = id;
-  result.pdu = pdu;
-  append(result, pdu);
+  const std::int64_t age_us = std::max<std::int64_t>(now.wall_us - parked.wall_us, 0);
   const std::int64_t kept_us =
-      std::int64_t{config_.carriers[carrier].timers.early_receipt_ms} * 1000 + kParkedSlackUs;
-  if (parked_.empty() || parked_.back().until_us < now.mono_us + kept_us) {
-    parked_.push_back({hold(), now.mono_us + kept_us + kParkedSlackUs});
+      std::int64_t{config_.carriers[carrier].timers.early_receipt_ms} * 1000 - age_us;
+  const std::int64_t until_us = now.mono_us + kept_us + kParkedSlackUs;
+  if (parked_.empty() || parked_.back().until_us < until_us) {
+    parked_.push_back({hold(), until_us + kParkedSlackUs});
   }
 }
 

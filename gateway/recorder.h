@@ -57,6 +57,8 @@ class Recorder {
   void receipt(MessageId message, std::uint16_t carrier, const Notice& notice);
   // Kept as long as a carrier keeps such receipts parked.
   void parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu);
+  // A recovered one, again under its number and time: its old segment can go.
+  void restored_parked(std::uint16_t carrier, const proto::record::Parked& parked);
 
   void turn_start();  // opens the gate as far as records are durable
   void turn_end();    // publishes what the turn appended, lets go of segments
@@ -64,6 +66,8 @@ class Recorder {
  private:
   template <class Record>
   void append(const Record& record, proto::Octets rest = {});
+  void keep_parked(std::uint16_t carrier, const proto::record::Parked& parked);
+
   struct ParkedHold {
     std::uint64_t segment;
     std::int64_t until_us;

@@ -7,6 +7,10 @@
 namespace tollgate::gateway {
 namespace {
 
+// So many live messages are written anew at the start, so that the old segments can go at once;
+// more are carried forward bit by bit, while the gateway works.
+constexpr std::uint32_t kCarriedAtStart = 200'000;
+
 using Places = std::unordered_map<std::string_view, std::uint16_t>;
 
 template <class Each>
@@ -66,6 +70,9 @@ class Restoring {
     const std::int64_t kept_us = std::int64_t{at->config().timers.early_receipt_ms} * 1000;
     if (receipt.wall_us + kept_us < now_wall_us) return;
     at->restore_parked(receipt.pdu);
+    flow.recorder().restored_parked(carrier->second,
+                                    {receipt.number, receipt.wall_us, at->config().name,
+                                     receipt.carrier_message_id, receipt.pdu});
     ++counts.parked;
   }
 
@@ -108,6 +115,9 @@ RestoreCounts restore(const Config& config, const Homes& homes, Recovery& recove
   const std::uint64_t segment = recovery.first_segment();
   recovery.drain([&](const Restored& restored) { restoring.message(restored, segment); });
   const std::int64_t now_wall_us = core::read_clock().wall_us;
+  for (const auto& flow : flows) {
+    if (flow->clients().messages() <= kCarriedAtStart) flow->clients().carry_all();
+  }
   recovery.for_each_parked(
       [&](const ParkedReceipt& receipt) { restoring.parked(receipt, now_wall_us); });
   return restoring.counts;

@@ -72,7 +72,7 @@ class Unanswered {
     std::int64_t turn_us = 0;
     std::uint32_t submits = 0;
   };
-  static constexpr std::size_t kTurns = 8;
+  static constexpr std::size_t kTurns = 32;
   std::array<Turn, kTurns> turns_;
   std::size_t size_ = 0;
   std::uint32_t count_ = 0;

@@ -61,6 +61,22 @@ void check_all(const std::vector<Case>& cases) {
 
 }  // namespace
 
+TEST_CASE("faults of [journal]", "[config]") {
+  const std::string before = std::string(kGateway) + "[journal]\n";
+  const std::string after = std::string(kClient) + kCarrier;
+  check_all({
+      {before + after,
+       {"4:1 journal.directory: missing | where the journal is kept, such as "
+        "\"journal\""}},
+      {before + "directory = \"j\"\nsegment_octets = 1048576\n" + after,
+       {"6:18 journal.segment_octets = 1048576: out of range | an integer of 4194304-1073741824"}},
+      {before + "directory = \"j\"\nsegment_octets = 4194305\n" + after,
+       {"6:18 journal.segment_octets = 4194305: is no multiple of 4096 | such as 67108864"}},
+      {before + "directory = \"j\"\nfsync = false\n" + after,
+       {"6:1 journal.fsync: unknown key | one of directory, segment_octets, reserve_octets"}},
+  });
+}
+
 TEST_CASE("faults of [gateway]", "[config]") {
   check_all({
       {in_gateway("shard = 2"), {"4:1 gateway.shard: unknown key | did you mean \"shards\"?"}},
