@@ -74,6 +74,8 @@ class Shard final : private Waker {
 
   unsigned index() const noexcept { return index_; }
   const Now& now() const noexcept { return now_; }
+  // The clock itself: for what happens outside turns, or is measured within one.
+  Now time() const { return clock_(); }
   Timers& timers() noexcept { return timers_; }
   Net& net() noexcept { return *net_; }
   BufferPool& buffers() noexcept { return buffers_; }

@@ -168,6 +168,7 @@ Auth::Auth(const std::vector<ClientConfig>& clients, AuthOptions options)
   for (unsigned i = 0; i < state.options.shards; ++i) {
     state.lanes.push_back(std::make_unique<State::Lane>());
   }
+  if (!state.options.own_thread) return;
   state.thread = std::thread([&state] { state.run(); });
   pthread_setname_np(state.thread.native_handle(), "auth");
 }
@@ -176,7 +177,11 @@ Auth::~Auth() {
   state_->stopping.store(true, std::memory_order_release);
   state_->bell.fetch_add(1, std::memory_order_release);
   state_->bell.notify_one();
-  state_->thread.join();
+  if (state_->thread.joinable()) state_->thread.join();
+}
+
+void Auth::step() {
+  for (unsigned shard = 0; shard < state_->lanes.size(); ++shard) state_->serve(shard);
 }
 
 bool Auth::submit(const AuthRequest& request) {

@@ -71,11 +71,12 @@ struct AuthOptions {
   unsigned shards = 1;
   std::function<void(unsigned shard)> wake;  // called on the auth thread after a batch of results
   std::function<std::int64_t()> clock_us;    // monotonic; empty = the system's
+  bool own_thread = true;                    // false: the owner calls step()
 };
 
 class Auth {
  public:
-  // Keeps its own copy of what it needs of `clients`. The thread starts here.
+  // Keeps its own copy of what it needs of `clients`. The thread, if any, starts here.
   Auth(const std::vector<ClientConfig>& clients, AuthOptions options);
   ~Auth();  // joins the thread; what is still queued is dropped
   Auth(const Auth&) = delete;
@@ -87,6 +88,9 @@ class Auth {
 
   // The shard's thread. One result in the order they were finished; false when there is none.
   [[nodiscard]] bool poll_result(unsigned shard, AuthResult& out);
+
+  // Without a thread of its own: checks what waits, one request of each shard.
+  void step();
 
   // Any thread: results by outcome so far, and hashes computed.
   std::uint64_t outcomes(AuthOutcome outcome) const;

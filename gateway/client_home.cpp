@@ -39,7 +39,7 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
       tables_(tables),
       recorder_(recorder),
       counters_(counters),
-      ledger_(shard.index(), config.gateway.limits.messages_per_shard, core::read_clock().wall_us,
+      ledger_(shard.index(), config.gateway.limits.messages_per_shard, shard.time().wall_us,
               shard.buffers()),
       clients_(config.clients.size()),
       carriers_(config.carriers.size()),
@@ -93,7 +93,7 @@ void ClientHome::turn_end(const core::Now& now) {
     client->delivery().pump(now);
     if (outbox_.empty()) client->resume_paused(now);
     if (const std::uint32_t submits = client->take_turn_submits()) {
-      if (end_us == 0) end_us = core::read_clock().mono_us;
+      if (end_us == 0) end_us = shard_.time().mono_us;
       client->counters().response_us.observe(end_us - now.mono_us, submits);
     }
   }

@@ -50,6 +50,7 @@ class FaultyStorage final : public Storage {
   std::uint64_t operations = 0;
   std::uint64_t bit_flips = 0;  // by survive
   bool crashed = false;
+  bool keep_log = true;
   std::vector<std::pair<Op, std::string>> log;
   Names names;
   Names durable_names;
@@ -101,7 +102,7 @@ class FaultyStorage final : public Storage {
   // 0 or the errno with which this operation fails without having taken place.
   int begin(Op op, std::string_view name) {
     if (crashed) return EIO;
-    log.emplace_back(op, name);
+    if (keep_log) log.emplace_back(op, name);
     ++operations;
     if (operations == crash_at) crashed = true;
     const auto fault = fails.find(op);

@@ -14,7 +14,7 @@
 
 #include "proto/pdu.h"
 #include "proto/receipt.h"
-#include "tests/core/fake_net.h"
+#include "tests/gateway/world_net.h"
 
 namespace tollgate::gateway {
 
@@ -132,7 +132,7 @@ class ClientEnd : public End {
 };
 
 // A carrier at one address, over any number of binds.
-class CarrierEnd {
+class CarrierEnd final : public Host {
  public:
   explicit CarrierEnd(std::string name) : name_(std::move(name)) {}
 
@@ -151,7 +151,7 @@ class CarrierEnd {
   };
 
   // The gateway connects. Null: refused.
-  bool accept(const std::shared_ptr<core::Wire>& wire);
+  bool accept(const std::shared_ptr<core::Wire>& wire) override;
   void step();
 
   bool listens = true;
