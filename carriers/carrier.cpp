@@ -62,7 +62,7 @@ class Carrier::Self final : private Bind::Owner {
   void restore_awaiting(std::string_view id, std::uint64_t message) {
     receipts_.id_known(id, message, now_us());
   }
-  void restore_parked(proto::Octets pdu) { receipts_.restore(pdu, now_us()); }
+  void restore_parked(proto::Octets pdu, std::int64_t came_us) { receipts_.restore(pdu, came_us); }
   bool turn();
   void drain_and_unbind();
   bool idle() const;
@@ -450,8 +450,8 @@ void Carrier::start() {
 void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_t message) {
   self_->restore_awaiting(carrier_message_id, message);
 }
-void Carrier::restore_parked(proto::Octets pdu) {
-  self_->restore_parked(pdu);
+void Carrier::restore_parked(proto::Octets pdu, std::int64_t came_us) {
+  self_->restore_parked(pdu, came_us);
 }
 Taken Carrier::take(const Order& order) {
   return self_->take(order);

@@ -102,9 +102,9 @@ class Carrier {
   void start();
   Taken take(const Order& order);
   // Before start(): what an earlier process knew. A receipt for this id is this message's; a
-  // deliver_sm or data_sm that was parked.
+  // deliver_sm or data_sm that was parked when it came: it is kept no longer for the restart.
   void restore_awaiting(std::string_view carrier_message_id, std::uint64_t message);
-  void restore_parked(proto::Octets pdu);
+  void restore_parked(proto::Octets pdu, std::int64_t came_us);
   // Once a turn, from the shard's turn-end hook. True: more could be done at once.
   bool turn(const core::Now& now);
   // No new orders; queued ones are handed back, windows get timers.drain_ms, then unbind.

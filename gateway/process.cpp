@@ -195,7 +195,8 @@ class Process {
 
  private:
   bool restore_messages() {
-    const RestoreCounts counts = restore(config_, homes_, *keeping_.recovery, flows_);
+    const RestoreCounts counts =
+        restore(config_, homes_, *keeping_.recovery, flows_, core::read_clock());
     keeping_.recovery.reset();
     if (counts.without_room != 0) {
       core::log::error("journal_refused",

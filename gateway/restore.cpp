@@ -1,5 +1,6 @@
 #include "gateway/restore.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "core/log.h"
@@ -62,14 +63,15 @@ class Restoring {
     at->restore_awaiting(restored.carrier_message_id, id);
   }
 
-  void parked(const ParkedReceipt& receipt, std::int64_t now_wall_us) {
+  void parked(const ParkedReceipt& receipt, const core::Now& now) {
     const auto carrier = carriers_.find(receipt.carrier);
     if (carrier == carriers_.end()) return;
     Flow& flow = *flows_[homes_.of_carrier(carrier->second)];
     carriers::Carrier* at = flow.carriers().carrier(carrier->second);
     const std::int64_t kept_us = std::int64_t{at->config().timers.early_receipt_ms} * 1000;
-    if (receipt.wall_us + kept_us < now_wall_us) return;
-    at->restore_parked(receipt.pdu);
+    const std::int64_t age_us = std::max<std::int64_t>(now.wall_us - receipt.wall_us, 0);
+    if (kept_us < age_us) return;
+    at->restore_parked(receipt.pdu, now.mono_us - age_us);
     flow.recorder().restored_parked(carrier->second,
                                     {receipt.number, receipt.wall_us, at->config().name,
                                      receipt.carrier_message_id, receipt.pdu});
@@ -107,19 +109,17 @@ class Restoring {
 }  // namespace
 
 RestoreCounts restore(const Config& config, const Homes& homes, Recovery& recovery,
-                      const std::vector<std::unique_ptr<Flow>>& flows) {
+                      const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now) {
   Restoring restoring(config, homes, flows);
   for (std::size_t i = 0; i < flows.size(); ++i) {
     flows[i]->clients().begin_behind(recovery.highest_id(static_cast<unsigned>(i)));
   }
   const std::uint64_t segment = recovery.first_segment();
   recovery.drain([&](const Restored& restored) { restoring.message(restored, segment); });
-  const std::int64_t now_wall_us = core::read_clock().wall_us;
   for (const auto& flow : flows) {
     if (flow->clients().messages() <= kCarriedAtStart) flow->clients().carry_all();
   }
-  recovery.for_each_parked(
-      [&](const ParkedReceipt& receipt) { restoring.parked(receipt, now_wall_us); });
+  recovery.for_each_parked([&](const ParkedReceipt& receipt) { restoring.parked(receipt, now); });
   return restoring.counts;
 }
 

@@ -29,8 +29,8 @@ struct RestoreCounts {
   std::uint64_t without_room = 0;  // beyond the ledger's capacity: the start must not go on
 };
 
-// Empties `recovery`. `flows` by shard.
+// Empties `recovery`. `flows` by shard; `now`: parked receipts are kept by it.
 RestoreCounts restore(const Config& config, const Homes& homes, Recovery& recovery,
-                      const std::vector<std::unique_ptr<Flow>>& flows);
+                      const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now);
 
 }  // namespace tollgate::gateway
