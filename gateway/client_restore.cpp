@@ -60,7 +60,7 @@ Message* ClientHome::restored_place(const Restored& restored, std::size_t body_l
 
 MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& places,
                               std::uint64_t segment) {
-  const core::Now now = core::read_clock();
+  const core::Now now = shard_.time();
   const proto::record::Accepted& accepted = restored.accepted;
   const bool unsent = restored.stage == LiveStage::queued || restored.stage == LiveStage::refused;
   Message* message = restored_place(restored, unsent ? accepted.body.size() : 0);
@@ -108,7 +108,8 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
   if (restored.has_notice) message.notice = notice_of(restored.notice);
   switch (restored.stage) {
     case LiveStage::queued:
-      return wait(message, now);
+      if (message.candidates != 0) return wait(message, now);
+      return fail(message, MessageState::undeliverable, message.status, now);
     case LiveStage::refused:
       return fail(message, state_of(restored.follows), message.status, now);
     case LiveStage::in_flight:
