@@ -84,6 +84,7 @@ struct LiveMessage {
   proto::record::Follows follows = proto::record::Follows::next;
   proto::record::How how = proto::record::How::told;
   bool settled = false;
+  bool cut = false;  // began in the oldest segment there is: its intents may lie before it
 };
 
 Finding apply(LiveMessage& message, const proto::record::Accepted& record);

@@ -88,6 +88,8 @@ void Recovery::on(const Record& record) {
   Finding finding = gateway::apply(message, record);
   // Of a message whose beginning is reclaimed, its intents may be too.
   if (kFromCarrier<Record> && !known && !whole_) finding = Finding::none;
+  if (kBegins<Record> && !known) message.cut = !whole_ && at_.segment == first_segment_;
+  if (message.cut && finding == Finding::outcome_without_intent) finding = Finding::none;
   report(finding, id);
   if constexpr (std::is_same_v<Record, record::Settled>) settle(id, message);
 }
@@ -96,7 +98,9 @@ template <class Record>
 void Recovery::on_settled_id(MessageId id, const Record& record) {
   const auto open = unproven_.find(id);
   if (open != unproven_.end()) {
-    report(gateway::apply(open->second, record), id);
+    const Finding finding = gateway::apply(open->second, record);
+    const bool cut = open->second.cut && finding == Finding::outcome_without_intent;
+    report(cut ? Finding::none : finding, id);
     if (open->second.settled_with_cause()) unproven_.erase(open);
     if constexpr (std::is_same_v<Record, record::Settled>) ++conservation_.settled;
     return;
