@@ -1,0 +1,237 @@
+#include "tests/sim/book.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "tests/sim/plan.h"
+
+namespace tollgate::sim {
+
+using proto::Status;
+
+namespace {
+
+// After so long what was read has become durable, if the disk took anything at all.
+constexpr std::int64_t kDurableUs = kSlowSyncMaxUs + kNoSpaceMaxUs + 5 * kSecond;
+// A response so much later than its submit may come after the gateway's time-out.
+constexpr std::int64_t kSurelyInTimeUs = 60 * kSecond - kDurableUs;
+
+}  // namespace
+
+std::string error_of(Tag tag) {
+  static constexpr char kDigits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  return {kDigits[10 + tag / 1296 % 26], kDigits[tag / 36 % 36], kDigits[tag % 36]};
+}
+
+Tag Book::asked(unsigned client, std::string number, std::uint8_t registered_delivery) {
+  Story story;
+  story.client = client;
+  story.number = std::move(number);
+  story.registered_delivery = registered_delivery;
+  story.life = ground_.life;
+  story.at_us = ground_.us();
+  stories_.push_back(std::move(story));
+  return static_cast<Tag>(stories_.size() - 1);
+}
+
+void Book::answered(Tag tag, Status status, std::string_view id) {
+  Story& story = stories_[tag];
+  if (story.answered) return wrong("a submit_sm has two responses", tag);
+  story.answered = true;
+  story.status = status;
+  if (status != Status::ESME_ROK) return;
+  ++accepted;
+  story.id = id;
+  if (!ids_.emplace(std::pair(story.client, story.id), tag).second) {
+    wrong("two messages have one id", tag);
+  }
+}
+
+std::size_t Book::submitted(Tag tag, unsigned carrier, std::string_view number) {
+  Story& story = stories_[tag];
+  if (story.number != number) wrong("submitted to another number", tag);
+  if (story.answered && story.status != Status::ESME_ROK) {
+    wrong("submitted although its client was refused", tag);
+  }
+  for (const Submitted& one : story.submits) {
+    if (!one.answered || one.status == Status::ESME_ROK) wrong("P3: submitted a second time", tag);
+  }
+  if (story.submits.empty()) {
+    lanes_[{story.client, story.number, carrier, story.life}].push_back(tag);
+  }
+  Submitted submit;
+  submit.carrier = carrier;
+  submit.life = ground_.life;
+  submit.at_us = ground_.us();
+  story.submits.push_back(submit);
+  return story.submits.size() - 1;
+}
+
+void Book::responded(Tag tag, std::size_t submit, Status status) {
+  stories_[tag].submits[submit].answered = true;
+  stories_[tag].submits[submit].status = status;
+}
+
+void Book::consumed(Tag tag, std::size_t submit) {
+  stories_[tag].submits[submit].consumed_us = ground_.us();
+  stories_[tag].submits[submit].consumed_life = ground_.life;
+}
+
+void Book::acknowledged(Tag tag) {
+  ++receipts;
+  stories_[tag].acknowledged.push_back({ground_.us(), ground_.life});
+}
+
+void Book::told(unsigned client, std::string_view id, std::string_view from,
+                proto::MessageState state, std::string_view error, bool intermediate, bool taken) {
+  Unnamed one;
+  one.client = client;
+  one.id = id;
+  one.from = from;
+  one.error = error;
+  one.told = {ground_.us(), state, !error.empty() && error[0] >= 'A' && error[0] <= 'Z',
+              !intermediate, taken};
+  const auto found = ids_.find({client, one.id});
+  if (found == ids_.end()) {
+    unnamed_.push_back(std::move(one));
+  } else {
+    tell(found->second, one);
+  }
+}
+
+void Book::tell(Tag tag, const Unnamed& one) {
+  Story& story = stories_[tag];
+  if (one.from != story.number) wrong("P4: told of another number", tag);
+  const bool state_wrong = one.told.last && one.told.from_carrier && one.told.state != story.state;
+  if (one.told.from_carrier && (one.error != error_of(tag) || state_wrong)) {
+    wrong("P4: told what the carrier said of another message, " + one.error, tag);
+  }
+  if (one.told.last && !one.told.from_carrier && story.told.empty()) ++told_by_us;
+  story.told.push_back(one.told);
+}
+
+// The gateway knew this submit's id when the receipt came, or knew it for long enough afterwards.
+bool Book::safe(const Submitted& submit, const Acknowledged& acknowledged) const {
+  if (submit.consumed_us == kNever) return false;
+  if (submit.consumed_us - submit.at_us > kSurelyInTimeUs) return false;
+  if (submit.consumed_life != submit.life) return false;
+  if (acknowledged.life == submit.life && acknowledged.at_us >= submit.consumed_us) return true;
+  const std::int64_t life_us =
+      submit.life <= lives_end_us_.size() ? lives_end_us_[submit.life - 1] : kNever;
+  return life_us - submit.consumed_us > kDurableUs;
+}
+
+bool Book::in_doubt(const Story& story, const Acknowledged& acknowledged) const {
+  for (const Submitted& submit : story.submits) {
+    if (submit.answered && submit.status == Status::ESME_ROK) return !safe(submit, acknowledged);
+  }
+  return true;
+}
+
+void Book::check_receipts(Tag tag) {
+  const Story& story = stories_[tag];
+  const unsigned wants = story.registered_delivery & 3U;
+  const auto last = std::find_if(story.told.begin(), story.told.end(),
+                                 [](const Told& one) { return one.last && one.taken; });
+  const bool told = last != story.told.end();
+  if (wants == 1 && !told) return wrong("P4: never told how it ended", tag);
+  if (story.acknowledged.empty()) return;
+  const bool wanted = wants == 1 || (wants == 2 && story.state != proto::MessageState::delivered);
+  if (!wanted) return;
+  const bool by_carrier = std::any_of(story.told.begin(), story.told.end(), [](const Told& one) {
+    return one.last && one.taken && one.from_carrier;
+  });
+  if (by_carrier) return;
+  if (in_doubt(story, story.acknowledged.front())) {
+    ++doubtful;
+    return;
+  }
+  wrong("P4: its receipt was acknowledged and never told", tag);
+}
+
+void Book::check(Tag tag) {
+  const Story& story = stories_[tag];
+  if (story.answered && !story.accepted() && !story.submits.empty()) {
+    return wrong("submitted although its client was refused", tag);
+  }
+  if (!story.accepted()) return;
+  check_receipts(tag);
+  if (!story.submits.empty() || !story.told.empty()) return;
+  // Without a receipt only a submit shows that it was not lost. One whose intent was durable when
+  // the gateway died, or whose octets were on a link that broke, is in doubt and silent.
+  const bool may_be_in_doubt = (story.registered_delivery & 1U) == 0 &&
+                               std::any_of(losses_us_.begin(), losses_us_.end(),
+                                           [&](std::int64_t us) { return us >= story.at_us; });
+  if (!may_be_in_doubt) wrong("P1: accepted and never seen again", tag);
+}
+
+bool Book::changed_between(std::int64_t from_us, std::int64_t to_us) const {
+  const auto at = std::lower_bound(changes_us_.begin(), changes_us_.end(), from_us);
+  return at != changes_us_.end() && *at <= to_us;
+}
+
+void Book::check_order() {
+  for (const auto& [lane, tags] : lanes_) {
+    Tag before = 0;
+    const std::string* id = nullptr;
+    for (const Tag tag : tags) {
+      const Story& story = stories_[tag];
+      if (!story.accepted()) continue;
+      if (id != nullptr && story.id < *id &&
+          !changed_between(story.at_us, story.submits.front().at_us)) {
+        return wrong("P5: came to carrier " + std::to_string(lane.carrier) + " behind message " +
+                         std::to_string(before) + ", which was accepted later",
+                     tag);
+      }
+      before = tag;
+      id = &story.id;
+    }
+  }
+}
+
+void Book::check_end() {
+  for (const Unnamed& one : unnamed_) {
+    const auto found = ids_.find({one.client, one.id});
+    if (found != ids_.end()) tell(found->second, one);
+  }
+  for (Tag tag = 0; tag < stories_.size(); ++tag) check(tag);
+  check_order();
+}
+
+void Book::wrong(std::string sentence, Tag tag) {
+  if (!fault_.empty()) return;
+  fault_ = std::move(sentence);
+  if (known(tag)) fault_ += "\n" + tell(tag);
+  ground_.note("WRONG", tag, 0, fault_);
+}
+
+std::string Book::tell(Tag tag) const {
+  const Story& story = stories_[tag];
+  std::ostringstream out;
+  const auto time = [&](std::int64_t us) {
+    if (us == kNever) return std::string("never");
+    return std::to_string(static_cast<double>(us) * 1e-6);
+  };
+  out << "  message " << tag << " of client " << story.client << " to " << story.number
+      << " registered_delivery " << unsigned{story.registered_delivery} << " life " << story.life
+      << " at " << time(story.at_us) << ": "
+      << (story.answered ? std::string(proto::status_name(story.status)) : "no response") << " "
+      << story.id << "\n";
+  for (const Submitted& one : story.submits) {
+    out << "    submit_sm to carrier " << one.carrier << " life " << one.life << " at "
+        << time(one.at_us) << ": "
+        << (one.answered ? std::string(proto::status_name(one.status)) : "no response")
+        << ", read at " << time(one.consumed_us) << " in life " << one.consumed_life << "\n";
+  }
+  for (const Acknowledged& one : story.acknowledged) {
+    out << "    receipt acknowledged life " << one.life << " at " << time(one.at_us) << "\n";
+  }
+  for (const Told& one : story.told) {
+    out << "    told " << proto::message_state_name(one.state) << (one.last ? " last" : "")
+        << (one.from_carrier ? " by the carrier" : " by us") << (one.taken ? " taken" : "")
+        << " at " << time(one.at_us) << "\n";
+  }
+  return out.str();
+}
+
+}  // namespace tollgate::sim

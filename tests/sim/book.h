@@ -1,0 +1,140 @@
+// The book: what clients and carriers saw on their wires, message by message, and the promises
+// that must hold between the two. It knows nothing of the gateway's inside.
+//
+// A message's text carries its tag, so that a carrier's submit_sm tells which message it is; a
+// receipt's err is made from the tag, so that a receipt tells which message it speaks of.
+//
+//   P1  what was answered ESME_ROK reached a carrier, or its client was told how it ended
+//   P3  no submit_sm of a message while an earlier one was not refused
+//   P4  a receipt that was acknowledged to its carrier reaches the client, unless the message was
+//       in doubt by what could be seen; each accepted message that asked for one has a last receipt
+//   P5  first submits of one client's messages to one number come to a carrier in the order of
+//       their acceptance (within one life of the gateway; without a change of the carriers that
+//       could take the earlier one)
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/receipt.h"
+#include "proto/status.h"
+#include "tests/sim/agenda.h"
+
+namespace tollgate::sim {
+
+using Tag = std::uint32_t;
+
+struct Submitted {
+  unsigned carrier = 0;
+  std::uint32_t life = 0;
+  std::int64_t at_us = 0;
+  bool answered = false;
+  proto::Status status = proto::Status::ESME_ROK;
+  std::int64_t consumed_us = kNever;  // the gateway had read the response
+  std::uint32_t consumed_life = 0;
+};
+
+struct Acknowledged {  // a last receipt, by the gateway to its carrier
+  std::int64_t at_us = 0;
+  std::uint32_t life = 0;
+};
+
+struct Told {
+  std::int64_t at_us = 0;
+  proto::MessageState state = proto::MessageState::unknown;
+  bool from_carrier = false;
+  bool last = false;
+  bool taken = false;  // the client answered ESME_ROK
+};
+
+struct Story {
+  unsigned client = 0;
+  std::string number;
+  std::uint8_t registered_delivery = 0;
+  std::uint32_t life = 0;  // in which it was submitted
+  std::int64_t at_us = 0;
+  bool answered = false;
+  proto::Status status = proto::Status::ESME_ROK;
+  std::string id;
+  proto::MessageState state = proto::MessageState::unknown;  // what its carrier will say
+  std::vector<Submitted> submits;
+  std::vector<Acknowledged> acknowledged;
+  std::vector<Told> told;
+
+  bool accepted() const { return answered && status == proto::Status::ESME_ROK; }
+};
+
+// "X7Q": never a word of the gateway's own, which are lower-case hexadecimal.
+std::string error_of(Tag tag);
+
+class Book {
+ public:
+  explicit Book(Ground& ground) : ground_(ground) {}
+
+  // ---- as clients and carriers saw it ----
+  Tag asked(unsigned client, std::string number, std::uint8_t registered_delivery);
+  void answered(Tag tag, proto::Status status, std::string_view id);
+  // Returns the index of this submit of the message.
+  std::size_t submitted(Tag tag, unsigned carrier, std::string_view number);
+  void responded(Tag tag, std::size_t submit, proto::Status status);
+  void consumed(Tag tag, std::size_t submit);
+  void state_is(Tag tag, proto::MessageState state) { stories_[tag].state = state; }
+  void acknowledged(Tag tag);
+  void told(unsigned client, std::string_view id, std::string_view from, proto::MessageState state,
+            std::string_view error, bool intermediate, bool taken);
+  // What makes a loss of what was not durable possible: a crash, an end of carriers' links.
+  void loss() { losses_us_.push_back(ground_.us()); }
+  // What makes another carrier the first choice: order holds on one carrier.
+  void route_changes() { changes_us_.push_back(ground_.us()); }
+  void life_ends() { lives_end_us_.push_back(ground_.us()); }
+
+  void check_end();
+  void wrong(std::string sentence, Tag tag);
+  bool known(Tag tag) const { return tag < stories_.size(); }
+  const Story& story(Tag tag) const { return stories_[tag]; }
+  const std::string& fault() const { return fault_; }
+  std::string tell(Tag tag) const;
+
+  std::uint64_t accepted = 0;
+  std::uint64_t receipts = 0;
+  std::uint64_t doubtful = 0;
+  std::uint64_t told_by_us = 0;
+  std::size_t messages() const { return stories_.size(); }
+
+ private:
+  bool in_doubt(const Story& story, const Acknowledged& acknowledged) const;
+  bool safe(const Submitted& submit, const Acknowledged& acknowledged) const;
+  void check(Tag tag);
+  void check_receipts(Tag tag);
+  void check_order();
+  bool changed_between(std::int64_t from_us, std::int64_t to_us) const;
+
+  Ground& ground_;
+  std::vector<Story> stories_;
+  std::map<std::pair<unsigned, std::string>, Tag> ids_;
+  struct Unnamed {  // told before (or without) the response that names it
+    unsigned client;
+    std::string id, from, error;
+    Told told;
+  };
+  std::vector<Unnamed> unnamed_;
+  void tell(Tag tag, const Unnamed& one);
+  struct Lane {
+    unsigned client;
+    std::string number;
+    unsigned carrier;
+    std::uint32_t life;
+    bool operator<(const Lane& o) const {
+      return std::tie(client, number, carrier, life) <
+             std::tie(o.client, o.number, o.carrier, o.life);
+    }
+  };
+  std::map<Lane, std::vector<Tag>> lanes_;  // first submits, as they came
+  std::vector<std::int64_t> losses_us_;
+  std::vector<std::int64_t> changes_us_;
+  std::vector<std::int64_t> lives_end_us_;
+  std::string fault_;
+};
+
+}  // namespace tollgate::sim

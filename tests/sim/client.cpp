@@ -1,0 +1,162 @@
+#include "tests/sim/client.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "proto/text.h"
+
+namespace tollgate::sim {
+
+using proto::Command;
+using proto::Status;
+
+Client::Client(Ground& ground, const Plan& plan, unsigned number, Book& book)
+    : ground_(ground),
+      plan_(plan.clients[number]),
+      net_plan_(plan.net),
+      number_(number),
+      name_(number == 0 ? "shop" : "depot"),
+      book_(book),
+      sessions_(plan_.sessions),
+      away_until_us_(plan_.sessions) {
+  ground_.after(ground_.random.exponential(plan_.gap_us), [this] { submit(); });
+}
+
+void Client::second() {
+  for (std::size_t i = 0; i < sessions_.size(); ++i) {
+    auto& session = sessions_[i];
+    if (session == nullptr) {
+      connect(i);
+    } else if (!ground_.quiet && ground_.random.chance(net_plan_.reset)) {
+      ground_.note("client: reset", number_);
+      session->link->reset();
+    } else if (!ground_.quiet && ground_.random.chance(plan_.leave)) {
+      ground_.note("client: leaves", number_);
+      session->link->hang_up();
+      away_until_us_[i] = ground_.us() + ground_.random.between(0, 90 * kSecond);
+    }
+  }
+}
+
+void Client::connect(std::size_t slot) {
+  if (net_ == nullptr || !net_->listening()) return;
+  if (!ground_.quiet && ground_.us() < away_until_us_[slot]) return;
+  auto session = std::make_shared<Session>();
+  const core::Address peer{"198.51.100.1", static_cast<std::uint16_t>(40'000 + number_)};
+  session->link = std::make_unique<Link>(ground_, net_plan_, net_->call(peer));
+  proto::BindTransceiver bind;
+  bind.system_id = name_;
+  bind.password = "pw";
+  bind.interface_version = 0x34;
+  session->link->send(bind);
+  sessions_[slot] = std::move(session);
+  ground_.note("client: connects", number_);
+}
+
+void Client::step() {
+  for (auto& slot : sessions_) {
+    const std::shared_ptr<Session> session = slot;
+    if (session == nullptr) continue;
+    for (const Seen& pdu : session->link->step()) on_pdu(session, pdu);
+    if (session->link->open()) continue;
+    ground_.note("client: link ended", number_);
+    slot.reset();
+  }
+}
+
+void Client::gateway_crashed() {
+  net_ = nullptr;
+  for (const auto& session : sessions_) {
+    if (session != nullptr) session->link->gateway_crashed();
+  }
+  step();
+}
+
+void Client::on_pdu(const std::shared_ptr<Session>& session, const Seen& pdu) {
+  const std::uint32_t sequence = pdu.header.sequence_number;
+  const Status status = pdu.header.command_status;
+  switch (pdu.header.command_id) {
+    case Command::bind_transceiver_resp:
+      session->bound = status == Status::ESME_ROK;
+      ground_.note("client: bind_resp", number_, 0, proto::status_name(status));
+      if (!session->bound) session->link->hang_up();
+      return;
+    case Command::submit_sm_resp: {
+      const auto asked = session->asked.find(sequence);
+      if (asked == session->asked.end()) return book_.wrong("a response to nothing", 0xFFFFFFFF);
+      std::string id;
+      if (status == Status::ESME_ROK) id = pdu.as<proto::SubmitSmResp>().message_id;
+      ground_.note("client: submit_sm_resp", number_, asked->second,
+                   id.empty() ? proto::status_name(status) : id);
+      book_.answered(asked->second, status, id);
+      session->asked.erase(asked);
+      return;
+    }
+    case Command::deliver_sm:
+      return on_receipt(session, pdu);
+    case Command::enquire_link:
+      return session->link->answer(Command::enquire_link_resp, sequence, Status::ESME_ROK);
+    case Command::unbind:
+      return session->link->answer(Command::unbind_resp, sequence, Status::ESME_ROK);
+    default:
+      return;
+  }
+}
+
+void Client::on_receipt(const std::shared_ptr<Session>& session, const Seen& pdu) {
+  const auto sm = pdu.as<proto::DeliverSm>();
+  proto::Receipt receipt;
+  std::array<char, 1024> scratch;
+  if (!proto::parse_receipt(sm, receipt, scratch)) {
+    return book_.wrong("a receipt that cannot be read", 0xFFFFFFFF);
+  }
+  const std::string_view id =
+      receipt.id_from_tlv && !receipt.text_id.empty() ? receipt.text_id : receipt.id;
+  Random& random = ground_.random;
+  const bool later = !ground_.quiet && random.chance(plan_.later);
+  const bool silent = !ground_.quiet && random.chance(plan_.silent);
+  const bool taken = !later && !silent;
+  ground_.note("client: receipt", number_, taken ? 1 : 0, id);
+  book_.told(number_, id, sm.source_addr, receipt.state, receipt.err, receipt.intermediate, taken);
+  if (silent) return;
+  const Status status = later ? Status::ESME_RX_T_APPN : Status::ESME_ROK;
+  const bool slow = !ground_.quiet && random.chance(plan_.slow);
+  const std::int64_t delay_us = slow ? random.between(0, 20 * kSecond) : 0;
+  const std::uint32_t sequence = pdu.header.sequence_number;
+  if (delay_us == 0) {
+    return session->link->answer(Command::deliver_sm_resp, sequence, status);
+  }
+  ground_.after(delay_us,
+                [=] { session->link->answer(Command::deliver_sm_resp, sequence, status); });
+}
+
+void Client::submit() {
+  if (ground_.quiet) return;
+  Random& random = ground_.random;
+  ground_.after(random.exponential(plan_.gap_us), [this] { submit(); });
+  const auto& session = sessions_[random.below(sessions_.size())];
+  if (session == nullptr || !session->bound || session->asked.size() >= 100) return;
+  static constexpr std::uint8_t kWants[] = {1, 1, 1, 1, 1, 0x11, 2, 0};
+  const std::uint8_t wants = kWants[random.below(std::size(kWants))];
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "4477009%u%04u", number_,
+                static_cast<unsigned>(random.below(plan_.numbers)));
+  const std::string number = text.data();
+  const Tag tag = book_.asked(number_, number, wants);
+  std::snprintf(text.data(), text.size(), "t%08u ", tag);
+  const std::string body = text.data() + std::string(random.below(120), 'x');
+  proto::SubmitSm sm;
+  sm.source_addr_ton = 5;
+  sm.source_addr = "SHOP";
+  sm.dest_addr_ton = 1;
+  sm.dest_addr_npi = 1;
+  sm.destination_addr = number;
+  sm.registered_delivery = wants;
+  if (wants == 1 && random.chance(0.05)) sm.validity_period = "000000000030000R";  // 30 s
+  sm.short_message = proto::as_octets(body);
+  ground_.note("client: submit_sm", number_, tag, number);
+  session->asked[session->link->send(sm)] = tag;
+}
+
+}  // namespace tollgate::sim

@@ -1,0 +1,162 @@
+#include "tests/sim/life.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "gateway/cli/journal_text.h"
+#include "gateway/restore.h"
+#include "tests/routing/directory.h"
+
+namespace tollgate::sim {
+
+using gateway::Recovery;
+
+namespace {
+
+constexpr std::size_t kRing = 4096;
+constexpr std::size_t kSegment = 32'768;
+
+// Two sets of tables whose cheapest carriers differ.
+std::unique_ptr<const routing::Tables> tables(std::uint32_t which, const gateway::Config& config,
+                                              std::uint32_t version) {
+  const char* costs[2][3] = {{"0.01", "0.02", "0.03"}, {"0.03", "0.01", "0.02"}};
+  routing::Files files{
+      {"currencies.csv", "currency,rate\nEUR,1\n"},
+      {"numbering_plan.csv",
+       "prefix,mccmnc,country,network\n44,234,GB,\n4477,23415,GB,Vodafone\n33,208,FR,\n"},
+      {"plans/retail.csv", "mcc,mccmnc,price,currency\n234,,0.05,EUR\n"},
+      {"clients.csv", "client,plan,default_country\nshop,retail,GB\ndepot,retail,GB\n"},
+      {"rules.csv", "plan,client,destination,max_attempts\n"},
+  };
+  const auto names = config.carrier_names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    files["rates/" + names[i] + ".csv"] =
+        std::string("mcc,price,currency\n234,") + costs[which % 2][i] + ",EUR\n";
+  }
+  routing::CompileOptions options;
+  options.carriers = names;
+  options.clients = config.client_names();
+  options.version = version;
+  auto result = routing::compile_files(files, options);
+  if (!result) std::abort();
+  return std::move(*result);
+}
+
+}  // namespace
+
+// The records of the messages that the findings name.
+void tell_records(core::Storage& disk, const std::set<std::string>& messages, std::string& out) {
+  const auto tell = [&](const core::JournalRecord& record) {
+    const std::string line = gateway::cli::record_line(record);
+    const auto named = [&](const auto& message) { return line.find(message) != line.npos; };
+    if (std::any_of(messages.begin(), messages.end(), named)) out += "    " + line + "\n";
+  };
+  if (!core::read_journal(disk, tell)) out += "    and cannot be read again\n";
+}
+
+std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
+                      core::JournalTail& tail, std::string& findings) {
+  std::set<std::string> messages;
+  recovery = std::make_unique<Recovery>([&](const gateway::Found& found) {
+    findings += "finding: " + std::string(gateway::finding_name(found.finding)) + "\n";
+    if (messages.size() < 3) messages.insert(gateway::cli::message_text(found.message));
+  });
+  gateway::RecoveryOptions options;
+  options.quarantine = true;
+  const auto report = gateway::recover(disk, *recovery, options);
+  if (!report) return report.error();
+  tail = report->tail;
+  for (const auto& damage : report->damage) findings += "damage: " + damage.what + "\n";
+  if (!recovery->conservation().holds()) findings += "P2: conservation does not hold\n";
+  if (!messages.empty()) tell_records(disk, messages, findings);
+  return {};
+}
+
+Life::Life(const Setup& setup)
+    : setup_(setup),
+      internet_{setup.hosts, {}, 1000},
+      tables_(tables(setup.tables, setup.config, 1)),
+      shards_(shards_options()),
+      homes_(setup.config.gateway.shards, setup.config.carriers.size()),
+      auth_(setup.config.clients,
+            {setup.config.gateway.shards, {}, [this] { return setup_.ground.us(); }, false}) {}
+
+Life::~Life() {
+  flows_.clear();
+}
+
+core::ShardsOptions Life::shards_options() {
+  core::ShardsOptions result;
+  result.count = setup_.config.gateway.shards;
+  result.mailbox_octets = setup_.config.gateway.limits.mailbox_octets;
+  result.clock = [this] { return setup_.ground.now; };
+  result.make_net = [this](unsigned) {
+    auto net = std::make_unique<gateway::WorldNet>(internet_);
+    nets_.push_back(net.get());
+    return net;
+  };
+  return result;
+}
+
+std::string Life::recover() {
+  std::string error = read_disk(setup_.disk, recovery_, tail_, findings_);
+  if (!error.empty()) return error;
+  core::JournalOptions options;
+  options.storage = &setup_.disk;
+  options.streams = setup_.config.gateway.shards;
+  options.segment_octets = kSegment;
+  options.ring_octets = kRing;
+  options.batch_octets = kRing;
+  options.tail = tail_;
+  options.clock = [this] { return setup_.ground.now; };
+  options.salt = setup_.seed | 1;
+  options.own_thread = false;
+  auto journal = core::Journal::open(std::move(options));
+  if (!journal) return journal.error();
+  journal_ = std::move(*journal);
+  return {};
+}
+
+std::string Life::start() {
+  if (std::string error = recover(); !error.empty()) return error;
+  const gateway::Config& config = setup_.config;
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    counters_.push_back(
+        std::make_unique<gateway::FlowCounters>(config.clients.size(), config.carriers.size()));
+    flows_.push_back(std::make_unique<gateway::Flow>(
+        gateway::Flow::Setup{config, shards_[i], homes_, tables_, *counters_[i], auth_, shared_,
+                             setup_.seed + i * 0x10000, &journal_->stream(i)}));
+  }
+  const gateway::RestoreCounts counts =
+      gateway::restore(config, homes_, *recovery_, flows_, setup_.ground.now);
+  recovery_.reset();
+  if (counts.without_room != 0 || counts.without_client != 0) {
+    return std::to_string(counts.without_room) + " messages without room, " +
+           std::to_string(counts.without_client) + " without a client";
+  }
+  setup_.ground.note("restored", counts.queued + counts.told,
+                     counts.in_doubt * 1000 + counts.awaiting);
+  for (auto& flow : flows_) {
+    if (flow->start()) return "an address cannot be had";
+  }
+  return {};
+}
+
+bool Life::turn(unsigned shard) {
+  const bool more = shards_[shard].turn();
+  auth_.step();
+  return more;
+}
+
+void Life::publish(std::uint32_t which) {
+  tables_.publish(tables(which, setup_.config, which + 1));
+}
+
+std::uint32_t Life::messages() const {
+  std::uint32_t total = 0;
+  for (const auto& flow : flows_) total += flow->messages();
+  return total;
+}
+
+}  // namespace tollgate::sim

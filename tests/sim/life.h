@@ -1,0 +1,69 @@
+// One life of the gateway in the seeded world: what gateway/process.cpp makes, without threads.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/journal.h"
+#include "gateway/auth.h"
+#include "gateway/flow.h"
+#include "gateway/recovery.h"
+#include "tests/gateway/world_net.h"
+#include "tests/sim/agenda.h"
+
+namespace tollgate::sim {
+
+class Life {
+ public:
+  struct Setup {
+    Ground& ground;
+    const gateway::Config& config;
+    const std::map<std::string, gateway::Host*>& hosts;
+    core::Storage& disk;
+    std::uint32_t tables;  // which of the two
+    std::uint64_t seed;
+  };
+
+  explicit Life(const Setup& setup);
+  ~Life();
+
+  // Recovers, opens the journal, restores, starts. Why it does not serve; "" when it does.
+  std::string start();
+
+  gateway::WorldNet& door() { return *nets_[0]; }
+  unsigned shards() const { return shards_.size(); }
+  bool turn(unsigned shard);
+  core::Journal& journal() { return *journal_; }
+  void publish(std::uint32_t tables);
+  void stop() { shared_.stopping = true; }
+  bool stopped() const { return shared_.finished == shards_.size(); }
+  std::uint32_t messages() const;
+  // What recovery found that should not be there; "" when nothing.
+  const std::string& findings() const { return findings_; }
+
+ private:
+  core::ShardsOptions shards_options();
+  std::string recover();
+
+  Setup setup_;
+  gateway::Internet internet_;
+  std::vector<gateway::WorldNet*> nets_;
+  core::Published<routing::Tables> tables_;
+  core::Shards shards_;
+  gateway::Homes homes_;
+  gateway::Auth auth_;
+  gateway::Shared shared_;
+  std::unique_ptr<gateway::Recovery> recovery_;
+  std::unique_ptr<core::Journal> journal_;
+  std::vector<std::unique_ptr<gateway::FlowCounters>> counters_;
+  std::vector<std::unique_ptr<gateway::Flow>> flows_;
+  core::JournalTail tail_;
+  std::string findings_;
+};
+
+// Reads the disk's journal. `findings`: what it should not hold, a line each. Returns why it cannot
+// be read at all.
+std::string read_disk(core::Storage& disk, std::unique_ptr<gateway::Recovery>& recovery,
+                      core::JournalTail& tail, std::string& findings);
+
+}  // namespace tollgate::sim

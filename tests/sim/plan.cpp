@@ -1,0 +1,106 @@
+#include "tests/sim/plan.h"
+
+#include <string>
+
+namespace tollgate::sim {
+namespace {
+
+// Half of all worlds do without a fault; so that what one fault does is not hidden by the others.
+double maybe(Random& random, double most) {
+  return random.chance(0.5) ? random.unit() * most : 0;
+}
+
+ClientPlan client_plan(Random& random) {
+  ClientPlan plan;
+  plan.sessions = static_cast<unsigned>(random.between(1, 2));
+  plan.gap_us = random.between(200, 4000) * kMs;
+  plan.numbers = static_cast<unsigned>(random.between(1, 8));
+  plan.later = maybe(random, 0.3);
+  plan.silent = maybe(random, 0.05);
+  plan.slow = maybe(random, 0.1);
+  plan.leave = maybe(random, 0.02);
+  return plan;
+}
+
+CarrierPlan carrier_plan(Random& random) {
+  CarrierPlan plan;
+  plan.binds = static_cast<unsigned>(random.between(1, 2));
+  plan.refuse = maybe(random, 0.2);
+  plan.throttle = maybe(random, 0.2);
+  plan.mute = maybe(random, 0.05);
+  plan.slow = maybe(random, 0.1);
+  plan.early = maybe(random, 0.3);
+  plan.late = maybe(random, 0.3);
+  plan.twice = maybe(random, 0.2);
+  plan.no_receipt = maybe(random, 0.02);
+  plan.leave = maybe(random, 0.02);
+  plan.hex_ids = random.chance(0.3);
+  // A receipt that overtakes its response on another bind looks like one of the id's last message.
+  plan.ids_repeat = random.chance(0.3);
+  if (plan.ids_repeat) plan.binds = 1;
+  return plan;
+}
+
+}  // namespace
+
+Plan make_plan(Random& random) {
+  Plan plan;
+  plan.shards = static_cast<unsigned>(random.between(1, 3));
+  plan.carriers = static_cast<unsigned>(random.between(1, 3));
+  plan.net.latency_us = random.between(50, 20'000);
+  plan.net.cut_reads = maybe(random, 0.3);
+  plan.net.cut_writes = maybe(random, 0.1);
+  plan.net.reset = maybe(random, 0.01);
+  for (ClientPlan& client : plan.clients) client = client_plan(random);
+  for (CarrierPlan& carrier : plan.carrier) carrier = carrier_plan(random);
+  plan.quantum_us = random.between(20, 150) * kMs;
+  plan.slow_sync = maybe(random, 0.005);
+  plan.sync_us = random.chance(0.5) ? 0 : random.between(0, 30) * kMs;
+  plan.crash = random.chance(0.8) ? random.unit() * 0.02 : 0;
+  plan.stop = maybe(random, 0.004);
+  plan.no_space = maybe(random, 0.004);
+  plan.sync_error = maybe(random, 0.002);
+  plan.reload = maybe(random, 0.02);
+  plan.clock_jump = maybe(random, 0.01);
+  return plan;
+}
+
+gateway::Config make_config(const Plan& plan) {
+  gateway::Config config;
+  config.gateway.shards = plan.shards;
+  config.gateway.listen = {{"192.0.2.1", 2775}};
+  config.gateway.limits.messages_per_shard = 10'000;
+  config.gateway.limits.mailbox_octets = gateway::kMailboxLeast;
+  config.gateway.in_doubt_hold_us = kInDoubtHoldUs;
+  for (const char* name : {"shop", "depot"}) {
+    gateway::ClientConfig client;
+    client.system_id = name;
+    client.password_hash = "tgR4kNVRwOMR2";  // "pw", the cheapest method that crypt checks
+    client.inactivity_us = 0;
+    client.receipt_keep_us = kReceiptKeepUs;
+    config.clients.push_back(client);
+  }
+  const char* names[] = {"alpha", "bravo", "charlie"};
+  for (std::size_t i = 0; i < plan.carriers; ++i) {
+    carriers::CarrierConfig carrier;
+    carrier.name = names[i];
+    for (unsigned b = 0; b < plan.carrier[i].binds; ++b) {
+      carriers::BindConfig bind;
+      bind.address = {names[i], 2775};
+      bind.system_id = "tollgate";
+      bind.password = "secret";
+      bind.window = 50;
+      carrier.binds.push_back(bind);
+    }
+    carrier.queue_max = 1'000;
+    carrier.awaiting_max = 20'000;
+    if (plan.carrier[i].hex_ids) {
+      carrier.dialect.id_response = carriers::IdForm::hex;
+      carrier.dialect.id_receipt_text = carriers::IdForm::decimal;
+    }
+    config.carriers.push_back(carrier);
+  }
+  return config;
+}
+
+}  // namespace tollgate::sim

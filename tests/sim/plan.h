@@ -1,0 +1,67 @@
+// What one seed chooses: the shape of the gateway and how much goes wrong around it.
+#pragma once
+#include <cstdint>
+
+#include "gateway/config.h"
+#include "tests/sim/agenda.h"
+
+namespace tollgate::sim {
+
+struct NetPlan {
+  std::int64_t latency_us = 500;
+  double cut_reads = 0;   // a chunk arrives in pieces
+  double cut_writes = 0;  // the socket takes only a few octets for a moment
+  double reset = 0;       // of a link, each second
+};
+
+struct ClientPlan {
+  unsigned sessions = 1;
+  std::int64_t gap_us = kSecond;  // between submits, on average
+  unsigned numbers = 4;
+  double later = 0;   // a receipt is refused for now
+  double silent = 0;  // a receipt gets no response
+  double slow = 0;    // its response comes after seconds
+  double leave = 0;   // each second
+};
+
+struct CarrierPlan {
+  unsigned binds = 1;
+  double refuse = 0;    // any status but ESME_ROK
+  double throttle = 0;  // ESME_RTHROTTLED, ESME_RMSGQFUL
+  double mute = 0;      // no response to a submit_sm
+  double slow = 0;      // response after up to 120 s
+  double early = 0;     // the receipt comes before the response
+  double late = 0;      // the receipt takes up to 120 s
+  double twice = 0;     // the receipt comes again
+  double no_receipt = 0;
+  double leave = 0;      // each second: every link ends, for up to a minute
+  bool hex_ids = false;  // hexadecimal in responses, decimal in receipts
+  bool ids_repeat = false;
+};
+
+struct Plan {
+  unsigned shards = 1;
+  unsigned carriers = 2;
+  NetPlan net;
+  ClientPlan clients[2];
+  CarrierPlan carrier[3];
+  std::int64_t quantum_us = 50 * kMs;  // the longest time without a turn
+  double slow_sync = 0;                // a sync takes up to 5 s
+  std::int64_t sync_us = 0;            // others take up to this
+  double crash = 0;                    // each second
+  double stop = 0;                     // the same for polite stops
+  double no_space = 0;
+  double sync_error = 0;
+  double reload = 0;
+  double clock_jump = 0;
+};
+
+Plan make_plan(Random& random);
+gateway::Config make_config(const Plan& plan);
+
+inline constexpr std::int64_t kInDoubtHoldUs = 3 * kMinute;
+inline constexpr std::int64_t kReceiptKeepUs = 60 * kMinute;
+inline constexpr std::int64_t kSlowSyncMaxUs = 5 * kSecond;
+inline constexpr std::int64_t kNoSpaceMaxUs = 20 * kSecond;
+
+}  // namespace tollgate::sim

@@ -1,0 +1,246 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace tollgate::sim {
+
+using core::testing::FaultyStorage;
+using core::testing::Op;
+using core::testing::Survival;
+
+World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
+    : ground_(seed, trace),
+      plan_(make_plan(ground_.random)),
+      config_(make_config(plan_)),
+      end_us_(ground_.us() + minutes * kMinute),
+      book_(ground_),
+      disk_(std::make_unique<FaultyStorage>()) {
+  disk_->keep_log = false;
+  for (unsigned i = 0; i < plan_.carriers; ++i) {
+    carriers_.push_back(std::make_unique<Carrier>(ground_, plan_, i, book_));
+  }
+  for (unsigned i = 0; i < std::size(plan_.clients); ++i) {
+    clients_.push_back(std::make_unique<Client>(ground_, plan_, i, book_));
+  }
+}
+
+World::~World() {
+  disk_->crashed = true;
+  life_.reset();
+}
+
+Verdict World::run() {
+  start();
+  second();
+  run_until(end_us_, false);
+  ground_.quiet = true;
+  ground_.note("quiet");
+  // In doubt, then not told; or awaited, then not told.
+  run_until(ground_.us() + kInDoubtHoldUs + 2 * kReceiptKeepUs, true);
+  run_until(ground_.us() + kMinute, false);
+  if (book_.fault().empty()) book_.check_end();
+  if (book_.fault().empty() && (life_ == nullptr || life_->messages() != 0)) {
+    book_.wrong("messages are left when everything is over", 0xFFFFFFFF);
+  }
+  end_life();
+  if (book_.fault().empty()) check_disk(*disk_);
+  Verdict verdict;
+  verdict.fault = book_.fault();
+  verdict.hash = ground_.trace.hash();
+  verdict.messages = book_.messages();
+  verdict.accepted = book_.accepted;
+  verdict.receipts = book_.receipts;
+  verdict.doubtful = book_.doubtful;
+  verdict.told_by_us = book_.told_by_us;
+  verdict.crashes = crashes_;
+  verdict.stops = stops_;
+  return verdict;
+}
+
+bool World::idle() const {
+  return life_ != nullptr && stop_by_us_ == 0 && life_->messages() == 0 &&
+         std::all_of(carriers_.begin(), carriers_.end(),
+                     [](const auto& carrier) { return carrier->receipts_left() == 0; });
+}
+
+// From event to event; while nothing happens, a turn each quantum.
+void World::run_until(std::int64_t end_us, bool until_idle) {
+  int busy = 0;
+  while (ground_.us() < end_us && book_.fault().empty()) {
+    const std::int64_t idle_us = until_idle ? kSecond : plan_.quantum_us;
+    std::int64_t step_us = idle_us;
+    if (busy > 0) step_us = ground_.random.between(50, 1000);
+    const std::int64_t next = std::min(ground_.us() + step_us, ground_.agenda.next());
+    const std::int64_t passed = std::max<std::int64_t>(next - ground_.us(), 0);
+    ground_.now.mono_us += passed;
+    ground_.now.wall_us += passed;
+    ground_.active = false;
+    ground_.agenda.run(ground_.us());
+    step();
+    busy = ground_.active ? 3 : busy - 1;
+    if (until_idle && busy <= 0 && idle()) return;
+  }
+}
+
+void World::step_ends() {
+  for (const auto& carrier : carriers_) carrier->step();
+  for (const auto& client : clients_) client->step();
+}
+
+void World::step() {
+  for (unsigned s = 0; life_ != nullptr && s < life_->shards(); ++s) {
+    life_->turn(s);
+    if (!step_journal(s + 1 < life_->shards())) return;
+  }
+  step_ends();
+  if (life_ == nullptr) return;
+  if (stop_by_us_ != 0 && (life_->stopped() || ground_.us() >= stop_by_us_)) {
+    ++stops_;
+    ground_.note("stopped", life_->messages(), life_->stopped() ? 1 : 0);
+    end_life();
+    ground_.after(ground_.random.between(0, 5 * kSecond), [this] { start(); });
+  }
+}
+
+// False: the gateway has died.
+bool World::step_journal(bool between_shards) {
+  if (ground_.us() < journal_us_ || (between_shards && ground_.random.chance(0.5))) return true;
+  bool worked = false;
+  while (life_->journal().step() && !disk_->crashed) worked = true;
+  if (disk_->crashed) {
+    crash("in an operation of the disk");
+    return false;
+  }
+  if (!life_->journal().failure().empty() && journal_off_us_ == 0) {
+    ground_.note("journal failed");
+    journal_off_us_ = ground_.us();
+    const std::uint32_t life = ground_.life;
+    ground_.after(ground_.random.between(0, 10 * kSecond), [this, life] {
+      if (ground_.life == life && life_ != nullptr) crash("after a failed sync");
+    });
+  }
+  if (!worked) return true;
+  ground_.active = true;
+  const bool slow = !ground_.quiet && ground_.random.chance(plan_.slow_sync);
+  journal_us_ = ground_.us() + ground_.random.between(0, slow ? kSlowSyncMaxUs : plan_.sync_us);
+  return true;
+}
+
+// What may happen each second.
+void World::second() {
+  ground_.after(kSecond, [this] { second(); });
+  for (const auto& carrier : carriers_) carrier->second();
+  for (const auto& client : clients_) client->second();
+  if (ground_.quiet || life_ == nullptr) return;
+  Random& random = ground_.random;
+  if (random.chance(plan_.no_space)) no_space();
+  if (random.chance(plan_.clock_jump)) jump();
+  if (random.chance(plan_.reload)) {
+    ground_.note("reload", ++tables_);
+    if (plan_.carriers > 1) book_.route_changes();
+    life_->publish(tables_);
+  }
+  if (random.chance(plan_.sync_error)) disk_->fails[Op::datasync] = {1 + random.below(3), EIO};
+  if (random.chance(plan_.stop) && stop_by_us_ == 0) stop();
+  if (random.chance(plan_.crash)) crash_soon();
+}
+
+void World::stop() {
+  ground_.note("stop");
+  life_->stop();
+  stop_by_us_ = ground_.us() + 60 * kSecond;
+}
+
+void World::no_space() {
+  disk_->capacity = disk_->used() + ground_.random.below(40'000);
+  ground_.note("disk full", disk_->capacity);
+  ground_.after(ground_.random.between(kSecond, kNoSpaceMaxUs), [this] {
+    ground_.note("disk has room");
+    disk_->capacity = std::uint64_t{1} << 30;
+  });
+}
+
+void World::jump() {
+  const std::int64_t by_us = ground_.random.between(-120 * kSecond, 120 * kSecond);
+  ground_.note("clock jumps", static_cast<std::uint64_t>(by_us));
+  ground_.now.wall_us += by_us;
+}
+
+// At one of the next operations of the disk, or at any moment.
+void World::crash_soon() {
+  if (ground_.random.chance(0.5)) {
+    disk_->crash_at = disk_->operations + 1 + ground_.random.below(20);
+    return;
+  }
+  const std::uint32_t life = ground_.life;
+  ground_.after(ground_.random.between(0, kSecond), [this, life] {
+    if (ground_.life == life && life_ != nullptr) crash("at a moment");
+  });
+}
+
+void World::crash(const char* how) {
+  ++crashes_;
+  ground_.note("crash", crashes_, 0, how);
+  end_life();
+  ground_.after(ground_.random.between(0, 20 * kSecond), [this] { start(); });
+}
+
+// A stopped gateway has closed its journal; any other is gone in the middle of what it did.
+void World::end_life() {
+  if (life_ == nullptr) return;
+  const bool stopped = stop_by_us_ != 0 && life_->stopped();
+  if (!stopped) disk_->crashed = true;
+  for (const auto& carrier : carriers_) carrier->gateway_crashed();
+  for (const auto& client : clients_) client->gateway_crashed();
+  life_.reset();
+  book_.loss();
+  book_.life_ends();
+  // A process that was killed leaves all it wrote to the system; a machine without power may not.
+  const Survival how = stopped || ground_.random.chance(0.3)
+                           ? Survival::keep_all
+                           : core::testing::kSurvivals[ground_.random.below(5)];
+  ground_.note("disk survives", static_cast<std::uint64_t>(how));
+  flipped_ = flipped_ || how == Survival::bit_flip;
+  const std::uint64_t capacity = disk_->capacity;
+  disk_ = disk_->survive(how, static_cast<std::uint32_t>(ground_.random.next()));
+  disk_->keep_log = false;
+  disk_->capacity = capacity;
+  stop_by_us_ = 0;
+  journal_off_us_ = 0;
+}
+
+void World::start() {
+  ++ground_.life;
+  ground_.note("start", ground_.life);
+  if (!ground_.quiet && ground_.random.chance(plan_.crash * 5)) {
+    disk_->crash_at = 1 + ground_.random.below(12);
+  }
+  std::map<std::string, gateway::Host*> hosts;
+  for (std::size_t i = 0; i < carriers_.size(); ++i) {
+    hosts[config_.carriers[i].name] = carriers_[i].get();
+  }
+  life_ = std::make_unique<Life>(
+      Life::Setup{ground_, config_, hosts, *disk_, tables_, ground_.random.next()});
+  const std::string error = life_->start();
+  if (!flipped_ && !life_->findings().empty()) book_.wrong(life_->findings(), 0xFFFFFFFF);
+  if (!error.empty()) {
+    if (!disk_->crashed) book_.wrong("does not start: " + error, 0xFFFFFFFF);
+    return crash("while starting");
+  }
+  journal_us_ = ground_.us();
+  for (const auto& client : clients_) client->door(&life_->door());
+}
+
+void World::check_disk(core::Storage& disk) {
+  std::string findings;
+  std::unique_ptr<gateway::Recovery> recovery;
+  core::JournalTail tail;
+  findings += read_disk(disk, recovery, tail, findings);
+  if (recovery->live() != 0) {
+    findings += "P2: " + std::to_string(recovery->live()) + " messages live in the journal alone\n";
+  }
+  if (!flipped_ && !findings.empty()) book_.wrong(findings, 0xFFFFFFFF);
+}
+
+}  // namespace tollgate::sim
