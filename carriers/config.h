@@ -60,6 +60,13 @@ struct DialectConfig {
   std::vector<std::pair<std::string, std::string>> error_texts;
 };
 
+// What becomes of a submit that left and was never answered: it may have been sent.
+enum class InDoubt : std::uint8_t {
+  hold,    // wait for a receipt, then tell the client UNKNOWN
+  resend,  // send it again, here or to the next candidate: it may arrive twice
+  fail     // tell the client UNKNOWN at once
+};
+
 struct BindConfig {
   proto::Command kind = proto::Command::bind_transceiver;
   core::Address address;
@@ -99,8 +106,9 @@ struct CarrierConfig {
   std::uint32_t pace_burst_ms = 10;  // so much of the pace may leave at once after a silence
   std::uint32_t queue_max = 10'000;  // orders that wait for window or pace
   std::uint32_t queue_octets_max = 8 * 1024 * 1024;  // what long bodies take beyond 260 octets
-  std::uint32_t temporary_retries = 3;               // then the message goes to the next candidate
-  std::uint32_t awaiting_max = 10'000'000;           // ids that wait for a receipt
+  InDoubt in_doubt = InDoubt::hold;
+  std::uint32_t temporary_retries = 3;      // then the message goes to the next candidate
+  std::uint32_t awaiting_max = 10'000'000;  // ids that wait for a receipt
   std::uint32_t awaiting_hours = 72;
   std::uint32_t early_receipts_max = 16'384;
   std::uint32_t early_octets_max = 8 * 1024 * 1024;

@@ -122,6 +122,7 @@ class ClientHome final : public Delivery::Settler {
   void wait(Message& message, const core::Now& now);
   void count_waiting();
   std::uint32_t& waiting_lane(const Message& message);
+  void doubt(Message& message, const core::Now& now);
   void taken(Message& message, const core::Now& now);
   void no_longer_unsent(Message& message);
   Message* restored_place(const Restored& restored, std::size_t body_length);

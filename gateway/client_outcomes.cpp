@@ -18,6 +18,7 @@ constexpr std::size_t kWaitingPerTurn = 2'000;
 constexpr std::int64_t kSweepEveryUs = 10'000;
 constexpr std::int64_t kSweepIdleUs = 250'000;
 constexpr std::int64_t kLookUs = 1'000'000;  // between looks at every client
+constexpr std::uint8_t kResendsMax = 3;      // of a message in doubt
 constexpr std::uint32_t kSweepParts = 500;   // of the ledger, each sweep one
 
 // The refusing status as a receipt's err: hexadecimal, as in the specification's tables.
@@ -136,12 +137,26 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
       drop_candidate(*message);
       return place(*message, message->candidate, now);
     case Outcome::in_doubt:
-      no_longer_unsent(*message);
-      message->stage = Stage::in_doubt;
-      message->deadline_us = now.mono_us + config_.gateway.in_doubt_hold_us;
-      clients_[message->client]->counters().in_doubt.add();
-      return;
+      return doubt(*message, now);
   }
+}
+
+// It may have been sent: the carrier's policy says what is worse, twice or not at all.
+void ClientHome::doubt(Message& message, const core::Now& now) {
+  ClientCounters& counters = clients_[message.client]->counters();
+  const carriers::InDoubt policy = config_.carriers[message.carrier].in_doubt;
+  if (policy == carriers::InDoubt::fail) {
+    return fail(message, MessageState::unknown, message.status, now);
+  }
+  if (policy == carriers::InDoubt::resend && message.body && message.resends < kResendsMax) {
+    ++message.resends;
+    counters.resent.add();
+    return place(message, message.candidate, now);
+  }
+  if (message.body) no_longer_unsent(message);
+  message.stage = Stage::in_doubt;
+  message.deadline_us = now.mono_us + config_.gateway.in_doubt_hold_us;
+  counters.in_doubt.add();
 }
 
 void ClientHome::no_longer_unsent(Message& message) {

@@ -62,7 +62,8 @@ MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& pl
                               std::uint64_t segment) {
   const core::Now now = shard_.time();
   const proto::record::Accepted& accepted = restored.accepted;
-  const bool unsent = restored.stage == LiveStage::queued || restored.stage == LiveStage::refused;
+  turn_start();  // no carrier is up yet
+  const bool unsent = restored.stage != LiveStage::awaiting && restored.stage != LiveStage::told;
   Message* message = restored_place(restored, unsent ? accepted.body.size() : 0);
   if (message == nullptr) return 0;
   if (message->body) std::copy(accepted.body.begin(), accepted.body.end(), message->body.data());
@@ -113,11 +114,11 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
     case LiveStage::refused:
       return fail(message, state_of(restored.follows), message.status, now);
     case LiveStage::in_flight:
+      // Its outcome went with the process; said before anything that may send it again.
+      recorder_.in_doubt(message.id, message.attempt, message.carrier);
+      [[fallthrough]];
     case LiveStage::in_doubt:
-      message.stage = Stage::in_doubt;
-      message.deadline_us = now.mono_us + config_.gateway.in_doubt_hold_us;
-      client.counters().in_doubt.add();
-      break;
+      return doubt(message, now);
     case LiveStage::awaiting:
       message.stage = Stage::awaiting;
       message.deadline_us = message.accepted_us + client.config().receipt_keep_us;

@@ -173,6 +173,8 @@ void read_carrier(Section& section, carriers::CarrierConfig& carrier) {
   read_ms(section, "pace_burst_seconds", carrier.pace_burst_ms, {0.001, 10});
   section.integer("queue_max", carrier.queue_max, {1, 10'000'000});
   section.integer("queue_octets_max", carrier.queue_octets_max, {128 * 1024, 1u << 30});
+  section.word("in_doubt", {"hold", "resend", "fail"},
+               [&](std::size_t at) { carrier.in_doubt = static_cast<carriers::InDoubt>(at); });
   section.integer("temporary_retries", carrier.temporary_retries, {0, 1'000});
   section.integer("awaiting_max", carrier.awaiting_max, {1'000, 100'000'000});
   section.integer("awaiting_hours", carrier.awaiting_hours, {1, 720});

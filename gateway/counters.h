@@ -39,6 +39,7 @@ struct alignas(core::kCacheLine) ClientCounters {
   core::Cell queue_full;          // ESME_RMSGQFUL
   core::Cell reading_pauses;      // times a session's reading stopped for a full queue
   core::Cell unsent;              // gauge: accepted, no carrier has it yet
+  core::Cell resent;              // in doubt, and sent again
   core::Cell in_doubt;            // gauge: sent, no response
   core::Cell receipts_owing;      // gauge: messages that may still bring a receipt
   core::Cell receipts_waiting;    // gauge: receipts that no session has taken yet

@@ -102,6 +102,7 @@ struct Message {
   std::uint16_t attempt = 0;  // orders so far; names the last one
   std::uint16_t carrier = 0;  // of that order
   std::uint8_t candidates = 0;
+  std::uint8_t resends = 0;    // after it was in doubt
   std::uint8_t candidate = 0;  // which of them has it
   std::uint8_t registered_delivery = 0;
   std::uint8_t short_id = 0;     // accepted on a 3.3 session

@@ -33,6 +33,7 @@ constexpr CellRow<ClientCounters> kClientRows[] = {
      &ClientCounters::reading_pauses},
     {{"client_queue", "Messages accepted that no carrier has yet", Kind::gauge},
      &ClientCounters::unsent},
+    {{"client_resent_total", "Messages in doubt that were sent again"}, &ClientCounters::resent},
     {{"client_in_doubt", "Messages sent whose response never came", Kind::gauge},
      &ClientCounters::in_doubt},
     {{"client_receipts_owing", "Messages that may still bring a receipt", Kind::gauge},

@@ -125,6 +125,7 @@ pace = 12.5
 pace_burst_seconds = 0.1
 queue_max = 11
 queue_octets_max = 200000
+in_doubt = "resend"
 temporary_retries = 0
 awaiting_max = 2000
 awaiting_hours = 1
@@ -159,6 +160,7 @@ system_id = "us"
   CHECK(carrier.pace_burst_ms == 100);
   CHECK(carrier.queue_max == 11);
   CHECK(carrier.queue_octets_max == 200000);
+  CHECK(carrier.in_doubt == carriers::InDoubt::resend);
   CHECK(carrier.temporary_retries == 0);
   CHECK(carrier.awaiting_max == 2000);
   CHECK(carrier.awaiting_hours == 1);
@@ -320,6 +322,7 @@ std::vector<double> carrier_and_bind(const Config& config) {
           number(carrier.pace_burst_ms),
           number(carrier.queue_max),
           number(carrier.queue_octets_max),
+          number(carrier.in_doubt),
           number(carrier.temporary_retries),
           number(carrier.awaiting_max),
           number(carrier.awaiting_hours),

@@ -112,6 +112,47 @@ TEST_CASE("a carrier dies: its queue goes to the next, what was sent is held in 
   world.finish();
 }
 
+TEST_CASE("in doubt at a carrier that resends: again, marked, and three times at most", "[flow]") {
+  World world({.change = [](Config& config) {
+    config.carriers[0].in_doubt = carriers::InDoubt::resend;
+    config.carriers[0].timers.response_ms = 1'000;
+    config.gateway.in_doubt_hold_us = 60 * kSecond;
+  }});
+  world.carrier(0).on_submit = [](const auto&) { return std::nullopt; };
+  ClientEnd& client = world.bind("shop");
+  client.submit();
+  world.settle();
+  world.pass(3 * kSecond + 500 * kMs, 10 * kMs);
+  CHECK(world.carrier(0).submits.size() == 4);
+  CHECK(world.client(0).resent.get() == 3);
+  CHECK(world.stage(Stage::placed) == 1);
+  CHECK(client.told.empty());
+  world.pass(2 * kSecond, 10 * kMs);
+  CHECK(world.carrier(0).submits.size() == 4);
+  CHECK(world.stage(Stage::in_doubt) == 1);
+  world.pass(70 * kSecond, kSecond);
+  REQUIRE(client.told.size() == 1);
+  CHECK(client.told[0].state == MessageState::unknown);
+  world.finish();
+}
+
+TEST_CASE("in doubt at a carrier that fails: the client is told at once", "[flow]") {
+  World world({.change = [](Config& config) {
+    config.carriers[0].in_doubt = carriers::InDoubt::fail;
+    config.carriers[0].timers.response_ms = 1'000;
+  }});
+  world.carrier(0).on_submit = [](const auto&) { return std::nullopt; };
+  ClientEnd& client = world.bind("shop");
+  client.submit();
+  world.settle();
+  world.pass(1 * kSecond + 500 * kMs, 10 * kMs);
+  REQUIRE(client.told.size() == 1);
+  CHECK(client.told[0].state == MessageState::unknown);
+  CHECK(world.carrier(0).submits.size() == 1);
+  CHECK(world.client(0).resent.get() == 0);
+  world.finish();
+}
+
 TEST_CASE("a response that never comes: in doubt after the carrier's time-out", "[flow]") {
   World world({.change = [](Config& config) {
     config.gateway.in_doubt_hold_us = 100 * kSecond;
