@@ -76,6 +76,11 @@ void Bind::stop() {
   }
 }
 
+void Bind::halt() {
+  then_ = Then::stop;
+  if (state_ != BindState::stopped) end(Then::stop, false);
+}
+
 void Bind::retire(Then then, std::uint32_t wait_ms) {
   if (state_ != BindState::bound) return;
   then_ = then;

@@ -97,6 +97,7 @@ class Bind final : private core::Connection::Owner {
   void note(proto::StatusClass status_class, std::int64_t sent_us);
 
   void start();
+  void halt();  // the connection closes now; what has no response is lost
   void stop();
   // Takes the bind down politely: the responses that are missing get up to wait_ms.
   void retire(Then then, std::uint32_t wait_ms);

@@ -65,6 +65,7 @@ class Carrier::Self final : private Bind::Owner {
   void restore_parked(proto::Octets pdu, std::int64_t came_us) { receipts_.restore(pdu, came_us); }
   bool turn();
   void drain_and_unbind();
+  void halt();
   bool idle() const;
 
   const CarrierConfig config_;
@@ -434,6 +435,13 @@ void Carrier::Self::drain_and_unbind() {
   shard_.timers().arm(timer_, 0);
 }
 
+void Carrier::Self::halt() {
+  stopping_ = true;
+  attention_ = true;
+  for (const auto& bind : binds_) bind->halt();
+  publish();
+}
+
 bool Carrier::Self::idle() const {
   return queue_.empty() &&
          std::all_of(binds_.begin(), binds_.end(), [](const auto& bind) { return bind->idle(); });
@@ -452,6 +460,9 @@ void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_
 }
 void Carrier::restore_parked(proto::Octets pdu, std::int64_t came_us) {
   self_->restore_parked(pdu, came_us);
+}
+void Carrier::halt() {
+  self_->halt();
 }
 Taken Carrier::take(const Order& order) {
   return self_->take(order);

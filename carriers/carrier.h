@@ -109,6 +109,8 @@ class Carrier {
   bool turn(const core::Now& now);
   // No new orders; queued ones are handed back, windows get timers.drain_ms, then unbind.
   void drain_and_unbind();
+  // At once, without a word: nothing is sent or read any more.
+  void halt();
   // True when every bind is stopped after drain_and_unbind().
   bool idle() const;
 

@@ -61,6 +61,10 @@ void CarrierHome::turn_end(const core::Now& now) {
   }
 }
 
+void CarrierHome::halt() {
+  for (carriers::Carrier* carrier : here_) carrier->halt();
+}
+
 void CarrierHome::drain() {
   for (carriers::Carrier* carrier : here_) carrier->drain_and_unbind();
 }

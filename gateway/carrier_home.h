@@ -29,6 +29,7 @@ class CarrierHome {
   void start();
   void on_order(const OrderMail& mail, proto::Octets body);
   void turn_end(const core::Now& now);
+  void halt();        // the journal has failed: no connection to a carrier stays
   void drain();       // no new orders; unbind politely
   bool idle() const;  // every bind is stopped
 

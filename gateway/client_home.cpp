@@ -90,7 +90,8 @@ void ClientHome::turn_end(const core::Now& now) {
   std::int64_t end_us = 0;
   for (Client* client : touched_) {
     client->untouch();
-    client->delivery().pump(now);
+    // After a failure what is told now could be contradicted by the next start.
+    if (!recorder_.failed()) client->delivery().pump(now);
     if (outbox_.empty()) client->resume_paused(now);
     if (const std::uint32_t submits = client->take_turn_submits()) {
       if (end_us == 0) end_us = shard_.time().mono_us;

@@ -50,7 +50,8 @@ core::NetError Flow::start() {
 }
 
 void Flow::turn_starts(const core::Now& now) {
-  recorder_.turn_start();
+  // A record that may not be durable must not be followed by its deed, nor a deed go unrecorded.
+  if (recorder_.turn_start()) carrier_home_.halt();
   client_home_.turn_start();
   if (stop_ != Stop::none || !shared_.stopping.load(std::memory_order_relaxed)) return;
   stop_ = Stop::draining;

@@ -203,13 +203,14 @@ void Recorder::release(std::uint64_t segment) {
   if (moved) stream_->set_oldest_needed(first_);
 }
 
-void Recorder::turn_start() {
-  if (stream_ == nullptr || failed_) return;
+bool Recorder::turn_start() {
+  if (stream_ == nullptr || failed_) return false;
   shard_.open_gate(stream_->durable());
-  if (!stream_->failed()) return;
+  if (!stream_->failed()) return false;
   failed_ = true;
   core::log::error("journal_failed", {{"shard", shard_.index()}});
   shard_.abandon_gate();
+  return true;
 }
 
 void Recorder::turn_end() {

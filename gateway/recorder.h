@@ -60,8 +60,9 @@ class Recorder {
   // A recovered one, again under its number and time: its old segment can go.
   void restored_parked(std::uint16_t carrier, const proto::record::Parked& parked);
 
-  void turn_start();  // opens the gate as far as records are durable
-  void turn_end();    // publishes what the turn appended, lets go of segments
+  // Opens the gate as far as records are durable. True: the journal has just failed.
+  bool turn_start();
+  void turn_end();  // publishes what the turn appended, lets go of segments
 
  private:
   template <class Record>

@@ -292,9 +292,17 @@ class Run(Place):
     def test_an_address_that_is_taken(self):
         _, ports = self.start()
         self.spoil('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{ports["smpp"]}"')
+        self.spoil('directory = "journal"', 'directory = "another"')
         status, _, err = tollgate("run", "--config", str(self.config))
         self.assertEqual(status, 1)
         self.assertIn(str(ports["smpp"]), err)
+
+    def test_a_journal_that_is_taken(self):
+        self.start()
+        status, _, err = tollgate("run", "--config", str(self.config))
+        self.assertEqual(status, 1)
+        self.assertIn("journal_refused", err)
+        self.assertIn(str(self.folder / "journal"), err)
 
     def test_faults_stop_it_before_it_starts(self):
         line = self.spoil("#shards = 1", "shards = 0")
