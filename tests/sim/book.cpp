@@ -195,12 +195,13 @@ void Book::check_end() {
     if (found != ids_.end()) tell(found->second, one);
   }
   for (Tag tag = 0; tag < stories_.size(); ++tag) check(tag);
-  check_order();
+  if (ordered) check_order();
 }
 
 void Book::wrong(std::string sentence, Tag tag) {
   if (!fault_.empty()) return;
   fault_ = std::move(sentence);
+  fault_of_ = tag;
   if (known(tag)) fault_ += "\n" + tell(tag);
   ground_.note("WRONG", tag, 0, fault_);
 }

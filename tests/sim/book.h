@@ -85,7 +85,7 @@ class Book {
             std::string_view error, bool intermediate, bool taken);
   // What makes a loss of what was not durable possible: a crash, an end of carriers' links.
   void loss() { losses_us_.push_back(ground_.us()); }
-  // What makes another carrier the first choice: order holds on one carrier.
+  // What hands orders back, or makes another carrier the first choice: order holds without these.
   void route_changes() { changes_us_.push_back(ground_.us()); }
   void life_ends() { lives_end_us_.push_back(ground_.us()); }
 
@@ -94,8 +94,10 @@ class Book {
   bool known(Tag tag) const { return tag < stories_.size(); }
   const Story& story(Tag tag) const { return stories_[tag]; }
   const std::string& fault() const { return fault_; }
+  Tag fault_of() const { return fault_of_; }
   std::string tell(Tag tag) const;
 
+  bool ordered = true;  // P5 can be judged
   std::uint64_t accepted = 0;
   std::uint64_t receipts = 0;
   std::uint64_t doubtful = 0;
@@ -135,6 +137,7 @@ class Book {
   std::vector<std::int64_t> changes_us_;
   std::vector<std::int64_t> lives_end_us_;
   std::string fault_;
+  Tag fault_of_ = 0xFFFFFFFF;
 };
 
 }  // namespace tollgate::sim

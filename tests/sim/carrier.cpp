@@ -46,7 +46,7 @@ void Carrier::step() {
     if (bind->link->open()) return false;
     ground_.note("carrier: link ended", number_);
     book_.loss();
-    if (several_) book_.route_changes();
+    book_.route_changes();
     return true;
   };
   std::erase_if(binds_, ended);
@@ -91,7 +91,7 @@ void Carrier::on_pdu(const std::shared_ptr<Bind>& bind, const Seen& pdu) {
                      static_cast<std::uint32_t>(proto::response_of(command)));
     bind->link->send(std::move(octets));
     bind->bound = true;
-    if (several_) book_.route_changes();
+    book_.route_changes();
   } else if (command == Command::submit_sm) {
     on_submit(bind, pdu);
   } else if (command == Command::enquire_link) {

@@ -20,8 +20,7 @@ class Carrier final : public gateway::Host {
         plan_(plan.carrier[number]),
         net_(plan.net),
         number_(number),
-        book_(book),
-        several_(plan.carriers > 1) {}
+        book_(book) {}
 
   bool accept(const std::shared_ptr<core::Wire>& wire) override;
   void step();
@@ -67,7 +66,6 @@ class Carrier final : public gateway::Host {
   const NetPlan& net_;
   const unsigned number_;
   Book& book_;
-  const bool several_;  // carriers
   std::vector<std::shared_ptr<Bind>> binds_;
   std::vector<Receipt> receipts_;
   std::size_t left_ = 0;  // receipts planned and not acknowledged

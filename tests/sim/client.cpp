@@ -136,7 +136,15 @@ void Client::submit() {
   Random& random = ground_.random;
   ground_.after(random.exponential(plan_.gap_us), [this] { submit(); });
   const auto& session = sessions_[random.below(sessions_.size())];
-  if (session == nullptr || !session->bound || session->asked.size() >= 100) return;
+  std::uint64_t count = random.chance(plan_.burst) ? 1 + random.below(30) : 1;
+  for (; count > 0; --count) {
+    if (session == nullptr || !session->bound || session->asked.size() >= 100) return;
+    submit_on(*session);
+  }
+}
+
+void Client::submit_on(Session& session) {
+  Random& random = ground_.random;
   static constexpr std::uint8_t kWants[] = {1, 1, 1, 1, 1, 0x11, 2, 0};
   const std::uint8_t wants = kWants[random.below(std::size(kWants))];
   std::array<char, 32> text;
@@ -156,7 +164,7 @@ void Client::submit() {
   if (wants == 1 && random.chance(0.05)) sm.validity_period = "000000000030000R";  // 30 s
   sm.short_message = proto::as_octets(body);
   ground_.note("client: submit_sm", number_, tag, number);
-  session->asked[session->link->send(sm)] = tag;
+  session.asked[session.link->send(sm)] = tag;
 }
 
 }  // namespace tollgate::sim

@@ -33,6 +33,7 @@ class Client {
   void on_pdu(const std::shared_ptr<Session>& session, const Seen& pdu);
   void on_receipt(const std::shared_ptr<Session>& session, const Seen& pdu);
   void submit();
+  void submit_on(Session& session);
 
   Ground& ground_;
   const ClientPlan& plan_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <set>
 
 #include "gateway/cli/journal_text.h"
 #include "gateway/restore.h"
@@ -45,7 +44,6 @@ std::unique_ptr<const routing::Tables> tables(std::uint32_t which, const gateway
 
 }  // namespace
 
-// The records of the messages that the findings name.
 void tell_records(core::Storage& disk, const std::set<std::string>& messages, std::string& out) {
   const auto tell = [&](const core::JournalRecord& record) {
     const std::string line = gateway::cli::record_line(record);

@@ -1,6 +1,7 @@
 // One life of the gateway in the seeded world: what gateway/process.cpp makes, without threads.
 #pragma once
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,9 @@ class Life {
   core::JournalTail tail_;
   std::string findings_;
 };
+
+// The journal's records of these messages (as their clients see the ids), a line each.
+void tell_records(core::Storage& disk, const std::set<std::string>& messages, std::string& out);
 
 // Reads the disk's journal. `findings`: what it should not hold, a line each. Returns why it cannot
 // be read at all.

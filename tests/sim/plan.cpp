@@ -15,6 +15,7 @@ ClientPlan client_plan(Random& random) {
   plan.sessions = static_cast<unsigned>(random.between(1, 2));
   plan.gap_us = random.between(200, 4000) * kMs;
   plan.numbers = static_cast<unsigned>(random.between(1, 8));
+  plan.burst = maybe(random, 0.05);
   plan.later = maybe(random, 0.3);
   plan.silent = maybe(random, 0.05);
   plan.slow = maybe(random, 0.1);
@@ -41,6 +42,28 @@ CarrierPlan carrier_plan(Random& random) {
   return plan;
 }
 
+std::uint32_t sometimes(Random& random, std::int64_t from, std::int64_t to) {
+  return random.chance(0.25) ? static_cast<std::uint32_t>(random.between(from, to)) : 0;
+}
+
+LimitPlan limit_plan(Random& random) {
+  LimitPlan plan;
+  if (random.chance(0.5)) return plan;
+  plan.messages = sometimes(random, 10, 200);
+  plan.client_queue = sometimes(random, 1, 40);
+  plan.client_receipts = sometimes(random, 1, 100);
+  plan.receipts_window = sometimes(random, 1, 5);
+  plan.bind_window = sometimes(random, 1, 5);
+  plan.carrier_queue = sometimes(random, 1, 20);
+  plan.early_receipts = sometimes(random, 1, 5);
+  plan.pace_per_s = sometimes(random, 1, 20);
+  return plan;
+}
+
+void put(std::uint32_t limit, std::uint32_t& value) {
+  if (limit != 0) value = limit;
+}
+
 }  // namespace
 
 Plan make_plan(Random& random) {
@@ -51,6 +74,7 @@ Plan make_plan(Random& random) {
   plan.net.cut_reads = maybe(random, 0.3);
   plan.net.cut_writes = maybe(random, 0.1);
   plan.net.reset = maybe(random, 0.01);
+  plan.limits = limit_plan(random);
   for (ClientPlan& client : plan.clients) client = client_plan(random);
   for (CarrierPlan& carrier : plan.carrier) carrier = carrier_plan(random);
   plan.quantum_us = random.between(20, 150) * kMs;
@@ -62,6 +86,10 @@ Plan make_plan(Random& random) {
   plan.sync_error = maybe(random, 0.002);
   plan.reload = maybe(random, 0.02);
   plan.clock_jump = maybe(random, 0.01);
+  // A parked receipt's age is told by the wall clock, and its id may be given again.
+  for (const CarrierPlan& carrier : plan.carrier) {
+    if (carrier.ids_repeat) plan.clock_jump = 0;
+  }
   return plan;
 }
 
@@ -70,6 +98,7 @@ gateway::Config make_config(const Plan& plan) {
   config.gateway.shards = plan.shards;
   config.gateway.listen = {{"192.0.2.1", 2775}};
   config.gateway.limits.messages_per_shard = 10'000;
+  put(plan.limits.messages, config.gateway.limits.messages_per_shard);
   config.gateway.limits.mailbox_octets = gateway::kMailboxLeast;
   config.gateway.in_doubt_hold_us = kInDoubtHoldUs;
   for (const char* name : {"shop", "depot"}) {
@@ -78,6 +107,9 @@ gateway::Config make_config(const Plan& plan) {
     client.password_hash = "tgR4kNVRwOMR2";  // "pw", the cheapest method that crypt checks
     client.inactivity_us = 0;
     client.receipt_keep_us = kReceiptKeepUs;
+    put(plan.limits.client_queue, client.queue_max);
+    put(plan.limits.client_receipts, client.receipts_max);
+    put(plan.limits.receipts_window, client.receipts_window);
     config.clients.push_back(client);
   }
   const char* names[] = {"alpha", "bravo", "charlie"};
@@ -90,10 +122,14 @@ gateway::Config make_config(const Plan& plan) {
       bind.system_id = "tollgate";
       bind.password = "secret";
       bind.window = 50;
+      put(plan.limits.bind_window, bind.window);
       carrier.binds.push_back(bind);
     }
     carrier.queue_max = 1'000;
     carrier.awaiting_max = 20'000;
+    put(plan.limits.carrier_queue, carrier.queue_max);
+    put(plan.limits.early_receipts, carrier.early_receipts_max);
+    carrier.pace_per_s = plan.limits.pace_per_s;
     if (plan.carrier[i].hex_ids) {
       carrier.dialect.id_response = carriers::IdForm::hex;
       carrier.dialect.id_receipt_text = carriers::IdForm::decimal;

@@ -18,6 +18,7 @@ struct ClientPlan {
   unsigned sessions = 1;
   std::int64_t gap_us = kSecond;  // between submits, on average
   unsigned numbers = 4;
+  double burst = 0;   // up to 30 submits at once
   double later = 0;   // a receipt is refused for now
   double silent = 0;  // a receipt gets no response
   double slow = 0;    // its response comes after seconds
@@ -39,10 +40,23 @@ struct CarrierPlan {
   bool ids_repeat = false;
 };
 
+// Bounds that are met; 0: far away.
+struct LimitPlan {
+  std::uint32_t messages = 0;  // of a shard
+  std::uint32_t client_queue = 0;
+  std::uint32_t client_receipts = 0;
+  std::uint32_t receipts_window = 0;
+  std::uint32_t bind_window = 0;
+  std::uint32_t carrier_queue = 0;
+  std::uint32_t early_receipts = 0;
+  double pace_per_s = 0;
+};
+
 struct Plan {
   unsigned shards = 1;
   unsigned carriers = 2;
   NetPlan net;
+  LimitPlan limits;
   ClientPlan clients[2];
   CarrierPlan carrier[3];
   std::int64_t quantum_us = 50 * kMs;  // the longest time without a turn

@@ -17,6 +17,9 @@ World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
       book_(ground_),
       disk_(std::make_unique<FaultyStorage>()) {
   disk_->keep_log = false;
+  // A carrier without room is passed over, or takes a later message when it has room again; nobody
+  // outside sees when.
+  book_.ordered = plan_.limits.carrier_queue == 0;
   for (unsigned i = 0; i < plan_.carriers; ++i) {
     carriers_.push_back(std::make_unique<Carrier>(ground_, plan_, i, book_));
   }
@@ -47,6 +50,9 @@ Verdict World::run() {
   if (book_.fault().empty()) check_disk(*disk_);
   Verdict verdict;
   verdict.fault = book_.fault();
+  if (book_.known(book_.fault_of()) && !book_.story(book_.fault_of()).id.empty()) {
+    tell_records(*disk_, {book_.story(book_.fault_of()).id}, verdict.fault);
+  }
   verdict.hash = ground_.trace.hash();
   verdict.messages = book_.messages();
   verdict.accepted = book_.accepted;
@@ -162,7 +168,10 @@ void World::no_space() {
 }
 
 void World::jump() {
-  const std::int64_t by_us = ground_.random.between(-120 * kSecond, 120 * kSecond);
+  // Back no further than this life's start: ids begin at the clock, and those of an earlier life
+  // that the journal no longer names would come again.
+  const std::int64_t back_us = std::min(ground_.us() - started_us_, 2 * kMinute);
+  const std::int64_t by_us = ground_.random.between(-back_us, 5 * kMinute);
   ground_.note("clock jumps", static_cast<std::uint64_t>(by_us));
   ground_.now.wall_us += by_us;
 }
@@ -212,6 +221,7 @@ void World::end_life() {
 
 void World::start() {
   ++ground_.life;
+  started_us_ = ground_.us();
   ground_.note("start", ground_.life);
   if (!ground_.quiet && ground_.random.chance(plan_.crash * 5)) {
     disk_->crash_at = 1 + ground_.random.below(12);

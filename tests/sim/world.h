@@ -64,6 +64,7 @@ class World {
   std::vector<std::unique_ptr<Client>> clients_;
   std::unique_ptr<core::testing::FaultyStorage> disk_;
   std::unique_ptr<Life> life_;
+  std::int64_t started_us_ = 0;      // the gateway's life
   std::int64_t journal_us_ = 0;      // its thread goes on then
   std::int64_t journal_off_us_ = 0;  // since when it has been failed; 0: it has not
   std::int64_t stop_by_us_ = 0;      // 0: nobody asked it to stop
