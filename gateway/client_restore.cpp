@@ -43,7 +43,9 @@ MessageState state_of(Follows follows) {
 }  // namespace
 
 void ClientHome::begin_behind(MessageId id) {
-  if (id != 0) ledger_.begin_behind(id);
+  if (id == 0) return;
+  ledger_.begin_behind(id);
+  recorder_.ids_go_on_behind(id);
 }
 
 void ClientHome::carry_all() {

@@ -85,6 +85,7 @@ record::Accepted Recorder::accepted_record(const Message& message) const {
 void Recorder::accepted(Message& message) {
   if (stream_ == nullptr) return;
   message.segment = hold();
+  last_id_ = message.id;
   append(accepted_record(message), message.body_octets());
 }
 
@@ -192,6 +193,14 @@ std::uint64_t Recorder::hold() {
   return first_ + live_.size() - 1;
 }
 
+// In each segment before an older one may go.
+void Recorder::note_ids() {
+  const std::uint64_t current = stream_->current_segment();
+  if (last_id_ == 0 || ids_segment_ == current) return;
+  ids_segment_ = current;
+  append(record::Ids{last_id_, shard_.now().wall_us});
+}
+
 void Recorder::release(std::uint64_t segment) {
   --live_[segment - first_];
   bool moved = false;
@@ -200,7 +209,9 @@ void Recorder::release(std::uint64_t segment) {
     ++first_;
     moved = true;
   }
-  if (moved) stream_->set_oldest_needed(first_);
+  if (!moved) return;
+  note_ids();
+  stream_->set_oldest_needed(first_);
 }
 
 bool Recorder::turn_start() {
@@ -215,6 +226,7 @@ bool Recorder::turn_start() {
 
 void Recorder::turn_end() {
   if (stream_ == nullptr || failed_) return;
+  note_ids();
   while (!parked_.empty() && parked_.front().until_us <= shard_.now().mono_us) {
     release(parked_.front().segment);
     parked_.pop_front();

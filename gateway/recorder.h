@@ -13,6 +13,7 @@
 //    are closed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string_view>
@@ -43,6 +44,8 @@ class Recorder {
   // carried() writes it whole and moves its hold.
   bool old(const Message& message) const;
   void carried(Message& message);
+  // The home's ids go on behind this one.
+  void ids_go_on_behind(MessageId id) { last_id_ = std::max(last_id_, id); }
   // A recovered message that will not go on under this id.
   void given_up(MessageId message);
   // A recovered message whose records begin in `segment`.
@@ -73,6 +76,7 @@ class Recorder {
     std::uint64_t segment;
     std::int64_t until_us;
   };
+  void note_ids();
   std::uint64_t hold();
   void release(std::uint64_t segment);
   std::string_view carrier_name(std::uint16_t carrier) const;
@@ -87,6 +91,8 @@ class Recorder {
   std::uint64_t first_ = 0;
   std::deque<ParkedHold> parked_;  // at most one a second
   std::uint64_t parked_number_ = 0;
+  MessageId last_id_ = 0;
+  std::uint64_t ids_segment_ = 0;  // that last_id_ was noted in
   bool failed_ = false;
 };
 

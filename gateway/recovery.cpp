@@ -122,6 +122,11 @@ void Recovery::settle(MessageId id, LiveMessage& message) {
   messages_.erase(id);
 }
 
+void Recovery::on(const record::Ids& record) {
+  MessageId& highest = highest_[home_of(record.message)];
+  highest = std::max(highest, record.message);
+}
+
 void Recovery::on(const record::Parked& record) {
   auto park = parks_.find(record.carrier);
   if (park == parks_.end()) park = parks_.emplace(record.carrier, Park{}).first;

@@ -135,6 +135,7 @@ class Recovery {
   void on(const proto::record::Parked& record);
   void on(const proto::record::Unparked& record);
   void on(const proto::record::DeadLetter&) { ++dead_letters_; }
+  void on(const proto::record::Ids& record);
   template <class Record>
   void on_settled_id(MessageId id, const Record& record);
   void settle(MessageId id, LiveMessage& message);

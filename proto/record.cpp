@@ -316,6 +316,12 @@ void visit(Walk& walk, R& record) {
   walk.rest(record.pdu);
 }
 
+template <class Walk, Is<Ids> R>
+void visit(Walk& walk, R& record) {
+  walk.number(record.message);
+  walk.number(record.wall_us);
+}
+
 template <class Record>
 std::size_t write_head(const Record& record, Out out) {
   Measure measure;
@@ -336,9 +342,9 @@ bool read_whole(Octets payload, Record& record) {
 }  // namespace
 
 std::string_view type_name(std::uint32_t type) {
-  static constexpr std::array<std::string_view, 12> kNames = {
-      "accepted", "intent",  "sent",    "refused", "in_doubt", "receipt",
-      "ended",    "settled", "carried", "parked",  "unparked", "dead_letter"};
+  static constexpr std::array<std::string_view, 13> kNames = {
+      "accepted", "intent",  "sent",   "refused",  "in_doubt",    "receipt", "ended",
+      "settled",  "carried", "parked", "unparked", "dead_letter", "ids"};
   const std::uint32_t number = type & 0xFF;
   if (type >> 8 != kLayout || number == 0 || number > kNames.size()) return {};
   return kNames[number - 1];
@@ -363,6 +369,7 @@ TOLLGATE_RECORD(Carried)
 TOLLGATE_RECORD(Parked)
 TOLLGATE_RECORD(Unparked)
 TOLLGATE_RECORD(DeadLetter)
+TOLLGATE_RECORD(Ids)
 #undef TOLLGATE_RECORD
 
 }  // namespace tollgate::proto::record

@@ -5,7 +5,7 @@
 //
 // Who writes what (both streams lie in one journal, each in its order; between the two a record
 // may stand a little before its cause):
-//   the client's home    accepted, ended, settled, carried
+//   the client's home    accepted, ended, settled, carried, ids
 //   the carrier's home   intent, sent, refused, in_doubt, receipt, parked, unparked, dead_letter
 //
 // 1. encode() writes the head. A record with a `rest` (body, pdu) is appended as (head, rest);
@@ -48,7 +48,8 @@ enum class Type : std::uint32_t {
   carried = kLayout << 8 | 9,
   parked = kLayout << 8 | 10,
   unparked = kLayout << 8 | 11,
-  dead_letter = kLayout << 8 | 12
+  dead_letter = kLayout << 8 | 12,
+  ids = kLayout << 8 | 13
 };
 
 // "accepted"; empty for a number that is no type.
@@ -220,6 +221,14 @@ struct DeadLetter {
   Octets pdu;  // the rest
 };
 
+// A home's ids go on behind this one. In each segment, so that none is given twice when the segment
+// of the last message is gone and the clock has gone back.
+struct Ids {
+  static constexpr Type kType = Type::ids;
+  std::uint64_t message = 0;
+  std::int64_t wall_us = 0;
+};
+
 // The head's octets in `out`; 0 when it has no room, a text is too long, or there are too many
 // candidates.
 std::size_t encode(const Accepted& record, Out out);
@@ -234,6 +243,7 @@ std::size_t encode(const Carried& record, Out out);
 std::size_t encode(const Parked& record, Out out);
 std::size_t encode(const Unparked& record, Out out);
 std::size_t encode(const DeadLetter& record, Out out);
+std::size_t encode(const Ids& record, Out out);
 
 // False: malformed, and `record` holds nothing of use. Views point into `payload`.
 bool decode(Octets payload, Accepted& record);
@@ -248,6 +258,7 @@ bool decode(Octets payload, Carried& record);
 bool decode(Octets payload, Parked& record);
 bool decode(Octets payload, Unparked& record);
 bool decode(Octets payload, DeadLetter& record);
+bool decode(Octets payload, Ids& record);
 
 enum class Reading : std::uint8_t { good, malformed, unknown };
 
@@ -284,6 +295,8 @@ Reading read(std::uint32_t type, Octets payload, F&& f) {
       return as(Unparked{});
     case Type::dead_letter:
       return as(DeadLetter{});
+    case Type::ids:
+      return as(Ids{});
   }
   return Reading::unknown;
 }

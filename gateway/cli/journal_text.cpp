@@ -168,6 +168,9 @@ void fill(Json& json, const record::DeadLetter& record) {
   json["carrier_message_id"] = proto::escaped(record.carrier_message_id);
   json["pdu"] = hex(record.pdu);
 }
+void fill(Json& json, const record::Ids& record) {
+  json["message"] = message_text(record.message);
+}
 
 std::int64_t wall_us_of(const auto& record) {
   return record.wall_us;

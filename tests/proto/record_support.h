@@ -123,6 +123,10 @@ class RecordMaker {
     it.carrier = text();
   }
   void make(DeadLetter& it) { make_letter(it); }
+  void make(Ids& it) {
+    fill(it.message);
+    fill(it.wall_us);
+  }
 
  private:
   template <class R>
@@ -160,6 +164,7 @@ void with_each(F&& f) {
   f(Parked{});
   f(Unparked{});
   f(DeadLetter{});
+  f(Ids{});
 }
 
 inline Octets rest_of(const Accepted& record) {

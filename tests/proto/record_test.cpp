@@ -71,6 +71,9 @@ bool same(const Unparked& a, const Unparked& b) {
 bool same(const DeadLetter& a, const DeadLetter& b) {
   return same_letter(a, b);
 }
+bool same(const Ids& a, const Ids& b) {
+  return a.message == b.message && a.wall_us == b.wall_us;
+}
 
 }  // namespace
 
@@ -242,10 +245,10 @@ TEST_CASE("types have the names of their records, and no other number has one") 
   });
   CHECK(names == std::vector<std::string_view>{"accepted", "intent", "sent", "refused", "in_doubt",
                                                "receipt", "ended", "settled", "carried", "parked",
-                                               "unparked", "dead_letter"});
+                                               "unparked", "dead_letter", "ids"});
   CHECK(type_name(0).empty());
   CHECK(type_name(1).empty());
   CHECK(type_name(kLayout << 8).empty());
-  CHECK(type_name(kLayout << 8 | 13).empty());
+  CHECK(type_name(kLayout << 8 | 14).empty());
   CHECK(type_name((kLayout + 1) << 8 | 1).empty());
 }
