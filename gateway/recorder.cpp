@@ -107,7 +107,7 @@ void Recorder::given_up(MessageId message) {
 bool Recorder::old(const Message& message) const {
   // While an order is out, its intent is the carrier's home's to keep.
   return stream_ != nullptr && message.stage != Stage::placed &&
-         message.segment + kCarryBehind < stream_->current_segment();
+         message.segment + carry_behind() < stream_->current_segment();
 }
 
 void Recorder::carried(Message& message) {
@@ -135,6 +135,7 @@ void Recorder::restored(Message& message, std::uint64_t segment) {
   }
   while (live_.size() <= segment - first_) live_.push_back(0);
   ++live_[segment - first_];
+  ++held_;
   message.segment = segment;
   stream_->set_oldest_needed(first_);
 }
@@ -186,7 +187,15 @@ void Recorder::keep_parked(std::uint16_t carrier, const record::Parked& parked) 
   }
 }
 
+// All shards write what they carry into the same segments. Were it more than half of what lies
+// between two turns of a message, carrying would be the reason to carry again.
+std::uint64_t Recorder::carry_behind() const {
+  const std::uint64_t live = held_ * shard_.shard_count();
+  return kCarryBehind + 2 * live * kCarriedOctets / config_.journal.segment_octets;
+}
+
 std::uint64_t Recorder::hold() {
+  ++held_;
   const std::uint64_t current = stream_->current_segment();
   while (first_ + live_.size() <= current) live_.push_back(0);
   ++live_.back();
@@ -202,6 +211,7 @@ void Recorder::note_ids() {
 }
 
 void Recorder::release(std::uint64_t segment) {
+  --held_;
   --live_[segment - first_];
   bool moved = false;
   while (live_.size() > 1 && live_.front() == 0) {

@@ -82,11 +82,15 @@ class Recorder {
   std::string_view carrier_name(std::uint16_t carrier) const;
   proto::record::Accepted accepted_record(const Message& message) const;
 
-  static constexpr std::uint64_t kCarryBehind = 16;  // segments
+  std::uint64_t carry_behind() const;
+
+  static constexpr std::uint64_t kCarryBehind = 16;     // segments, with nothing live
+  static constexpr std::uint64_t kCarriedOctets = 512;  // of a carried record, about
 
   const Config& config_;
   core::Shard& shard_;
   core::Journal::Stream* stream_;
+  std::uint64_t held_ = 0;          // sum of live_
   std::deque<std::uint32_t> live_;  // messages that hold each segment from first_ on
   std::uint64_t first_ = 0;
   std::deque<ParkedHold> parked_;  // at most one a second
