@@ -14,7 +14,6 @@ using gateway::Recovery;
 namespace {
 
 constexpr std::size_t kRing = 4096;
-constexpr std::size_t kSegment = 32'768;
 
 // Two sets of tables whose cheapest carriers differ.
 std::unique_ptr<const routing::Tables> tables(std::uint32_t which, const gateway::Config& config,
@@ -103,7 +102,7 @@ std::string Life::recover() {
   core::JournalOptions options;
   options.storage = &setup_.disk;
   options.streams = setup_.config.gateway.shards;
-  options.segment_octets = kSegment;
+  options.segment_octets = setup_.config.journal.segment_octets;
   options.ring_octets = kRing;
   options.batch_octets = kRing;
   options.tail = tail_;

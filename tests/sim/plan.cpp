@@ -100,6 +100,7 @@ gateway::Config make_config(const Plan& plan) {
   config.gateway.limits.messages_per_shard = 10'000;
   put(plan.limits.messages, config.gateway.limits.messages_per_shard);
   config.gateway.limits.mailbox_octets = gateway::kMailboxLeast;
+  config.journal.segment_octets = kSegmentOctets;
   config.gateway.in_doubt_hold_us = kInDoubtHoldUs;
   for (const char* name : {"shop", "depot"}) {
     gateway::ClientConfig client;
@@ -125,7 +126,7 @@ gateway::Config make_config(const Plan& plan) {
       put(plan.limits.bind_window, bind.window);
       carrier.binds.push_back(bind);
     }
-    carrier.queue_max = 1'000;
+    carrier.queue_max = 20'000;
     carrier.awaiting_max = 20'000;
     put(plan.limits.carrier_queue, carrier.queue_max);
     put(plan.limits.early_receipts, carrier.early_receipts_max);

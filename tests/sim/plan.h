@@ -73,6 +73,7 @@ struct Plan {
 Plan make_plan(Random& random);
 gateway::Config make_config(const Plan& plan);
 
+inline constexpr std::uint32_t kSegmentOctets = 32'768;
 inline constexpr std::int64_t kInDoubtHoldUs = 3 * kMinute;
 inline constexpr std::int64_t kReceiptKeepUs = 60 * kMinute;
 inline constexpr std::int64_t kSlowSyncMaxUs = 5 * kSecond;
