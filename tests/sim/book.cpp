@@ -77,9 +77,9 @@ void Book::consumed(Tag tag, std::size_t submit) {
   stories_[tag].submits[submit].consumed_life = ground_.life;
 }
 
-void Book::acknowledged(Tag tag) {
+void Book::acknowledged(Tag tag, std::int64_t read_us) {
   ++receipts;
-  stories_[tag].acknowledged.push_back({ground_.us(), ground_.life});
+  stories_[tag].acknowledged.push_back({ground_.us(), read_us, ground_.life});
 }
 
 void Book::told(unsigned client, std::string_view id, std::string_view from,
@@ -110,12 +110,14 @@ void Book::tell(Tag tag, const Unnamed& one) {
   story.told.push_back(one.told);
 }
 
-// The gateway knew this submit's id when the receipt came, or knew it for long enough afterwards.
+// The gateway knew this submit's id when it read the receipt, or knew it for long enough
+// afterwards. A receipt that it read first is parked, which is durable before it is acknowledged;
+// whose it is dies with the gateway as long as the response's record is not durable.
 bool Book::safe(const Submitted& submit, const Acknowledged& acknowledged) const {
   if (submit.consumed_us == kNever) return false;
   if (submit.consumed_us - submit.at_us > kSurelyInTimeUs) return false;
   if (submit.consumed_life != submit.life) return false;
-  if (acknowledged.life == submit.life && acknowledged.at_us >= submit.consumed_us) return true;
+  if (acknowledged.life == submit.life && acknowledged.read_us > submit.consumed_us) return true;
   const std::int64_t life_us =
       submit.life <= lives_end_us_.size() ? lives_end_us_[submit.life - 1] : kNever;
   return life_us - submit.consumed_us > kDurableUs;

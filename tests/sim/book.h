@@ -37,6 +37,7 @@ struct Submitted {
 
 struct Acknowledged {  // a last receipt, by the gateway to its carrier
   std::int64_t at_us = 0;
+  std::int64_t read_us = 0;  // the gateway had read it
   std::uint32_t life = 0;
 };
 
@@ -80,7 +81,7 @@ class Book {
   void responded(Tag tag, std::size_t submit, proto::Status status);
   void consumed(Tag tag, std::size_t submit);
   void state_is(Tag tag, proto::MessageState state) { stories_[tag].state = state; }
-  void acknowledged(Tag tag);
+  void acknowledged(Tag tag, std::int64_t read_us);
   void told(unsigned client, std::string_view id, std::string_view from, proto::MessageState state,
             std::string_view error, bool intermediate, bool taken);
   // What makes a loss of what was not durable possible: a crash, an end of carriers' links.

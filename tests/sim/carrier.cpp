@@ -39,8 +39,9 @@ bool Carrier::accept(const std::shared_ptr<core::Wire>& wire) {
 void Carrier::step() {
   for (std::size_t i = 0; i < binds_.size(); ++i) {
     const std::shared_ptr<Bind> bind = binds_[i];
-    for (const Seen& pdu : bind->link->step()) on_pdu(bind, pdu);
+    const std::vector<Seen> pdus = bind->link->step();
     look_at(*bind);
+    for (const Seen& pdu : pdus) on_pdu(bind, pdu);
   }
   const auto ended = [&](const auto& bind) {
     if (bind->link->open()) return false;
@@ -57,6 +58,9 @@ void Carrier::look_at(Bind& bind) {
   while (!bind.responses.empty() && bind.responses.front().end <= consumed) {
     book_.consumed(bind.responses.front().tag, bind.responses.front().submit);
     bind.responses.pop_front();
+  }
+  for (auto& [sequence, told] : bind.told) {
+    if (told.read_us == kNever && told.end <= consumed) told.read_us = ground_.us();
   }
 }
 
@@ -230,19 +234,20 @@ void Carrier::send_receipt(std::size_t index, bool again) {
   sm.esm_class = receipt.intermediate ? 0x20 : 0x04;
   sm.short_message = proto::as_octets(std::string_view(octets.data(), length));
   ground_.note("carrier: receipt", number_, receipt.tag, receipt.id);
-  bind.told[bind.link->send(sm)] = index;
+  const std::uint32_t sequence = bind.link->next_sequence();
+  bind.told[sequence] = {bind.link->send(gateway::octets_of(sm, sequence)), index};
 }
 
 void Carrier::on_receipt_response(Bind& bind, const proto::Header& header) {
   const auto found = bind.told.find(header.sequence_number);
   if (found == bind.told.end()) return;
-  const std::size_t index = found->second;
+  const auto [end, index, read_us] = found->second;
   bind.told.erase(found);
   Receipt& receipt = receipts_[index];
   ground_.note("carrier: receipt_resp", number_, receipt.tag,
                proto::status_name(header.command_status));
   if (header.command_status != Status::ESME_ROK) return;
-  if (!receipt.intermediate) book_.acknowledged(receipt.tag);
+  if (!receipt.intermediate) book_.acknowledged(receipt.tag, read_us);
   if (receipt.acknowledged) return;
   receipt.acknowledged = true;
   --left_;

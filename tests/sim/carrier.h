@@ -32,7 +32,12 @@ class Carrier final : public gateway::Host {
   struct Bind {
     std::unique_ptr<Link> link;
     bool bound = false;
-    std::map<std::uint32_t, std::size_t> told;  // deliver_sm sequence -> receipt
+    struct Told {
+      std::uint64_t end;  // in the stream
+      std::size_t receipt;
+      std::int64_t read_us = kNever;  // by the gateway
+    };
+    std::map<std::uint32_t, Told> told;  // by deliver_sm's sequence
     struct Response {
       std::uint64_t end;
       Tag tag;
