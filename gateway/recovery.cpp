@@ -45,6 +45,16 @@ bool IdSet::add(std::uint64_t id) {
   return added;
 }
 
+bool IdSet::remove(std::uint64_t id) {
+  const auto page = pages_.find(id >> kPageBits);
+  if (page == pages_.end()) return false;
+  std::uint64_t& word = page->second[(id >> 6) & 15];
+  const std::uint64_t bit = std::uint64_t{1} << (id & 63);
+  const bool was = (word & bit) != 0;
+  word &= ~bit;
+  return was;
+}
+
 std::uint64_t Conservation::live_total() const {
   return std::accumulate(live.begin(), live.end(), std::uint64_t{0});
 }
@@ -125,6 +135,62 @@ void Recovery::settle(MessageId id, LiveMessage& message) {
 void Recovery::on(const record::Ids& record) {
   MessageId& highest = highest_[home_of(record.message)];
   highest = std::max(highest, record.message);
+}
+
+// A journal holds none.
+void Recovery::on(const record::Chunk&) {
+  report(Finding::malformed, 0);
+}
+
+void Recovery::on(const record::Spilled& record) {
+  highest_chunk_ = std::max(highest_chunk_, record.chunk);
+  if (record.messages.empty()) return;  // says how far the chunks' numbers are
+  if (!loaded_chunks_.contains(record.chunk)) {
+    spilled_chunks_[record.chunk] = static_cast<std::uint32_t>(record.messages.size() / 8);
+  }
+  for (std::size_t at = 0; at < record.messages.size(); at += 8) {
+    MessageId id = 0;
+    for (std::size_t i = 8; i-- > 0;) id = id << 8 | record.messages[at + i];
+    spill(id);
+  }
+}
+
+// As settled: what the carrier's home says of it may be yet to come.
+void Recovery::spill(MessageId id) {
+  MessageId& highest = highest_[home_of(id)];
+  highest = std::max(highest, id);
+  if (!settled_.add(id)) return report(Finding::settled_twice, id);
+  const auto at = messages_.find(id);
+  const bool known = at != messages_.end() && at->second.known();
+  ++(known ? conservation_.spilled : conservation_.earlier);
+  if (!known && whole_) report(Finding::settled_unknown, id);
+  if (at == messages_.end()) return;
+  LiveMessage& message = at->second;
+  gateway::apply(message, record::Settled{id, 0, record::How::told});
+  if (known && !message.settled_with_cause()) unproven_.emplace(id, std::move(message));
+  messages_.erase(at);
+}
+
+void Recovery::on(const record::Loaded& record) {
+  highest_chunk_ = std::max(highest_chunk_, record.chunk);
+  spilled_chunks_.erase(record.chunk);
+  if (!loaded_chunks_.add(record.chunk)) return;
+  record::for_each_loaded(record.messages, [&](proto::Octets octets) {
+    record::Carried carried;
+    if (!record::decode(octets, carried)) return report(Finding::malformed, 0);
+    load(carried);
+  });
+}
+
+void Recovery::load(const record::Carried& record) {
+  const MessageId id = record.accepted.message;
+  MessageId& highest = highest_[home_of(id)];
+  highest = std::max(highest, id);
+  settled_.remove(id);
+  unproven_.erase(id);
+  LiveMessage& message = messages_[id];
+  if (!message.known()) ++conservation_.loaded;
+  report(gateway::apply(message, record), id);
 }
 
 void Recovery::on(const record::Parked& record) {

@@ -14,7 +14,8 @@
 // 2. Records of a message that has no accepted record make no live message: they are orphans,
 //    counted. (It was never acknowledged: the response waits for the accepted record.)
 // 3. P2: begun = ended + live, counted from three sides: the records that begin a message, those
-//    that end one, and a walk over what is left.
+//    that end one, and a walk over what is left. A spilled message ends here and begins again when
+//    its chunk is loaded; in between the due store has it (gateway/due_store.h).
 // 4. Memory: the live messages, without their bodies once a carrier has them; the ids.
 #pragma once
 
@@ -39,7 +40,8 @@ namespace tollgate::gateway {
 class IdSet {
  public:
   bool contains(std::uint64_t id) const;
-  bool add(std::uint64_t id);  // false: it was there
+  bool add(std::uint64_t id);     // false: it was there
+  bool remove(std::uint64_t id);  // false: it was not there
 
  private:
   using Page = std::array<std::uint64_t, 16>;
@@ -80,11 +82,13 @@ struct Conservation {
   std::uint64_t accepted = 0;    // accepted records
   std::uint64_t carried_in = 0;  // messages that begin with a carried record
   std::uint64_t settled = 0;     // settled records of those
-  std::uint64_t earlier = 0;     // settled records of messages whose beginning is reclaimed
+  std::uint64_t loaded = 0;      // messages that came back from the due store
+  std::uint64_t spilled = 0;     // messages that went to it
+  std::uint64_t earlier = 0;     // settled or spilled, and their beginning is reclaimed
   std::array<std::uint64_t, kLiveStages> live{};
 
   std::uint64_t live_total() const;
-  bool holds() const { return accepted + carried_in == settled + live_total(); }
+  bool holds() const { return accepted + carried_in + loaded == settled + spilled + live_total(); }
 };
 
 class Recovery {
@@ -108,6 +112,12 @@ class Recovery {
   // The highest id of a home that any record names; 0: none. New ids begin above it, also when
   // the wall clock has gone back.
   MessageId highest_id(unsigned home) const { return highest_[home]; }
+  // The highest chunk of due receipts that any record names; 0: none.
+  std::uint64_t highest_chunk() const { return highest_chunk_; }
+  // The chunk's messages are the journal's, or over: its file is of no use.
+  bool chunk_loaded(std::uint64_t chunk) const { return loaded_chunks_.contains(chunk); }
+  // Chunks that must be in the due store, and how many receipts each has.
+  const std::map<std::uint64_t, std::uint32_t>& spilled_chunks() const { return spilled_chunks_; }
   // Nothing live has a record in an older segment.
   std::uint64_t first_segment() const { return first_segment_; }
 
@@ -136,6 +146,11 @@ class Recovery {
   void on(const proto::record::Unparked& record);
   void on(const proto::record::DeadLetter&) { ++dead_letters_; }
   void on(const proto::record::Ids& record);
+  void on(const proto::record::Chunk& record);
+  void on(const proto::record::Spilled& record);
+  void on(const proto::record::Loaded& record);
+  void spill(MessageId id);
+  void load(const proto::record::Carried& record);
   template <class Record>
   void on_settled_id(MessageId id, const Record& record);
   void settle(MessageId id, LiveMessage& message);
@@ -152,7 +167,10 @@ class Recovery {
   absl::flat_hash_map<MessageId, LiveMessage> messages_;
   // Settled, but what settles them is yet to come from the other stream.
   absl::flat_hash_map<MessageId, LiveMessage> unproven_;
-  IdSet settled_;
+  IdSet settled_;  // spilled ones too
+  std::map<std::uint64_t, std::uint32_t> spilled_chunks_;
+  IdSet loaded_chunks_;
+  std::uint64_t highest_chunk_ = 0;
   std::map<std::string, Park, std::less<>> parks_;
   std::array<MessageId, 1u << (64 - kMessageCounterBits)> highest_{};
   std::array<std::uint64_t, kFindings> counts_{};

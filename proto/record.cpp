@@ -322,6 +322,34 @@ void visit(Walk& walk, R& record) {
   walk.number(record.wall_us);
 }
 
+template <class Walk, Is<Chunk> R>
+void visit(Walk& walk, R& record) {
+  walk.number(record.wall_us);
+  walk.number(record.receipts);
+  walk.number(record.first_message);
+  walk.number(record.first_deadline_wall_us);
+  walk.number(record.newest_deadline_wall_us);
+  walk.text(record.client);
+}
+
+template <class Walk, Is<Spilled> R>
+void visit(Walk& walk, R& record) {
+  walk.number(record.chunk);
+  walk.number(record.wall_us);
+  walk.text(record.client);
+  walk.rest(record.messages);
+}
+
+template <class Walk, Is<Loaded> R>
+void visit(Walk& walk, R& record) {
+  walk.number(record.chunk);
+  walk.number(record.wall_us);
+  walk.number(record.receipts);
+  walk.choice(record.how, How::given_up);
+  walk.text(record.client);
+  walk.rest(record.messages);
+}
+
 template <class Record>
 std::size_t write_head(const Record& record, Out out) {
   Measure measure;
@@ -332,19 +360,31 @@ std::size_t write_head(const Record& record, Out out) {
   return measure.length();
 }
 
+// What a rest has to be, where it is more than octets.
+template <class Record>
+bool rest_is_good(const Record&) {
+  return true;
+}
+bool rest_is_good(const Spilled& record) {
+  return record.messages.size() % 8 == 0;
+}
+bool rest_is_good(const Loaded& record) {
+  return for_each_loaded(record.messages, [](Octets) {});
+}
+
 template <class Record>
 bool read_whole(Octets payload, Record& record) {
   Reader reader(payload);
   visit(reader, record);
-  return reader.whole();
+  return reader.whole() && rest_is_good(record);
 }
 
 }  // namespace
 
 std::string_view type_name(std::uint32_t type) {
-  static constexpr std::array<std::string_view, 13> kNames = {
-      "accepted", "intent",  "sent",   "refused",  "in_doubt",    "receipt", "ended",
-      "settled",  "carried", "parked", "unparked", "dead_letter", "ids"};
+  static constexpr std::array<std::string_view, 16> kNames = {
+      "accepted", "intent", "sent",     "refused",     "in_doubt", "receipt", "ended",   "settled",
+      "carried",  "parked", "unparked", "dead_letter", "ids",      "chunk",   "spilled", "loaded"};
   const std::uint32_t number = type & 0xFF;
   if (type >> 8 != kLayout || number == 0 || number > kNames.size()) return {};
   return kNames[number - 1];
@@ -370,6 +410,9 @@ TOLLGATE_RECORD(Parked)
 TOLLGATE_RECORD(Unparked)
 TOLLGATE_RECORD(DeadLetter)
 TOLLGATE_RECORD(Ids)
+TOLLGATE_RECORD(Chunk)
+TOLLGATE_RECORD(Spilled)
+TOLLGATE_RECORD(Loaded)
 #undef TOLLGATE_RECORD
 
 }  // namespace tollgate::proto::record

@@ -5,8 +5,9 @@
 //
 // Who writes what (both streams lie in one journal, each in its order; between the two a record
 // may stand a little before its cause):
-//   the client's home    accepted, ended, settled, carried, ids
+//   the client's home    accepted, ended, settled, carried, ids, spilled, loaded
 //   the carrier's home   intent, sent, refused, in_doubt, receipt, parked, unparked, dead_letter
+//   a chunk of due receipts (gateway/due_chunk.h) begins with a chunk record; carried follow
 //
 // 1. encode() writes the head. A record with a `rest` (body, pdu) is appended as (head, rest);
 //    the rest is everything behind the head and needs no length.
@@ -49,7 +50,10 @@ enum class Type : std::uint32_t {
   parked = kLayout << 8 | 10,
   unparked = kLayout << 8 | 11,
   dead_letter = kLayout << 8 | 12,
-  ids = kLayout << 8 | 13
+  ids = kLayout << 8 | 13,
+  chunk = kLayout << 8 | 14,
+  spilled = kLayout << 8 | 15,
+  loaded = kLayout << 8 | 16
 };
 
 // "accepted"; empty for a number that is no type.
@@ -229,6 +233,53 @@ struct Ids {
   std::int64_t wall_us = 0;
 };
 
+// What a chunk of due receipts holds: one client's, in the order in which they came.
+struct Chunk {
+  static constexpr Type kType = Type::chunk;
+  std::int64_t wall_us = 0;
+  std::uint32_t receipts = 0;
+  std::uint64_t first_message = 0;
+  std::int64_t first_deadline_wall_us = 0;   // of the first receipt: then it is given up
+  std::int64_t newest_deadline_wall_us = 0;  // none of them is told behind it
+  std::string_view client;
+};
+
+// These messages' receipts lie in a chunk of the due store, durable: the journal keeps them no
+// longer. Without messages: this chunk was the last one to be spilled so far.
+struct Spilled {
+  static constexpr Type kType = Type::spilled;
+  std::uint64_t chunk = 0;
+  std::int64_t wall_us = 0;
+  std::string_view client;
+  Octets messages;  // the rest: their ids, eight octets each
+};
+
+// A chunk's messages are the journal's again; the chunk is of no use any more. Or they were given
+// up: `messages` is empty then.
+struct Loaded {
+  static constexpr Type kType = Type::loaded;
+  std::uint64_t chunk = 0;
+  std::int64_t wall_us = 0;
+  std::uint32_t receipts = 0;  // that were spilled with it
+  How how = How::told;         // given_up: too old
+  std::string_view client;
+  Octets messages;  // the rest: {length u32, a carried record} for each that could be read
+};
+
+// f(Octets) for each length-led record of Loaded::messages. False: they are malformed behind it.
+template <class F>
+bool for_each_loaded(Octets messages, F&& f) {
+  while (!messages.empty()) {
+    if (messages.size() < 4) return false;
+    std::size_t length = 0;
+    for (std::size_t i = 4; i-- > 0;) length = length << 8 | messages[i];
+    if (length > messages.size() - 4) return false;
+    f(messages.subspan(4, length));
+    messages = messages.subspan(4 + length);
+  }
+  return true;
+}
+
 // The head's octets in `out`; 0 when it has no room, a text is too long, or there are too many
 // candidates.
 std::size_t encode(const Accepted& record, Out out);
@@ -244,6 +295,9 @@ std::size_t encode(const Parked& record, Out out);
 std::size_t encode(const Unparked& record, Out out);
 std::size_t encode(const DeadLetter& record, Out out);
 std::size_t encode(const Ids& record, Out out);
+std::size_t encode(const Chunk& record, Out out);
+std::size_t encode(const Spilled& record, Out out);
+std::size_t encode(const Loaded& record, Out out);
 
 // False: malformed, and `record` holds nothing of use. Views point into `payload`.
 bool decode(Octets payload, Accepted& record);
@@ -259,6 +313,9 @@ bool decode(Octets payload, Parked& record);
 bool decode(Octets payload, Unparked& record);
 bool decode(Octets payload, DeadLetter& record);
 bool decode(Octets payload, Ids& record);
+bool decode(Octets payload, Chunk& record);
+bool decode(Octets payload, Spilled& record);
+bool decode(Octets payload, Loaded& record);
 
 enum class Reading : std::uint8_t { good, malformed, unknown };
 
@@ -297,6 +354,12 @@ Reading read(std::uint32_t type, Octets payload, F&& f) {
       return as(DeadLetter{});
     case Type::ids:
       return as(Ids{});
+    case Type::chunk:
+      return as(Chunk{});
+    case Type::spilled:
+      return as(Spilled{});
+    case Type::loaded:
+      return as(Loaded{});
   }
   return Reading::unknown;
 }

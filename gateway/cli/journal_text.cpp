@@ -172,6 +172,24 @@ void fill(Json& json, const record::Ids& record) {
   json["message"] = message_text(record.message);
 }
 
+void fill(Json& json, const record::Chunk& record) {
+  json["client"] = proto::escaped(record.client);
+  json["receipts"] = record.receipts;
+  json["message"] = message_text(record.first_message);
+  json["deadline"] = time_text(record.newest_deadline_wall_us);
+}
+void fill(Json& json, const record::Spilled& record) {
+  json["chunk"] = record.chunk;
+  put(json, "client", record.client);
+  json["receipts"] = record.messages.size() / 8;
+}
+void fill(Json& json, const record::Loaded& record) {
+  json["chunk"] = record.chunk;
+  json["client"] = proto::escaped(record.client);
+  json["receipts"] = record.receipts;
+  if (record.how == record::How::given_up) json["how"] = word(record.how, kHow);
+}
+
 std::int64_t wall_us_of(const auto& record) {
   return record.wall_us;
 }

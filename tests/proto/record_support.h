@@ -127,6 +127,36 @@ class RecordMaker {
     fill(it.message);
     fill(it.wall_us);
   }
+  void make(Chunk& it) {
+    fill(it.wall_us);
+    fill(it.receipts);
+    fill(it.first_message);
+    fill(it.first_deadline_wall_us);
+    fill(it.newest_deadline_wall_us);
+    it.client = text();
+  }
+  void make(Spilled& it) {
+    fill(it.chunk);
+    fill(it.wall_us);
+    it.client = text();
+    it.messages = octets();
+    it.messages = it.messages.first(it.messages.size() / 8 * 8);
+  }
+  void make(Loaded& it) {
+    fill(it.chunk);
+    fill(it.wall_us);
+    fill(it.receipts);
+    it.how = static_cast<How>(below(3));
+    it.client = text();
+    auto& made = bodies_.emplace_back();
+    for (std::uint64_t i = below(5); i > 0; --i) {
+      const Octets one = octets();
+      made.insert(made.end(), {static_cast<std::uint8_t>(one.size()),
+                               static_cast<std::uint8_t>(one.size() >> 8), 0, 0});
+      made.insert(made.end(), one.begin(), one.end());
+    }
+    it.messages = made;
+  }
 
  private:
   template <class R>
@@ -165,6 +195,9 @@ void with_each(F&& f) {
   f(Unparked{});
   f(DeadLetter{});
   f(Ids{});
+  f(Chunk{});
+  f(Spilled{});
+  f(Loaded{});
 }
 
 inline Octets rest_of(const Accepted& record) {
@@ -178,6 +211,12 @@ inline Octets rest_of(const Parked& record) {
 }
 inline Octets rest_of(const DeadLetter& record) {
   return record.pdu;
+}
+inline Octets rest_of(const Spilled& record) {
+  return record.messages;
+}
+inline Octets rest_of(const Loaded& record) {
+  return record.messages;
 }
 template <class R>
 Octets rest_of(const R&) {

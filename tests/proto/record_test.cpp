@@ -75,6 +75,20 @@ bool same(const Ids& a, const Ids& b) {
   return a.message == b.message && a.wall_us == b.wall_us;
 }
 
+bool same(const Chunk& a, const Chunk& b) {
+  return a.wall_us == b.wall_us && a.receipts == b.receipts && a.first_message == b.first_message &&
+         a.first_deadline_wall_us == b.first_deadline_wall_us &&
+         a.newest_deadline_wall_us == b.newest_deadline_wall_us && a.client == b.client;
+}
+bool same(const Spilled& a, const Spilled& b) {
+  return a.chunk == b.chunk && a.wall_us == b.wall_us && a.client == b.client &&
+         same_octets(a.messages, b.messages);
+}
+bool same(const Loaded& a, const Loaded& b) {
+  return a.chunk == b.chunk && a.wall_us == b.wall_us && a.receipts == b.receipts &&
+         a.how == b.how && a.client == b.client && same_octets(a.messages, b.messages);
+}
+
 }  // namespace
 
 TEST_CASE("every record comes back as it was written") {
@@ -109,7 +123,7 @@ TEST_CASE("a head that is cut at any octet is malformed") {
     constexpr bool has_rest =
         std::is_same_v<decltype(record), Accepted> || std::is_same_v<decltype(record), Carried> ||
         std::is_same_v<decltype(record), Parked> || std::is_same_v<decltype(record), DeadLetter>;
-    CHECK(decode(head, back) == has_rest);
+    CHECK(decode(head, back) == has_rest);  // a list has more to it than one octet
   });
 }
 
@@ -170,8 +184,31 @@ TEST_CASE("values out of range are malformed") {
   CHECK(refused_at(Accepted{}, 49, 2));     // neither true nor false
   CHECK(refused_at(Accepted{}, 58, 9));     // candidates
   CHECK(refused_at(Carried{}, 59 + 8, 4));  // stage
+  CHECK(refused_at(Loaded{}, 20, 3));       // how
   CHECK_FALSE(refused_at(Settled{}, 16, 2));
   CHECK_FALSE(refused_at(Ended{}, 16, 9));
+}
+
+TEST_CASE("the lists in spilled and loaded are whole") {
+  const std::vector<std::uint8_t> ids(24, 1);
+  Spilled spilled;
+  for (std::size_t size = 0; size <= ids.size(); ++size) {
+    spilled.messages = Octets(ids).first(size);
+    const auto payload = payload_of(spilled);
+    Spilled back;
+    CHECK(decode(payload, back) == (size % 8 == 0));
+  }
+  const std::vector<std::uint8_t> listed{2, 0, 0, 0, 7, 8, 0, 0, 0, 0, 1, 0, 0, 0, 9};
+  Loaded loaded;
+  for (std::size_t size = 0; size <= listed.size(); ++size) {
+    loaded.messages = Octets(listed).first(size);
+    const auto payload = payload_of(loaded);
+    Loaded back;
+    CHECK(decode(payload, back) == (size == 0 || size == 6 || size == 10 || size == 15));
+  }
+  std::vector<std::size_t> sizes;
+  CHECK(for_each_loaded(listed, [&](Octets one) { sizes.push_back(one.size()); }));
+  CHECK(sizes == std::vector<std::size_t>{2, 0, 1});
 }
 
 // The layout is a promise to files that exist: this fails when it changes without a new version.
@@ -234,6 +271,16 @@ TEST_CASE("the octets of each layout") {
             "0100000000000000 0200000000000000 0300000000000000 0400000000000000 "
             "ffffffffffffffff 05000000 06000000 11 01 04 73686f70 05 00 04 41434d45 "
             "01 01 02 3434 02 4869 01 0700000000000000 01 61 aabb"));
+  const std::uint8_t ids[] = {9, 0, 0, 0, 0, 0, 0, 0};
+  CHECK(payload_of(Spilled{1, 2, "a", ids}) ==
+        tollgate::proto::test::unhex("0100000000000000 0200000000000000 01 61 0900000000000000"));
+  const std::uint8_t one[] = {1, 0, 0, 0, 0xAA};
+  CHECK(payload_of(Loaded{1, 2, 3, How::told, "a", one}) ==
+        tollgate::proto::test::unhex("0100000000000000 0200000000000000 03000000 00 01 61 "
+                                     "01000000 aa"));
+  CHECK(payload_of(Chunk{1, 2, 3, 4, 5, "a"}) ==
+        tollgate::proto::test::unhex("0100000000000000 02000000 0300000000000000 "
+                                     "0400000000000000 0500000000000000 01 61"));
   CHECK(payload_of(Settled{1, 2, How::given_up}) ==
         tollgate::proto::test::unhex("0100000000000000 0200000000000000 02"));
 }
@@ -245,10 +292,11 @@ TEST_CASE("types have the names of their records, and no other number has one") 
   });
   CHECK(names == std::vector<std::string_view>{"accepted", "intent", "sent", "refused", "in_doubt",
                                                "receipt", "ended", "settled", "carried", "parked",
-                                               "unparked", "dead_letter", "ids"});
+                                               "unparked", "dead_letter", "ids", "chunk", "spilled",
+                                               "loaded"});
   CHECK(type_name(0).empty());
   CHECK(type_name(1).empty());
   CHECK(type_name(kLayout << 8).empty());
-  CHECK(type_name(kLayout << 8 | 14).empty());
+  CHECK(type_name(kLayout << 8 | 17).empty());
   CHECK(type_name((kLayout + 1) << 8 | 1).empty());
 }
