@@ -4,7 +4,7 @@
 // Invariants
 // 1. unsent counts its messages that no carrier has yet, at most queue_max; owing those whose
 //    receipt is yet to come, at most receipts_max. At either bound its sessions stop reading and go
-//    on an eighth below it. What stays full for kFullPatienceUs is answered ESME_RMSGQFUL instead.
+//    on an eighth below it. What stays full for queue_full_us is answered ESME_RMSGQFUL instead.
 // 2. While receipts_max receipts are here and no session takes them, a submit that wants one more
 //    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
 //    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of
@@ -24,7 +24,6 @@ namespace tollgate::gateway {
 
 class Session;
 
-inline constexpr std::int64_t kFullPatienceUs = 1'000'000;
 inline constexpr std::uint32_t kPaceBurstMs = 1'000;  // so much of the pace at once
 
 class Client {
@@ -50,7 +49,7 @@ class Client {
   bool has_paused() const { return !paused_.empty(); }
   // Full for so long that waiting submits are better refused.
   bool out_of_patience(const core::Now& now) const {
-    return full_since_us_ != 0 && now.mono_us - full_since_us_ > kFullPatienceUs;
+    return full_since_us_ != 0 && now.mono_us - full_since_us_ > config_.queue_full_us;
   }
 
   // Once a turn, whoever asks: true the first time.
