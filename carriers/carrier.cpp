@@ -122,6 +122,7 @@ class Carrier::Self final : private Bind::Owner {
   std::int64_t next_turn_us_ = 0;
   bool attention_ = true;
   bool stopping_ = false;
+  bool handing_back_ = false;  // all that is queued, also when a bind is there again
 };
 
 Carrier::Self::Self(const CarrierConfig& config, core::Shard& shard, Events& events,
@@ -155,7 +156,8 @@ void Carrier::Self::start() {
 }
 
 Taken Carrier::Self::take(const Order& order) {
-  if (stopping_ || transmitting_ == 0) return Taken::down;
+  // Behind what is to be handed back it comes back in its turn.
+  if (stopping_ || (transmitting_ == 0 && queue_.empty())) return Taken::down;
   if (queue_.size() >= config_.queue_max) return Taken::no_room;
   proto::SubmitSm sm;
   if (proto::decode(order.body, sm)) return Taken::unfit;
@@ -264,9 +266,13 @@ Bind* Carrier::Self::pick(const HeldOrder& order) {
 
 // True: more than this turn's share.
 bool Carrier::Self::send_queued() {
+  if (stopping_ || transmitting_ == 0) handing_back_ = true;
   for (std::size_t i = 0; i < kQueuedPerTurn; ++i) {
     const std::uint32_t index = queue_.first();
-    if (index == kNoOrder) return false;
+    if (index == kNoOrder) {
+      handing_back_ = false;
+      return false;
+    }
     HeldOrder& order = orders_[index];
     if (order.deadline_us != 0 && order.deadline_us < now_us()) {
       unqueue(index);
@@ -274,7 +280,7 @@ bool Carrier::Self::send_queued() {
       finish(index, Status::ESME_ROK, StatusClass::permanent, false);
       continue;
     }
-    if (stopping_ || transmitting_ == 0) {
+    if (handing_back_) {
       unqueue(index);
       counters_.handed_back.add();
       finish(index, Status::ESME_ROK, StatusClass::failover, true);
@@ -415,7 +421,7 @@ void Carrier::Self::plan_next_turn(bool more) {
 }
 
 void Carrier::Self::publish() {
-  const bool up = transmitting_ != 0 && !stopping_;
+  const bool up = transmitting_ != 0 && !stopping_ && !handing_back_;
   const bool has_room = up && queue_.size() < config_.queue_max;
   const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0));
   if (state_.bits.load(std::memory_order_relaxed) != bits) {

@@ -14,7 +14,7 @@ CarrierHome::CarrierHome(const Config& config, core::Shard& shard, Homes& homes,
   for (std::size_t i = 0; i < places_.size(); ++i) {
     if (homes.of_carrier(i) != shard.index()) continue;
     Place& place = places_[i];
-    place.post = std::make_unique<Post>(*this, static_cast<std::uint16_t>(i));
+    place.post = std::make_unique<Post>(*this, static_cast<std::uint16_t>(i), shard.shard_count());
     place.carrier =
         std::make_unique<carriers::Carrier>(config.carriers[i], shard, *place.post, seed + i);
     homes.set_state(i, place.carrier->state());
@@ -38,7 +38,7 @@ const carriers::Carrier* CarrierHome::carrier(std::size_t id) const {
 
 void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
   Place& place = places_[mail.carrier];
-  if (recorder_.failed()) {
+  if (recorder_.failed() || place.post->shut(home_of(mail.message))) {
     return place.post->outcome(mail.message, mail.attempt, Outcome::down);
   }
   const carriers::Order order{mail.message, mail.attempt, body,
@@ -53,6 +53,11 @@ void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
       return place.post->outcome(mail.message, mail.attempt, Outcome::next,
                                  proto::Status::ESME_RINVMSGLEN);
   }
+}
+
+void CarrierHome::on_fence(const FenceMail& mail) {
+  places_[mail.carrier].post->open(mail.shard);
+  outbox_.post(mail.shard, MailType::fence_passed, mail);
 }
 
 void CarrierHome::turn_end(const core::Now& now) {
@@ -76,6 +81,7 @@ bool CarrierHome::idle() const {
 
 void CarrierHome::Post::outcome(std::uint64_t message, std::uint16_t attempt, Outcome outcome,
                                 proto::Status status, std::string_view id) {
+  if (outcome == Outcome::down) shut_[home_of(message)] = true;
   const OutcomeMail mail{message, static_cast<std::uint32_t>(status), carrier_, attempt, outcome};
   home_.outbox_.post(home_of(message), MailType::outcome, mail, proto::as_octets(id));
 }

@@ -5,7 +5,9 @@
 // 1. Every order gets one outcome: the carrier's, or `down` at once when it is not taken.
 // 2. A receipt is acknowledged to the carrier once its record is durable and its mail is in the
 //    outbox, which loses none.
-// 3. When the journal has failed nothing is sent any more: an intent could not be kept.
+// 3. Behind an order that went back `down`, all that the same client's home sends goes back as
+//    well, until its fence comes (mail.h): so nothing overtakes it here.
+// 4. When the journal has failed nothing is sent any more: an intent could not be kept.
 #pragma once
 
 #include <memory>
@@ -28,6 +30,7 @@ class CarrierHome {
 
   void start();
   void on_order(const OrderMail& mail, proto::Octets body);
+  void on_fence(const FenceMail& mail);
   void turn_end(const core::Now& now);
   void halt();        // the journal has failed: no connection to a carrier stays
   void drain();       // no new orders; unbind politely
@@ -41,7 +44,8 @@ class CarrierHome {
   // One carrier, and its voice: what it tells goes to the message's home.
   class Post final : public carriers::Events {
    public:
-    Post(CarrierHome& home, std::uint16_t carrier) : home_(home), carrier_(carrier) {}
+    Post(CarrierHome& home, std::uint16_t carrier, unsigned shards)
+        : home_(home), carrier_(carrier), shut_(shards) {}
 
     void sending(std::uint64_t message, std::uint16_t attempt) override;
     void put_back(std::uint64_t message, std::uint16_t attempt, proto::Status status) override;
@@ -56,10 +60,14 @@ class CarrierHome {
 
     void outcome(std::uint64_t message, std::uint16_t attempt, Outcome outcome,
                  proto::Status status = proto::Status::ESME_ROK, std::string_view id = {});
+    // To orders of this client's home: one went back, its fence has not come yet.
+    bool shut(unsigned shard) const { return shut_[shard]; }
+    void open(unsigned shard) { shut_[shard] = false; }
 
    private:
     CarrierHome& home_;
     const std::uint16_t carrier_;
+    std::vector<bool> shut_;
   };
   struct Place {
     std::unique_ptr<Post> post;

@@ -43,6 +43,8 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
               shard.buffers()),
       clients_(config.clients.size()),
       carriers_(config.carriers.size()),
+      fenced_(config.carriers.size()),
+      pass_carriers_(config.carriers.size()),
       waiting_timer_(core::Timer::calling<&ClientHome::retry_waiting>(*this)),
       sweep_timer_(core::Timer::calling<&ClientHome::sweep>(*this)),
       paused_timer_(core::Timer::calling<&ClientHome::look_at_paused>(*this)) {
@@ -60,7 +62,7 @@ void ClientHome::turn_start() {
   const auto& states = homes_.states();
   for (std::size_t i = 0; i < carriers_.size(); ++i) {
     const std::uint8_t bits = states[i]->bits.load(std::memory_order_relaxed);
-    carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0};
+    carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0 && !fenced_[i]};
   }
 }
 

@@ -7,7 +7,8 @@
 // 2. A message has one order out at most; its outcome moves it: sent -> awaiting (or settled),
 //    refused -> the next candidate, none left -> a receipt that says so, in doubt -> held.
 // 3. A message whose candidates were only down or full waits and is tried again while it is valid;
-//    messages to one number that come after it wait behind it, and go in that order.
+//    messages to one number that come after it wait behind it. Those that wait go in the order
+//    they were accepted, whenever they came back (see FenceMail in mail.h).
 // 4. Money is counted once, when a carrier takes the message.
 #pragma once
 
@@ -15,6 +16,8 @@
 #include <cstdint>
 #include <memory>
 #include <vector>
+
+#include <absl/container/btree_set.h>
 
 #include "core/published.h"
 #include "core/shard.h"
@@ -91,6 +94,7 @@ class ClientHome final : public Delivery::Settler {
   // `id`: the carrier's, of Outcome::sent.
   void on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now);
   void on_receipt(const ReceiptMail& mail, const core::Now& now);
+  void on_fence_passed(const FenceMail& mail) { fenced_[mail.carrier] = false; }
 
   // Before the shards start (gateway/restore.h). Returns its id; 0: the ledger is full.
   MessageId restore(const Restored& restored, const RestoredPlaces& places, std::uint64_t segment);
@@ -119,6 +123,7 @@ class ClientHome final : public Delivery::Settler {
              const std::vector<routing::CarrierState>& carriers);
   void place(Message& message, std::uint8_t from, const core::Now& now);
   static void drop_candidate(Message& message);
+  void fence(std::uint16_t carrier);
   void wait(Message& message, const core::Now& now);
   void count_waiting();
   std::uint32_t& waiting_lane(const Message& message);
@@ -148,11 +153,12 @@ class ClientHome final : public Delivery::Settler {
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<routing::CarrierState> carriers_;  // as they were at the turn's start
   std::vector<Client*> touched_;
-  // Waiting messages in their order. A pass over them may take several turns: it sees the carriers
-  // as they were at its start, and keeps apart what has to wait on, until its end.
-  MessageList waiting_;
-  MessageList still_waiting_;
-  std::uint32_t pass_left_ = 0;
+  std::vector<bool> fenced_;  // a fence is on its way there and back
+  // Waiting messages in the order of their ids. A pass over them may take several turns: it sees
+  // the carriers as they were at its start, without those that sent something back since.
+  absl::btree_set<MessageId> waiting_;
+  bool passing_ = false;
+  MessageId pass_at_ = 0;  // goes on there
   std::vector<routing::CarrierState> pass_carriers_;
   std::array<std::uint32_t, kWaitingLanes> waiting_lanes_{};
   std::uint32_t unsent_ = 0;

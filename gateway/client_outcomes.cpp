@@ -75,45 +75,54 @@ std::uint32_t& ClientHome::waiting_lane(const Message& message) {
   return waiting_lanes_[(hash ^ message.client * 0x9E3779B97F4A7C15U) % kWaitingLanes];
 }
 
+// Nothing is ordered there before all that it sends back is here.
+void ClientHome::fence(std::uint16_t carrier) {
+  carriers_[carrier].has_room = false;
+  pass_carriers_[carrier].has_room = false;
+  if (fenced_[carrier]) return;
+  fenced_[carrier] = true;
+  const FenceMail mail{carrier, static_cast<std::uint16_t>(shard_.index())};
+  outbox_.post(homes_.of_carrier(carrier), MailType::fence, mail);
+}
+
 void ClientHome::wait(Message& message, const core::Now& now) {
   message.stage = Stage::waiting;
   ++waiting_lane(message);
-  waiting_.push_back(ledger_, ledger_.place_of(message));
+  waiting_.insert(message.id);
   count_waiting();
   if (!waiting_timer_.armed()) shard_.timers().arm(waiting_timer_, now.mono_us + kWaitUs);
 }
 
 void ClientHome::retry_waiting(const core::Now& now) {
-  if (pass_left_ == 0) {
-    pass_left_ = waiting_.size();
+  if (!passing_) {
+    pass_at_ = 0;
     pass_carriers_ = carriers_;
   }
-  for (std::size_t i = 0; i < kWaitingPerTurn && pass_left_ != 0; ++i, --pass_left_) {
-    const std::uint32_t place = waiting_.pop_front(ledger_);
-    Message& message = ledger_.at(place);
-    if (message.deadline_us <= now.mono_us) {
-      --waiting_lane(message);
-      fail(message, MessageState::expired, Status::ESME_ROK, now);
-    } else if (order(message, 0, pass_carriers_)) {
-      --waiting_lane(message);
-    } else {
-      still_waiting_.push_back(ledger_, place);
+  auto at = waiting_.lower_bound(pass_at_);
+  for (std::size_t i = 0; i < kWaitingPerTurn && at != waiting_.end(); ++i) {
+    Message& message = *ledger_.find(*at);
+    const bool expired = message.deadline_us <= now.mono_us;
+    if (!expired && !order(message, 0, pass_carriers_)) {
+      ++at;
+      continue;
     }
+    at = waiting_.erase(at);
+    --waiting_lane(message);
+    if (expired) fail(message, MessageState::expired, Status::ESME_ROK, now);
   }
-  if (pass_left_ == 0) waiting_.prepend(ledger_, still_waiting_);
+  passing_ = at != waiting_.end();
+  if (passing_) pass_at_ = *at;
   count_waiting();
-  if (pass_left_ != 0) {
-    shard_.timers().arm(waiting_timer_, now.mono_us);
-  } else if (!waiting_.empty()) {
-    shard_.timers().arm(waiting_timer_, now.mono_us + kWaitUs);
-  }
+  if (waiting_.empty()) return;
+  shard_.timers().arm(waiting_timer_, passing_ ? now.mono_us : now.mono_us + kWaitUs);
 }
 
 void ClientHome::count_waiting() {
-  counters_.ledger.waiting.set(waiting_.size() + still_waiting_.size());
+  counters_.ledger.waiting.set(waiting_.size());
 }
 
 void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now) {
+  if (mail.outcome == Outcome::down) fence(mail.carrier);
   Message* message = ledger_.find(mail.message);
   if (message == nullptr || message->stage != Stage::placed || mail.attempt < message->attempt) {
     counters_.ledger.late_outcomes.add();
@@ -131,6 +140,7 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
       return fail(*message, MessageState::expired, Status::ESME_ROK, now);
     case Outcome::down:
       counters_.carriers[mail.carrier].failovers.add();
+      if (waiting_lane(*message) != 0) return wait(*message, now);
       return place(*message, static_cast<std::uint8_t>(message->candidate + 1), now);
     case Outcome::next:
       counters_.carriers[mail.carrier].failovers.add();

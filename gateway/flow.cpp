@@ -88,6 +88,10 @@ void Flow::on_mail(std::uint32_t type, core::Octets record, const core::Now& now
                                      proto::as_text(record.subspan(sizeof(OutcomeMail))), now);
     case MailType::receipt:
       return client_home_.on_receipt(read<ReceiptMail>(record), now);
+    case MailType::fence:
+      return carrier_home_.on_fence(read<FenceMail>(record));
+    case MailType::fence_passed:
+      return client_home_.on_fence_passed(read<FenceMail>(record));
     case MailType::session:
       return listener_.on_session(read<SessionMail>(record));
   }

@@ -20,7 +20,7 @@
 
 namespace tollgate::gateway {
 
-enum class MailType : std::uint32_t { order = 1, outcome, receipt, session };
+enum class MailType : std::uint32_t { order = 1, outcome, receipt, session, fence, fence_passed };
 
 struct OrderMail {  // client's home -> carrier's home; the body follows
   MessageId message;
@@ -50,6 +50,15 @@ struct ReceiptMail {  // carrier's home -> client's home
   MessageId message;
   Notice notice;
   std::uint16_t carrier;
+};
+
+// Order (P5). Behind an order that came back `down` the carrier's home sends back every further one
+// from that client's home until a fence comes, which it returns; the client's home puts it up when
+// it sees the first one, and orders nothing there until it is back. Then all that was on its way
+// has come back too, and goes again in the order it was accepted.
+struct FenceMail {  // client's home -> carrier's home (fence) -> client's home (fence_passed)
+  std::uint16_t carrier;
+  std::uint16_t shard;  // the client's home
 };
 
 struct SessionMail {  // accepting shard -> client's home; a SessionHandover owns the socket

@@ -93,7 +93,7 @@ struct Message {
   std::uint64_t segment = 0;  // of the journal: its records begin there
   std::uint32_t tables_version = 0;
   std::uint32_t destination_id = 0;
-  std::uint32_t next = 0;  // link of the one list it is in (waiting, or its client's receipts)
+  std::uint32_t next = 0;  // link of the one list it is in, of its client's receipts
   core::Buffer body;       // the submit_sm body to send, until a carrier has it
   std::uint32_t body_length = 0;
   proto::Status status = proto::Status::ESME_ROK;  // of the last refusal

@@ -434,6 +434,40 @@ TEST_CASE("a stop in every other state is at once") {
   CHECK(waiting.until([&] { return waiting.carrier().idle(); }));
 }
 
+TEST_CASE("what is handed back is handed back whole and in order, though a bind is there again") {
+  constexpr std::uint64_t kOrders = 60'000;  // more than several turns hand back
+  World world;
+  world.config().queue_max = kOrders * 2;
+  world.config().queue_octets_max = 200 << 20;
+  world.config().timers.reconnect_first_ms = 1;
+  world.add_bind().window = 1;
+  world.bring_up();
+  for (std::uint64_t i = 1; i <= kOrders; ++i) REQUIRE(world.take(i) == carriers::Taken::taken);
+  CHECK(message_in(world.submit(*world.smsc.peers[0])) == 1);
+  world.smsc.peers[0]->reset();
+  world.told.recording = false;
+  std::vector<std::uint64_t> back;
+  bool late = false;
+  world.told.on_refused = [&](std::uint64_t message) {
+    back.push_back(message);
+    // The first ones are back; one that is ordered now must not get through in front of the rest.
+    if (!late) CHECK(world.take(kOrders + 1) == carriers::Taken::taken);
+    late = true;
+  };
+  REQUIRE(world.until([&] { return !back.empty(); }));
+  CHECK(back.size() < kOrders / 2);
+  CHECK_FALSE(world.carrier().state().up());
+  world.advance_ms(1'000);  // it binds again while they go
+  const Peer& peer = world.accept();
+  REQUIRE(world.until([&] { return world.carrier().state().up(); }));
+  CHECK(peer.waiting() == 0);
+  REQUIRE(back.size() == kOrders);
+  for (std::uint64_t i = 0; i < kOrders; ++i) {
+    if (back[i] != i + 2) FAIL("order at " << i);
+  }
+  CHECK(world.balanced());
+}
+
 TEST_CASE("transmitter and receiver: submits leave on the one, receipts come on the other") {
   World world;
   world.add_bind(Command::bind_receiver);

@@ -51,6 +51,35 @@ TEST_CASE("failover between carriers of two shards", "[shards]") {
   world.finish();
 }
 
+TEST_CASE("a carrier with hardly any room, lost again and again: a number's order holds",
+          "[shards]") {
+  World world({.shards = 2, .carriers = 1, .change = [](Config& config) {
+                 config.carriers[0].queue_max = 3;
+                 config.carriers[0].binds[0].window = 1;
+                 config.carriers[0].timers.reconnect_first_ms = 1;
+                 config.carriers[0].timers.reconnect_max_ms = 5;
+                 config.gateway.in_doubt_hold_us = kSecond;
+               }});
+  REQUIRE(world.homes().of_client(0) != world.homes().of_carrier(0));
+  ClientEnd& shop = world.bind("shop");
+  std::mt19937 random(11);
+  constexpr int kMessages = 2'000;
+  for (int i = 0; i < kMessages; ++i) {
+    shop.submit({.text = std::to_string(i), .registered_delivery = 0});
+    if (random() % 3 == 0) world.turn();
+    if (random() % 5 == 0) world.pass(kMs, kMs);
+    if (random() % 100 == 0) world.carrier(0).drop(world.carrier(0).connects() - 1);
+  }
+  REQUIRE(world.until([&] { return world.messages() == 0; }, 60'000));
+  const auto& submits = world.carrier(0).submits;
+  CHECK(submits.size() > kMessages - 100);  // the others were in doubt
+  for (std::size_t i = 1; i < submits.size(); ++i) {
+    if (std::stoi(submits[i].text) <= std::stoi(submits[i - 1].text)) FAIL(submits[i].text);
+  }
+  CHECK(world.money(0, &CarrierMoneyCounters::failovers) > 100);  // that came back
+  world.finish();
+}
+
 TEST_CASE("a session moves to its client's home with all that was glued behind its bind",
           "[shards]") {
   World world({.shards = 2});

@@ -57,7 +57,8 @@ std::size_t Book::submitted(Tag tag, unsigned carrier, std::string_view number) 
     if (!one.answered || one.status == Status::ESME_ROK) wrong("P3: submitted a second time", tag);
   }
   if (story.submits.empty()) {
-    lanes_[{story.client, story.number, carrier, story.life}].push_back(tag);
+    const std::uint32_t life = one_carrier ? 0 : story.life;
+    lanes_[{story.client, story.number, carrier, life}].push_back(tag);
   }
   Submitted submit;
   submit.carrier = carrier;
@@ -180,7 +181,7 @@ void Book::check_order() {
       const Story& story = stories_[tag];
       if (!story.accepted()) continue;
       if (id != nullptr && story.id < *id &&
-          !changed_between(story.at_us, story.submits.front().at_us)) {
+          (one_carrier || !changed_between(story.at_us, story.submits.front().at_us))) {
         return wrong("P5: came to carrier " + std::to_string(lane.carrier) + " behind message " +
                          std::to_string(before) + ", which was accepted later",
                      tag);

@@ -9,8 +9,9 @@
 //   P4  a receipt that was acknowledged to its carrier reaches the client, unless the message was
 //       in doubt by what could be seen; each accepted message that asked for one has a last receipt
 //   P5  first submits of one client's messages to one number come to a carrier in the order of
-//       their acceptance (within one life of the gateway; without a change of the carriers that
-//       could take the earlier one)
+//       their acceptance. Where there is but one carrier: always, whatever happens to it. Else
+//       within one life of the gateway, without a change of the carriers that could take the
+//       earlier one: it may have come back from another carrier.
 #pragma once
 #include <map>
 #include <string>
@@ -98,7 +99,8 @@ class Book {
   Tag fault_of() const { return fault_of_; }
   std::string tell(Tag tag) const;
 
-  bool ordered = true;  // P5 can be judged
+  bool ordered = true;       // P5 can be judged
+  bool one_carrier = false;  // and without exception
   std::uint64_t accepted = 0;
   std::uint64_t receipts = 0;
   std::uint64_t doubtful = 0;

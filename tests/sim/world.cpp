@@ -17,9 +17,10 @@ World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
       book_(ground_),
       disk_(std::make_unique<FaultyStorage>()) {
   disk_->keep_log = false;
-  // A carrier without room is passed over, or takes a later message when it has room again; nobody
-  // outside sees when.
-  book_.ordered = plan_.limits.carrier_queue == 0;
+  // A carrier without room is passed over, and the message may come back from another to one that
+  // has taken later ones; nobody outside sees when.
+  book_.one_carrier = plan_.carriers == 1;
+  book_.ordered = book_.one_carrier || plan_.limits.carrier_queue == 0;
   for (unsigned i = 0; i < plan_.carriers; ++i) {
     carriers_.push_back(std::make_unique<Carrier>(ground_, plan_, i, book_));
   }
