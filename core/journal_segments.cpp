@@ -11,7 +11,7 @@
 namespace tollgate::core::journal {
 namespace {
 
-constexpr std::array<std::uint8_t, Segments::kZeroChunk> kZeros{};
+alignas(kStorageBlock) constexpr std::array<std::uint8_t, Segments::kZeroChunk> kZeros{};
 
 std::string trouble(const std::string& name, const char* what, int error) {
   return "journal: " + name + " " + what + ": " + std::strerror(error);
@@ -155,8 +155,10 @@ int Segments::zero_ahead(bool idle, bool& did) {
     spare_.zeroed = options_.segment_octets;
     return 0;
   }
+  if (error != 0) return error;
   spare_.zeroed += n;
-  return error != 0 ? error : spare_.file->datasync();
+  const bool sync = spare_.zeroed % kZeroSync == 0 || spare_.zeroed == options_.segment_octets;
+  return sync ? spare_.file->datasync() : 0;
 }
 
 bool Segments::advance(const Now& now) {

@@ -24,7 +24,8 @@ namespace tollgate::core::journal {
 class Segments {
  public:
   static constexpr std::int64_t kRetryUs = 100'000;
-  static constexpr std::size_t kZeroChunk = std::size_t{128} << 10;
+  static constexpr std::size_t kZeroChunk = std::size_t{256} << 10;
+  static constexpr std::size_t kZeroSync = std::size_t{4} << 20;  // zeros between two syncs
 
   // `options` outlives it.
   Segments(const JournalOptions& options, Cells<JournalCount, kJournalCounts>& counts);

@@ -22,12 +22,17 @@ Journal::Writer::Writer(JournalOptions options)
       sleeper_(this),
       event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       segments_(options_, counts_),
-      batch_(new std::uint8_t[options_.batch_octets]) {
+      batch_(static_cast<std::uint8_t*>(::operator new (options_.batch_octets + 2 * kStorageBlock,
+                                                        std::align_val_t{kStorageBlock}))) {
   TOLLGATE_CHECK(event_ >= 0, "an eventfd for the journal");
 }
 
 Journal::Writer::~Writer() {
   ::close(event_);
+}
+
+void Journal::Writer::Free::operator()(std::uint8_t* blocks) const noexcept {
+  ::operator delete (blocks, std::align_val_t{kStorageBlock});
 }
 
 tl::expected<void, std::string> Journal::Writer::open() {
@@ -45,7 +50,7 @@ bool Journal::Writer::step() {
   if (const int error = segments_.maintain(now)) return fail("the segments", error);
   show_state();
   if (!gather(now)) return false;
-  const bool some = batch_size_ != 0;
+  const bool some = !batch_empty();
   if (some && !write(now)) return false;
   announce();
   bool zeroed = false;
@@ -60,13 +65,14 @@ bool Journal::Writer::gather(const Now& now) {
   no_room_ = false;
   for (std::size_t i = 0; i < inputs_.size(); ++i) take((first_ + i) % inputs_.size());
   first_ = (first_ + 1) % inputs_.size();
-  if (!no_room_ || batch_size_ != 0) return true;
+  if (!no_room_ || !batch_empty()) return true;
   if (!segments_.advance(now)) {
     if (!stalled_) counts_[JournalCount::stalls].add();
     stalled_ = true;
     return true;
   }
   if (const int error = segments_.maintain(now)) return fail("the spare segment", error);
+  batch_begin_ = batch_end_ = 0;
   state_.current_segment.store(segments_.number(), std::memory_order_release);
   show_state();
   return gather(now);  // once: a fresh segment has room
@@ -91,24 +97,27 @@ void Journal::Writer::take(std::size_t stream) {
 }
 
 bool Journal::Writer::add_record(unsigned stream, std::uint32_t type, Octets payload) {
-  const bool first = batch_size_ == 0 && segments_.end() == 0;
-  const std::size_t begin = first ? journal::kRecordsBegin : batch_size_;
-  const std::size_t size = begin + journal::record_octets(payload.size());
-  if (size > segments_.room()) {
+  const bool first = batch_empty() && segments_.end() == 0;
+  const std::size_t begin = first ? journal::kRecordsBegin : batch_end_;
+  const std::size_t end = begin + journal::record_octets(payload.size());
+  if (end - batch_begin_ > segments_.room()) {
     no_room_ = true;
     return false;
   }
-  if (size > options_.batch_octets) return false;
+  if (end - batch_begin_ > options_.batch_octets) return false;
   if (first) journal::put_segment_header({batch_.get(), begin}, segments_.header());
   journal::put_record(batch_.get() + begin, {type, stream, segments_.end(), segments_.seed()},
                       payload);
-  batch_size_ = size;
+  batch_end_ = end;
   return true;
 }
 
 // False: the batch is still to be written, or failed.
 bool Journal::Writer::write(const Now& now) {
-  const int error = segments_.file().pwrite_all({batch_.get(), batch_size_}, segments_.end());
+  const std::size_t blocks = (batch_end_ + kStorageBlock - 1) & ~(kStorageBlock - 1);
+  std::memset(batch_.get() + batch_end_, 0, blocks - batch_end_);
+  const int error =
+      segments_.file().pwrite_all({batch_.get(), blocks}, segments_.end() - batch_begin_);
   if (error == ENOSPC || error == EDQUOT) {  // a file system that keeps no promise of room
     if (!stalled_) counts_[JournalCount::stalls].add();
     stalled_ = true;
@@ -118,14 +127,21 @@ bool Journal::Writer::write(const Now& now) {
   if (const int unsynced = segments_.file().datasync()) return fail("a batch, syncing", unsynced);
   stalled_ = false;
   sync_us_.observe(options_.clock().mono_us - now.mono_us);
-  segments_.written(batch_size_);
+  segments_.written(batch_end_ - batch_begin_);
   counts_[JournalCount::syncs].add();
   counts_[JournalCount::batches].add();
   counts_[JournalCount::records].add(batch_records_);
-  counts_[JournalCount::octets].add(batch_size_);
-  batch_size_ = 0;
-  batch_records_ = 0;
+  counts_[JournalCount::octets].add(batch_end_ - batch_begin_);
+  begin_batch();
   return true;
+}
+
+// Behind what has just become durable: of its last block the octets so far stay in the buffer.
+void Journal::Writer::begin_batch() {
+  const std::size_t kept = batch_end_ % kStorageBlock;
+  std::memmove(batch_.get(), batch_.get() + batch_end_ - kept, kept);
+  batch_begin_ = batch_end_ = kept;
+  batch_records_ = 0;
 }
 
 // Everything that was taken is durable.
@@ -183,7 +199,7 @@ void Journal::Writer::finish() {
   finishing_ = true;
   while (step()) {
   }
-  if (state_.failed.load(std::memory_order_relaxed) || batch_size_ != 0 || segments_.end() == 0 ||
+  if (state_.failed.load(std::memory_order_relaxed) || !batch_empty() || segments_.end() == 0 ||
       !add_record(0, journal::kEndType, {})) {
     return;
   }

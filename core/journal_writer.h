@@ -3,6 +3,9 @@
 // A round (step) is: housekeeping of the segments; take records of all rings into the batch until
 // it, or the segment, is full; one write at the segment's end; one fdatasync; the marks; the wakes.
 // A batch lies in one segment. What the disk has no room for yet stays in the batch and the rings.
+//
+// Writes are of whole blocks (storage.h 5): the batch's buffer begins with what is durable of the
+// block in which the segment ends, and is filled up with zeros, which is what lies there.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -49,6 +52,8 @@ class Journal::Writer final : private Waker {
   void take(std::size_t stream);
   bool add_record(unsigned stream, std::uint32_t type, Octets payload);
   bool write(const Now& now);
+  bool batch_empty() const noexcept { return batch_end_ == batch_begin_; }
+  void begin_batch();
   void announce();
   void show_state();
   bool fail(const char* what, int error);
@@ -69,8 +74,12 @@ class Journal::Writer final : private Waker {
   std::vector<Input> inputs_;
   std::size_t first_ = 0;  // of the inputs, in the next batch
   journal::Segments segments_;
-  std::unique_ptr<std::uint8_t[]> batch_;
-  std::size_t batch_size_ = 0;
+  struct Free {
+    void operator()(std::uint8_t* blocks) const noexcept;
+  };
+  std::unique_ptr<std::uint8_t[], Free> batch_;
+  std::size_t batch_begin_ = 0;  // in the buffer; in front of it: what is durable
+  std::size_t batch_end_ = 0;
   std::uint64_t batch_records_ = 0;
   bool no_room_ = false;  // a record waits for the next segment
   bool stalled_ = false;

@@ -19,6 +19,10 @@ class Fd {
  public:
   explicit Fd(int fd) noexcept : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   Fd(const Fd&) = delete;
   Fd& operator=(const Fd&) = delete;
   ~Fd() {
@@ -41,12 +45,20 @@ int result_of(Call call) {
 
 class DiskFile final : public File {
  public:
-  explicit DiskFile(Fd fd) noexcept : fd_(std::move(fd)) {}
+  // `direct`: the same file without the system's cache; -1 where there is no such thing.
+  explicit DiskFile(Fd fd, Fd direct = Fd(-1)) noexcept
+      : fd_(std::move(fd)), direct_(std::move(direct)) {}
 
   int pwrite_all(Octets octets, std::uint64_t at) override {
     while (!octets.empty()) {
-      const ssize_t n = ::pwrite(fd_.get(), octets.data(), octets.size(), static_cast<off_t>(at));
+      const bool direct = direct_.get() >= 0 && aligned(octets, at);
+      const ssize_t n = ::pwrite(direct ? direct_.get() : fd_.get(), octets.data(), octets.size(),
+                                 static_cast<off_t>(at));
       if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EINVAL && direct) {  // the disk's blocks are larger than ours
+        direct_ = Fd(-1);
+        continue;
+      }
       if (n < 0) return errno;
       if (n == 0) return EIO;
       octets = octets.subspan(static_cast<std::size_t>(n));
@@ -85,6 +97,11 @@ class DiskFile final : public File {
   }
 
  private:
+  static bool aligned(Octets octets, std::uint64_t at) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(octets.data());
+    return (address | octets.size() | at) % kStorageBlock == 0;
+  }
+
   int fill(std::uint64_t size) {
     static constexpr std::array<std::uint8_t, 65'536> kZeros{};
     std::uint64_t at = 0;
@@ -98,6 +115,7 @@ class DiskFile final : public File {
   }
 
   Fd fd_;
+  Fd direct_;
 };
 
 class Directory final : public Storage {
@@ -160,8 +178,14 @@ class Directory final : public Storage {
     const int error = result_of([&] {
       return fd = ::openat(fd_.get(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0640);
     });
-    if (error == 0) file = std::make_unique<DiskFile>(Fd(fd));
-    return error;
+    if (error != 0) return error;
+    Fd made(fd);
+    const bool writes = (flags & O_CREAT) != 0;
+    const int direct =
+        writes ? ::openat(fd_.get(), path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOFOLLOW)
+               : -1;
+    file = std::make_unique<DiskFile>(std::move(made), Fd(direct));
+    return 0;
   }
 
   Fd fd_;

@@ -9,6 +9,9 @@
 //     for all of them: a later write within them needs none. ENOSPC leaves nothing promised.
 //   4 The octets of one 512-octet sector are written whole or not at all. Everything above relies
 //     on that alone.
+//   5 A write that begins and ends at multiples of kStorageBlock, in the file and in memory, goes
+//     to the disk itself where the file system can do that, past the system's cache: no copy, and
+//     datasync() has nothing left to write. What it promises is the same.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +25,8 @@
 #include "core/octets.h"
 
 namespace tollgate::core {
+
+inline constexpr std::size_t kStorageBlock = 4096;
 
 class File {
  public:

@@ -48,7 +48,8 @@ class FaultyStorage final : public Storage {
   std::uint64_t capacity = std::uint64_t{1} << 30;
   // ---- what happened ----
   std::uint64_t operations = 0;
-  std::uint64_t bit_flips = 0;  // by survive
+  std::uint64_t bit_flips = 0;       // by survive
+  std::uint64_t writes_in_part = 0;  // those not of whole blocks (storage.h 5)
   bool crashed = false;
   bool keep_log = true;
   std::vector<std::pair<Op, std::string>> log;
@@ -120,6 +121,8 @@ class FaultyFile final : public File {
 
   int pwrite_all(Octets octets, std::uint64_t at) override {
     if (const int error = disk_.begin(Op::write, name_)) return error;
+    const auto address = reinterpret_cast<std::uintptr_t>(octets.data());
+    if ((address | octets.size() | at) % kStorageBlock != 0) ++disk_.writes_in_part;
     if (at + octets.size() > inode_->now.size()) {
       if (const int error = grow(at + octets.size())) return error;
     }

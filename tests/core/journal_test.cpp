@@ -159,6 +159,7 @@ TEST_CASE("segments follow each other, a spare always behind", "[journal]") {
   }
   CHECK(segments(disk).size() == 5);
   CHECK(bench.count(JournalCount::segments) == 5);
+  CHECK(disk.writes_in_part == 0);
   bench.journal.reset();
   const ReadBack back = read_back(disk, 1);
   CHECK(missing(back, bench.states) == "");
