@@ -7,21 +7,38 @@
 namespace tollgate::gateway {
 
 // One to begin with, and one to go over to while messages of the first still live.
-MessageIndex::MessageIndex(std::uint64_t first)
-    : base_(first >> kRegionBits), spare_region_(std::make_unique<Region>()) {
-  regions_.push_back(std::make_unique<Region>());
+MessageIndex::MessageIndex(std::uint64_t first) : spare_region_(std::make_unique<Region>()) {
+  regions_.reserve(64);
+  regions_.push_back({first >> kRegionBits, std::make_unique<Region>()});
+}
+
+// Nearly always the newest.
+MessageIndex::Regions::const_iterator MessageIndex::at(std::uint64_t number) const {
+  if (regions_.back().number == number) return regions_.end() - 1;
+  return std::lower_bound(
+      regions_.begin(), regions_.end(), number,
+      [](const Numbered& one, std::uint64_t wanted) { return one.number < wanted; });
+}
+
+MessageIndex::Region& MessageIndex::region(std::uint64_t number) {
+  auto found = at(number);
+  if (found != regions_.end() && found->number == number) return *found->region;
+  if (found == regions_.end() && regions_.back().region->live == 0) {
+    drop(regions_.end() - 1);  // the newest no longer
+    found = regions_.end();
+  }
+  auto made = spare_region_ ? std::move(spare_region_) : std::make_unique<Region>();
+  return *regions_.insert(found, {number, std::move(made)})->region;
+}
+
+void MessageIndex::drop(Regions::const_iterator at) {
+  const auto own = regions_.begin() + (at - regions_.cbegin());
+  spare_region_ = std::move(own->region);
+  regions_.erase(own);
 }
 
 void MessageIndex::add(std::uint64_t counter, std::uint32_t place) {
-  const std::uint64_t number = counter >> kRegionBits;
-  for (; number < base_; --base_) regions_.push_front(nullptr);
-  const std::uint64_t at = number - base_;
-  while (regions_.size() <= at) {
-    drop_if_empty(regions_.back());
-    regions_.push_back(new_region());
-  }
-  if (!regions_[at]) regions_[at] = new_region();
-  Region& region = *regions_[at];
+  Region& region = this->region(counter >> kRegionBits);
   auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
   if (!page) {
     if (spare_pages_.empty()) {
@@ -38,13 +55,9 @@ void MessageIndex::add(std::uint64_t counter, std::uint32_t place) {
   ++page->live;
 }
 
-std::unique_ptr<MessageIndex::Region> MessageIndex::new_region() {
-  return spare_region_ ? std::move(spare_region_) : std::make_unique<Region>();
-}
-
 void MessageIndex::remove(std::uint64_t counter) {
-  const std::uint64_t at = (counter >> kRegionBits) - base_;
-  Region& region = *regions_[at];
+  const auto found = at(counter >> kRegionBits);
+  Region& region = *found->region;
   auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
   page->places[counter & (page->places.size() - 1)] = kNoPlace;
   if (--page->live != 0) return;
@@ -52,27 +65,16 @@ void MessageIndex::remove(std::uint64_t counter) {
     spare_pages_.push_back(std::move(page));
   }
   page.reset();
-  --region.live;
   // The newest region stays: the next id is in it, or in the one behind it.
-  if (at + 1 == regions_.size()) return;
-  drop_if_empty(regions_[at]);
-  while (!regions_.front()) {
-    regions_.pop_front();
-    ++base_;
-  }
-}
-
-void MessageIndex::drop_if_empty(std::unique_ptr<Region>& region) {
-  if (!region || region->live != 0) return;
-  spare_region_ = std::move(region);
+  if (--region.live == 0 && found + 1 != regions_.end()) drop(found);
 }
 
 std::uint32_t MessageIndex::find(std::uint64_t counter) const {
-  const std::uint64_t region_number = counter >> kRegionBits;
-  if (region_number < base_ || region_number - base_ >= regions_.size()) return kNoPlace;
-  const auto& region = regions_[region_number - base_];
-  if (!region) return kNoPlace;
-  const auto& page = region->pages[(counter >> kPageBits) & (region->pages.size() - 1)];
+  const std::uint64_t number = counter >> kRegionBits;
+  const auto found = at(number);
+  if (found == regions_.end() || found->number != number) return kNoPlace;
+  const Region& region = *found->region;
+  const auto& page = region.pages[(counter >> kPageBits) & (region.pages.size() - 1)];
   return page ? page->places[counter & (page->places.size() - 1)] : kNoPlace;
 }
 

@@ -2,8 +2,9 @@
 // settled. Owned by the shard's thread.
 //
 // A message has a place (an index of a slab) and an id. Ids are dense, so id -> place is a radix
-// walk over tables, not a hash: no rehash ever stops a turn. The body of an unsent message lies in
-// a pooled buffer and goes as soon as a carrier has the message.
+// walk over tables, not a hash: no rehash ever stops a turn. Ids of another process may lie decades
+// from ours (its clock was wrong); they cost no more for that. The body of an unsent message lies
+// in a pooled buffer and goes as soon as a carrier has the message.
 //
 // Invariants
 // 1. find(id) is the message with that id, or null when it is settled or never was.
@@ -11,14 +12,13 @@
 //    allocate nothing.
 // 3. accept() refuses beyond `capacity` messages; memory is at most capacity x (sizeof(Message) +
 //    body) + index (4 octets an id, in pages of 256 ids, and 32 KiB a million ids; both live as
-//    long as one of theirs does).
+//    long as one of theirs does, and none is kept for ids between them).
 // 4. Everything here is in memory. The accepted record of the journal belongs between accept()
 //    and the response that Flow gives.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -53,11 +53,18 @@ class MessageIndex {
   };
   static constexpr std::size_t kSparePages = 4096;
 
-  std::unique_ptr<Region> new_region();
-  void drop_if_empty(std::unique_ptr<Region>& region);
+  struct Numbered {
+    std::uint64_t number;
+    std::unique_ptr<Region> region;
+  };
+  using Regions = std::vector<Numbered>;
 
-  std::deque<std::unique_ptr<Region>> regions_;  // null where none of its ids lives
-  std::uint64_t base_;                           // the region at the front
+  Region& region(std::uint64_t number);  // made when it is not there
+  // Where the region is, or would be.
+  Regions::const_iterator at(std::uint64_t number) const;
+  void drop(Regions::const_iterator at);
+
+  Regions regions_;  // by number, few: a live id in each, or it is the newest
   std::vector<std::unique_ptr<Page>> spare_pages_;
   std::unique_ptr<Region> spare_region_;
 };

@@ -56,6 +56,34 @@ TEST_CASE("the index finds what a map finds, over three million ids", "[ledger]"
   CHECK(index.find(next) == 3);
 }
 
+TEST_CASE("ids of processes whose clocks were decades apart", "[ledger]") {
+  // Each table that lies between them would be millions of empty places.
+  constexpr std::uint64_t kYear = (std::uint64_t{31'557'600'000'000} << kIdsPerMicrosecondBits);
+  std::mt19937_64 random(5);
+  for (int round = 0; round < 200; ++round) {
+    const std::uint64_t now = 57 * kYear + random() % kYear;
+    MessageIndex index(now);
+    std::map<std::uint64_t, std::uint32_t> model;
+    for (int i = 0; i < 300; ++i) {
+      const std::uint64_t years = random() % 12 == 0 ? random() % 200 : 57;
+      const std::uint64_t id = years * kYear + random() % (3 << 20);
+      if (model.contains(id)) continue;
+      model[id] = static_cast<std::uint32_t>(i);
+      index.add(id, static_cast<std::uint32_t>(i));
+      if (random() % 3 == 0) {
+        const auto at = std::next(model.begin(), static_cast<long>(random() % model.size()));
+        index.remove(at->first);
+        if (index.find(at->first) != kNoPlace) FAIL("still there");
+        model.erase(at);
+      }
+    }
+    for (const auto& [id, place] : model) {
+      if (index.find(id) != place) FAIL("id " << id);
+      if (!model.contains(id + 1) && index.find(id + 1) != kNoPlace) FAIL("behind " << id);
+    }
+  }
+}
+
 TEST_CASE("the ledger against a model: accepted, found, settled at random", "[ledger]") {
   core::BufferPool buffers;
   Ledger ledger(5, 4'000, kNow.wall_us, buffers);
