@@ -62,7 +62,9 @@ class Carrier::Self final : private Bind::Owner {
   void restore_awaiting(std::string_view id, std::uint64_t message) {
     receipts_.id_known(id, message, now_us());
   }
-  void restore_parked(proto::Octets pdu, std::int64_t came_us) { receipts_.restore(pdu, came_us); }
+  void restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number) {
+    receipts_.restore(pdu, came_us, number);
+  }
   bool turn();
   void drain_and_unbind();
   void halt();
@@ -464,8 +466,8 @@ void Carrier::start() {
 void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_t message) {
   self_->restore_awaiting(carrier_message_id, message);
 }
-void Carrier::restore_parked(proto::Octets pdu, std::int64_t came_us) {
-  self_->restore_parked(pdu, came_us);
+void Carrier::restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number) {
+  self_->restore_parked(pdu, came_us, number);
 }
 void Carrier::halt() {
   self_->halt();

@@ -14,7 +14,7 @@
 //    to a number has no response yet, the next to that number takes the same bind: so several
 //    binds do not turn the order of a number's messages, or of a long message's segments, around.
 // 5. A final receipt is told once for an id; a receipt is acknowledged only after the flow kept
-//    it, or while it is parked, or when it is a duplicate.
+//    it (for its message, or as a dead letter), or while it is parked, or when it is a duplicate.
 // 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.
 //
 // Events are called inside the carrier's turn (from input, turn() and the end of a connection),
@@ -30,6 +30,7 @@
 #include "carriers/counters.h"
 #include "proto/octets.h"
 #include "proto/receipt.h"
+#include "proto/record.h"
 #include "proto/status.h"
 
 namespace tollgate::core {
@@ -60,6 +61,14 @@ struct ReceiptFacts {
   std::string_view error_text;  // the dialect's words for err; empty when it has none
 };
 
+// For people to look at: `pdu` is the deliver_sm or data_sm, whole.
+struct DeadReceipt {
+  proto::record::Dead why = proto::record::Dead::unmatched;
+  proto::MessageState state = proto::MessageState::unknown;
+  std::string_view carrier_message_id;
+  proto::Octets pdu;
+};
+
 class Events {
  public:
   virtual ~Events() = default;
@@ -77,8 +86,15 @@ class Events {
                        proto::StatusClass status_class, bool try_next) = 0;
   // No response came in time, or the link was lost after the octets left.
   virtual void in_doubt(std::uint64_t message, std::uint16_t attempt) = 0;
-  // A receipt that no id is known for was parked and will be acknowledged.
-  virtual void parked(std::string_view /*carrier_message_id*/, proto::Octets /*pdu*/) {}
+  // A receipt that no id is known for was parked and will be acknowledged; and it is parked no
+  // longer. The number is what unparked() and restore_parked() name it by.
+  virtual std::uint64_t parked(std::string_view /*carrier_message_id*/, proto::Octets /*pdu*/) {
+    return 0;
+  }
+  virtual void unparked(std::uint64_t /*number*/, proto::record::Unpark /*how*/) {}
+  // A receipt that can be told to nobody. False: cannot be kept now; it is tried again, by the
+  // carrier or from the park.
+  virtual bool dead(const DeadReceipt& /*receipt*/) { return true; }
   // False: cannot keep it now; the carrier is asked to send it again.
   virtual bool receipt(std::uint64_t message, const proto::Receipt& receipt,
                        const ReceiptFacts& facts) = 0;
@@ -102,9 +118,10 @@ class Carrier {
   void start();
   Taken take(const Order& order);
   // Before start(): what an earlier process knew. A receipt for this id is this message's; a
-  // deliver_sm or data_sm that was parked when it came: it is kept no longer for the restart.
+  // deliver_sm or data_sm that was parked when it came: it is kept no longer for the restart, and
+  // ends as a dead letter when its time is over.
   void restore_awaiting(std::string_view carrier_message_id, std::uint64_t message);
-  void restore_parked(proto::Octets pdu, std::int64_t came_us);
+  void restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number);
   // Once a turn, from the shard's turn-end hook. True: more could be done at once.
   bool turn(const core::Now& now);
   // No new orders; queued ones are handed back, windows get timers.drain_ms, then unbind.

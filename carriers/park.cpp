@@ -15,15 +15,16 @@ Park::Park(const ParkLimits& limits)
       chain_mask_(std::bit_ceil(std::max<std::size_t>(limits.items_max / 4, 16)) - 1),
       chains_(chain_mask_ + 1) {}
 
-bool Park::add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,
-               std::int64_t deadline_us) {
+Park::Item Park::add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,
+                     std::int64_t deadline_us) {
   const Item item = items_.take();
-  if (item == kNone) return false;
+  if (item == kNone) return kNone;
   Entry& entry = items_[item];
   if (!store(entry, pdu)) {
     items_.release(item);
-    return false;
+    return kNone;
   }
+  entry.number = 0;
   entry.hash[0] = first;
   entry.hash[1] = second;
   entry.keys = first == second ? 1 : 2;
@@ -31,7 +32,7 @@ bool Park::add(std::uint64_t first, std::uint64_t second, std::span<const std::u
   entry.deadline_us = deadline_us;
   for (std::uint32_t key = 0; key < entry.keys; ++key) link_chain(item * 2 + key);
   link_age(item);
-  return true;
+  return item;
 }
 
 bool Park::store(Entry& entry, std::span<const std::uint8_t> pdu) {

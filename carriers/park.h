@@ -36,9 +36,12 @@ class Park {
 
   explicit Park(const ParkLimits& limits);
 
-  // `second` = `first` when there is one key. False when it does not fit.
-  bool add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,
+  // `second` = `first` when there is one key. kNone when it does not fit.
+  Item add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,
            std::int64_t deadline_us);
+  // What its owner calls it.
+  void set_number(Item item, std::uint64_t number) { items_[item].number = number; }
+  std::uint64_t number(Item item) const { return items_[item].number; }
   // The oldest receipt of a key, and the next older than `after`; kNone at the end.
   Item first_of(std::uint64_t hash) const;
   Item next_of(Item after, std::uint64_t hash) const;
@@ -62,6 +65,7 @@ class Park {
   struct Entry {
     std::uint64_t hash[2];
     std::int64_t deadline_us;
+    std::uint64_t number;
     std::uint32_t chain_next[2];  // nodes: item * 2 + which key
     std::uint32_t chain_prev[2];
     std::uint32_t older;

@@ -67,6 +67,10 @@ proto::Status Receipts::deliver(proto::Octets pdu, std::int64_t now_us) {
       counters_.mo.add();
       return config_.mo_status;
     case Reading::unreadable:
+      if (!events_.dead({proto::record::Dead::unreadable, read.receipt.state, {}, pdu})) {
+        counters_.receipts_refused.add();
+        return proto::Status::ESME_RX_T_APPN;
+      }
       counters_.receipts_unreadable.add();
       return proto::Status::ESME_ROK;
     case Reading::receipt:
@@ -86,9 +90,14 @@ proto::Status Receipts::deliver(proto::Octets pdu, std::int64_t now_us) {
     counters_.receipts_duplicate.add();
     return proto::Status::ESME_ROK;
   }
-  const proto::Status status = park(pdu, read, now_us);
-  if (status == proto::Status::ESME_ROK) events_.parked(read.receipt.id, pdu);
-  return status;
+  const Park::Item item = park(pdu, read, now_us);
+  if (item == Park::kNone) {
+    counters_.receipts_refused.add();
+    return proto::Status::ESME_RX_T_APPN;
+  }
+  counters_.receipts_early.add();
+  park_.set_number(item, events_.parked(read.receipt.id, pdu));
+  return proto::Status::ESME_ROK;
 }
 
 Receipts::Match Receipts::match(const Read& read) {
@@ -113,23 +122,31 @@ bool Receipts::settled(const Read& read) const {
   return false;
 }
 
-proto::Status Receipts::park(proto::Octets pdu, const Read& read, std::int64_t now_us) {
+Park::Item Receipts::park(proto::Octets pdu, const Read& read, std::int64_t now_us) {
   const std::int64_t deadline_us = now_us + std::int64_t{config_.timers.early_receipt_ms} * 1000;
-  if (!park_.add(read.hashes[0], read.hashes[read.count - 1], pdu, deadline_us)) {
-    counters_.receipts_refused.add();
-    return proto::Status::ESME_RX_T_APPN;
-  }
-  counters_.receipts_early.add();
+  const Park::Item item = park_.add(read.hashes[0], read.hashes[read.count - 1], pdu, deadline_us);
   set_gauges();
-  return proto::Status::ESME_ROK;
+  return item;
 }
 
-void Receipts::restore(proto::Octets pdu, std::int64_t now_us) {
+void Receipts::restore(proto::Octets pdu, std::int64_t now_us, std::uint64_t number) {
   Read read;
   proto::Status fault = proto::Status::ESME_ROK;
-  if (this->read(pdu, read, fault) != Reading::receipt) return;
-  if (match(read) == Match::none) park(pdu, read, now_us);
-  set_gauges();
+  const bool readable = this->read(pdu, read, fault) == Reading::receipt;
+  if (readable && match(read) == Match::kept) {
+    return events_.unparked(number, proto::record::Unpark::matched);
+  }
+  const Park::Item item = readable ? park(pdu, read, now_us) : Park::kNone;
+  if (item != Park::kNone) return park_.set_number(item, number);
+  // Parked when there was more room, or read by another dialect.
+  const bool kept =
+      events_.dead({proto::record::Dead::unmatched, read.receipt.state, read.receipt.id, pdu});
+  if (kept) events_.unparked(number, proto::record::Unpark::unmatched);
+}
+
+void Receipts::unpark(Park::Item item, proto::record::Unpark how) {
+  events_.unparked(park_.number(item), how);
+  park_.remove(item);
 }
 
 void Receipts::id_known(std::string_view id, std::uint64_t message, std::int64_t now_us) {
@@ -165,7 +182,7 @@ bool Receipts::retry(Park::Item item, std::int64_t now_us) {
   this->read(pdu, read, fault);  // it could be read when it was parked
   switch (match(read)) {
     case Match::kept:
-      park_.remove(item);
+      unpark(item, proto::record::Unpark::matched);
       return true;
     case Match::refused:
       park_.wait(item, Park::Queue::again, now_us + kAgainUs);
@@ -175,7 +192,19 @@ bool Receipts::retry(Park::Item item, std::int64_t now_us) {
   }
   if (!settled(read)) return false;
   counters_.receipts_duplicate.add();
-  park_.remove(item);
+  unpark(item, proto::record::Unpark::duplicate);
+  return true;
+}
+
+bool Receipts::bury(Park::Item item) {
+  const proto::Octets pdu = park_.pdu(item, {pdu_scratch_.get(), proto::kPduLengthMax});
+  Read read;
+  proto::Status fault = proto::Status::ESME_ROK;
+  this->read(pdu, read, fault);
+  const DeadReceipt dead{proto::record::Dead::unmatched, read.receipt.state, read.receipt.id, pdu};
+  if (!events_.dead(dead)) return false;
+  counters_.receipts_unmatched.add();
+  unpark(item, proto::record::Unpark::unmatched);
   return true;
 }
 
@@ -184,9 +213,8 @@ bool Receipts::tick(std::int64_t now_us) {
   for (; count < kPerTick; ++count) {
     const Park::Item item = park_.due(now_us);
     if (item == Park::kNone) break;
-    if (retry(item, now_us)) continue;
-    counters_.receipts_unmatched.add();
-    park_.remove(item);
+    if (retry(item, now_us) || bury(item)) continue;
+    park_.wait(item, Park::Queue::again, now_us + kAgainUs);
   }
   const std::int64_t age_us = std::int64_t{config_.awaiting_hours} * kHourUs;
   const std::size_t expired = awaiting_.expire(now_us, age_us, kPerTick);

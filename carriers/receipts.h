@@ -2,11 +2,13 @@
 //
 // One a carrier, over all its binds; owned by its home shard's thread.
 //
-// 1. deliver() answers ESME_ROK only when the flow kept the receipt, or it is parked, or nothing
-//    would be won by sending it again (a duplicate, or no receipt that can be read).
+// 1. deliver() answers ESME_ROK only when the flow kept the receipt (for its message, or as a dead
+//    letter when it cannot be read), or it is parked, or it is a duplicate.
 // 2. Each new id is matched with the parked receipts, in the order they came.
 // 3. A final receipt settles its id: later ones for it are duplicates, counted and acknowledged.
-// 4. tick() does at most kPerTick matches and as many expiries.
+// 4. What is parked leaves the park matched, as a duplicate, or, when no id came in its time, as a
+//    dead letter; while the flow cannot keep that, it stays.
+// 5. tick() does at most kPerTick matches and as many expiries.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +34,7 @@ class Receipts {
   // A deliver_sm or data_sm, whole; returns the status to answer it with.
   proto::Status deliver(proto::Octets pdu, std::int64_t now_us);
   // One that was parked and acknowledged in an earlier life.
-  void restore(proto::Octets pdu, std::int64_t now_us);
+  void restore(proto::Octets pdu, std::int64_t now_us, std::uint64_t number);
   // A submit_sm_resp gave `message` this id.
   void id_known(std::string_view id, std::uint64_t message, std::int64_t now_us);
   // Ages ids and parked receipts; true = more is due now.
@@ -59,9 +61,13 @@ class Receipts {
   void add_key(std::string_view id, IdPlace place, Read& out) const;
   Match match(const Read& read);
   bool settled(const Read& read) const;
-  proto::Status park(proto::Octets pdu, const Read& read, std::int64_t now_us);
+  // kNone: it is full.
+  Park::Item park(proto::Octets pdu, const Read& read, std::int64_t now_us);
   // False: its id is still unknown.
   bool retry(Park::Item item, std::int64_t now_us);
+  void unpark(Park::Item item, proto::record::Unpark how);
+  // Its time is over. False: it has to stay.
+  bool bury(Park::Item item);
   void set_gauges();
 
   const CarrierConfig& config_;

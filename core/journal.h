@@ -12,7 +12,8 @@
 //   4 After an error of fdatasync, or of a write other than a full disk, failed() is true for
 //     good: no mark moves any more, nothing is retried, nothing is written.
 //   5 A segment is removed only when it is closed, older segments are gone, every stream said that
-//     it needs no segment so old, and all that the stream appended before it said so is durable.
+//     it needs no segment so old, and all that the stream appended before it said so is durable,
+//     and what is kept apart of it is durable there.
 //   6 ~Journal writes and syncs what was published, and calls `wake` until it returns.
 //   7 No wake-up is lost: the journal's thread sleeps by the protocol of mailbox.h; `wake` is
 //     called after the store of a stream's mark, whenever that mark moved, and once after failing.
@@ -47,6 +48,20 @@ struct JournalTail {
                               // one holds no record and is removed
 };
 
+// Records that are needed for longer than their segments: copied elsewhere as they are written.
+// Called on the journal's thread (open() is on its opener's).
+class KeptApart {
+ public:
+  virtual ~KeptApart() = default;
+  virtual bool wants(std::uint32_t type) const = 0;
+  // About to be written there, in the order of the journal.
+  virtual void keep(std::uint64_t segment, std::uint64_t offset, Octets payload) = 0;
+  // Each round. An errno is for good: the journal fails with it.
+  virtual int step() = 0;
+  // All that was kept is durable apart; until then no segment is removed.
+  virtual bool settled() const = 0;
+};
+
 struct JournalOptions {
   Storage* storage = nullptr;  // outlives the journal
   unsigned streams = 1;        // 1 .. kJournalStreamsMax
@@ -57,6 +72,7 @@ struct JournalOptions {
   std::int64_t linger_us = 0;                       // gathers this long before it writes
   JournalTail tail;                                 // where JournalReader ended
   std::function<void(unsigned stream)> wake;        // on the journal's thread
+  KeptApart* apart = nullptr;                       // outlives the journal; null: none
   Clock clock;                                      // default: read_clock
   std::uint64_t salt = 0;                           // of the checksums; 0: from the system
   bool own_thread = true;                           // false: the owner calls step()

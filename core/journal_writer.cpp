@@ -52,6 +52,9 @@ bool Journal::Writer::step() {
   if (!gather(now)) return false;
   const bool some = !batch_empty();
   if (some && !write(now)) return false;
+  if (options_.apart != nullptr) {
+    if (const int error = options_.apart->step()) return fail("what is kept apart", error);
+  }
   announce();
   bool zeroed = false;
   if (const int error = segments_.zero_ahead(!some && !finishing_, zeroed)) {
@@ -108,6 +111,10 @@ bool Journal::Writer::add_record(unsigned stream, std::uint32_t type, Octets pay
   if (first) journal::put_segment_header({batch_.get(), begin}, segments_.header());
   journal::put_record(batch_.get() + begin, {type, stream, segments_.end(), segments_.seed()},
                       payload);
+  if (options_.apart != nullptr && options_.apart->wants(type)) {
+    options_.apart->keep(segments_.header().segment, segments_.end() + begin - batch_begin_,
+                         payload);
+  }
   batch_end_ = end;
   return true;
 }
@@ -155,7 +162,9 @@ void Journal::Writer::announce() {
     counts_[JournalCount::wakes].add();
     if (options_.wake) options_.wake(i);
   }
-  if (std::exchange(needs_changed_, false)) segments_.set_oldest_needed(oldest);
+  if (!needs_changed_ || !apart_settled()) return;
+  needs_changed_ = false;
+  segments_.set_oldest_needed(oldest);
 }
 
 void Journal::Writer::show_state() {
@@ -223,7 +232,7 @@ void Journal::Writer::rest() {
   sleeper_.fall_asleep();
   if (!input_waits() && !stopping_.load(std::memory_order_relaxed)) {
     counts_[JournalCount::sleeps].add();
-    wait(segments_.ready() && !segments_.retries() ? -1 : retry_us);
+    wait(segments_.ready() && !segments_.retries() && apart_settled() ? -1 : retry_us);
   }
   sleeper_.awake();
 }

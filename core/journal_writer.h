@@ -60,6 +60,7 @@ class Journal::Writer final : private Waker {
   void rest();
   void wait(std::int64_t us) noexcept;
   bool input_waits() noexcept;
+  bool apart_settled() const { return options_.apart == nullptr || options_.apart->settled(); }
   void linger();
 
   const JournalOptions options_;

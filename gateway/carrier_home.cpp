@@ -118,8 +118,22 @@ void CarrierHome::Post::in_doubt(std::uint64_t message, std::uint16_t attempt) {
   outcome(message, attempt, Outcome::in_doubt);
 }
 
-void CarrierHome::Post::parked(std::string_view carrier_message_id, proto::Octets pdu) {
-  home_.recorder_.parked(carrier_, carrier_message_id, pdu);
+std::uint64_t CarrierHome::Post::parked(std::string_view carrier_message_id, proto::Octets pdu) {
+  return home_.recorder_.parked(carrier_, carrier_message_id, pdu);
+}
+
+void CarrierHome::Post::unparked(std::uint64_t number, proto::record::Unpark how) {
+  home_.recorder_.unparked(number, carrier_, how);
+}
+
+bool CarrierHome::Post::dead(const carriers::DeadReceipt& receipt) {
+  proto::record::DeadLetter letter;
+  letter.why = receipt.why;
+  letter.state = receipt.state;
+  letter.carrier = home_.recorder_.carrier_name(carrier_);
+  letter.carrier_message_id = receipt.carrier_message_id.substr(0, proto::record::kTextMax);
+  letter.pdu = receipt.pdu;
+  return home_.recorder_.dead_letter(letter);
 }
 
 bool CarrierHome::Post::receipt(std::uint64_t message, const proto::Receipt& receipt,

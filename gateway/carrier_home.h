@@ -54,7 +54,9 @@ class CarrierHome {
     void refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
                  proto::StatusClass status_class, bool try_next) override;
     void in_doubt(std::uint64_t message, std::uint16_t attempt) override;
-    void parked(std::string_view carrier_message_id, proto::Octets pdu) override;
+    std::uint64_t parked(std::string_view carrier_message_id, proto::Octets pdu) override;
+    void unparked(std::uint64_t number, proto::record::Unpark how) override;
+    bool dead(const carriers::DeadReceipt& receipt) override;
     bool receipt(std::uint64_t message, const proto::Receipt& receipt,
                  const carriers::ReceiptFacts& facts) override;
 

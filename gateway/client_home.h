@@ -135,6 +135,7 @@ class ClientHome final : public Delivery::Settler {
   void fail(Message& message, proto::MessageState state, proto::Status status,
             const core::Now& now);
   void end(Message& message, const Notice& last, const core::Now& now);
+  void too_late(const ReceiptMail& mail, const Message* message);
   void retry_waiting(const core::Now& now);
   void look_at_paused(const core::Now& now);
   void sweep(const core::Now& now);

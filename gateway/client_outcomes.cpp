@@ -234,10 +234,7 @@ void ClientHome::settle(Message& message, How how) {
 
 void ClientHome::on_receipt(const ReceiptMail& mail, const core::Now& now) {
   Message* message = ledger_.find(mail.message);
-  if (message == nullptr || message->stage == Stage::told) {
-    counters_.ledger.late_outcomes.add();
-    return;
-  }
+  if (message == nullptr || message->stage == Stage::told) return too_late(mail, message);
   Client& client = *clients_[message->client];
   const auto state = static_cast<std::size_t>(mail.notice.state);
   client.counters().receipts[state].add();
@@ -253,6 +250,19 @@ void ClientHome::on_receipt(const ReceiptMail& mail, const core::Now& now) {
   client.counters().receipt_us.observe(took_us);
   counters_.carriers[mail.carrier].receipt_us.observe(took_us);
   end(*message, mail.notice, now);
+}
+
+// Its message was ended without it, and the client told so: nobody else will hear of this one.
+void ClientHome::too_late(const ReceiptMail& mail, const Message* message) {
+  counters_.ledger.late_outcomes.add();
+  if (mail.notice.intermediate) return;
+  proto::record::DeadLetter letter;
+  letter.message = mail.message;
+  letter.why = proto::record::Dead::late;
+  letter.state = mail.notice.state;
+  letter.carrier = recorder_.carrier_name(mail.carrier);
+  if (message != nullptr) letter.carrier_message_id = message->carrier_message_id.view();
+  recorder_.dead_letter(letter);
 }
 
 // Messages that hold on to a receipt which does not come; a part of the ledger each time.

@@ -221,6 +221,7 @@ void read_journal(Section& section, const std::string& directory, JournalConfig&
     section.fault("segment_octets", "is no multiple of 4096", "such as 67108864");
   }
   section.integer("reserve_octets", journal.reserve_octets, {0, 1 << 30});
+  section.integer("dead_letter_files", journal.dead_letter_files, {1, 1'000});
 }
 
 void read_client(Section& section, ClientConfig& client, std::string& plain_password) {

@@ -82,6 +82,7 @@ struct JournalConfig {
   std::string directory;  // absolute or relative to cwd; made when it is not there
   std::uint32_t segment_octets = 64 * 1024 * 1024;
   std::uint32_t reserve_octets = 64 * 1024 * 1024;  // less free space on the disk: refuse
+  std::uint32_t dead_letter_files = 16;             // of 4 MiB each; the oldest goes
 };
 
 struct GatewayConfig {

@@ -52,7 +52,15 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
 
   const std::int64_t began_us = core::read_clock().mono_us;
   std::int64_t told_us = began_us;
+  DeadLettersOptions letters;
+  letters.storage = keeping.storage.get();
+  letters.files = config.journal.dead_letter_files;
+  auto dead_letters = DeadLetters::open(std::move(letters));
+  if (!dead_letters) return tl::make_unexpected(dead_letters.error());
+  keeping.dead_letters = std::move(*dead_letters);
+
   RecoveryOptions read;
+  read.dead_letters = keeping.dead_letters.get();
   read.quarantine = true;
   read.progress = [&](const RecoveryProgress& progress) {
     const std::int64_t now_us = core::read_clock().mono_us;
@@ -74,6 +82,7 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
   options.reserve_octets = config.journal.reserve_octets;
   options.ring_octets = ring_octets(config);
   options.tail = report->tail;
+  options.apart = keeping.dead_letters.get();
   options.wake = std::move(wake);
   auto journal = core::Journal::open(std::move(options));
   if (!journal) return tl::make_unexpected(journal.error());

@@ -10,6 +10,7 @@
 #include "core/journal.h"
 #include "core/storage.h"
 #include "gateway/config.h"
+#include "gateway/dead_letters.h"
 #include "gateway/recovery.h"
 
 namespace tollgate::gateway {
@@ -17,6 +18,7 @@ namespace tollgate::gateway {
 struct Keeping {
   std::unique_ptr<core::Storage> storage;
   std::unique_ptr<Recovery> recovery;  // what is to be restored
+  std::unique_ptr<DeadLetters> dead_letters;
   std::unique_ptr<core::Journal> journal;
 };
 

@@ -55,6 +55,7 @@ struct MetricsSources {
   // Null: there is no journal.
   const core::Cells<core::JournalCount, core::kJournalCounts>* journal = nullptr;
   const core::Histogram* journal_sync_us = nullptr;
+  const core::Cell* dead_letters = nullptr;
 };
 
 class Metrics {

@@ -222,6 +222,10 @@ void add_journal(Page& page, const MetricsSources& sources) {
               gauge(count) ? Kind::gauge : Kind::counter},
              {}, static_cast<double>((*sources.journal)[count].get()));
   }
+  if (sources.dead_letters != nullptr) {
+    page.add({"journal_dead_letters_total", "Receipts that could be told to nobody"}, {},
+             static_cast<double>(sources.dead_letters->get()));
+  }
   const Parts<core::Histogram> sync{sources.journal_sync_us};
   page.add({"journal_sync_seconds", "Write and fdatasync of a batch"}, {}, sync);
 }

@@ -235,6 +235,7 @@ class Process {
     if (keeping_.journal) {
       sources.journal = &keeping_.journal->counts();
       sources.journal_sync_us = &keeping_.journal->sync_us();
+      sources.dead_letters = &keeping_.dead_letters->kept();
     }
     try {
       metrics_ = std::make_unique<Metrics>(std::move(sources));

@@ -163,11 +163,25 @@ void Recorder::receipt(MessageId message, std::uint16_t carrier, const Notice& n
   append(record::Receipt{message, shard_.now().wall_us, carrier_name(carrier), notice_of(notice)});
 }
 
-void Recorder::parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu) {
-  if (stream_ == nullptr || failed_) return;
+std::uint64_t Recorder::parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu) {
+  if (stream_ == nullptr || failed_) return 0;
   // Numbers do not repeat across restarts: the clock moves faster than receipts are parked.
   parked_number_ = std::max(parked_number_ + 1, static_cast<std::uint64_t>(shard_.now().wall_us));
   keep_parked(carrier, {parked_number_, shard_.now().wall_us, carrier_name(carrier), id, pdu});
+  return parked_number_;
+}
+
+void Recorder::unparked(std::uint64_t number, std::uint16_t carrier, record::Unpark how) {
+  append(record::Unparked{number, shard_.now().wall_us, how, carrier_name(carrier)});
+}
+
+bool Recorder::dead_letter(record::DeadLetter letter) {
+  if (failed_ || !accepting()) return false;
+  core::log::warn("dead_letter",
+                  {{"carrier", letter.carrier}, {"why", record::dead_name(letter.why)}});
+  letter.wall_us = shard_.now().wall_us;
+  append(letter, letter.pdu);
+  return true;
 }
 
 void Recorder::restored_parked(std::uint16_t carrier, const record::Parked& parked) {
@@ -179,8 +193,8 @@ void Recorder::keep_parked(std::uint16_t carrier, const record::Parked& parked) 
   append(parked, parked.pdu);
   const core::Now& now = shard_.now();
   const std::int64_t age_us = std::max<std::int64_t>(now.wall_us - parked.wall_us, 0);
-  const std::int64_t kept_us =
-      std::int64_t{config_.carriers[carrier].timers.early_receipt_ms} * 1000 - age_us;
+  const std::int64_t kept_us = std::max<std::int64_t>(
+      std::int64_t{config_.carriers[carrier].timers.early_receipt_ms} * 1000 - age_us, 0);
   const std::int64_t until_us = now.mono_us + kept_us + kParkedSlackUs;
   if (parked_.empty() || parked_.back().until_us < until_us) {
     parked_.push_back({hold(), until_us + kParkedSlackUs});

@@ -51,6 +51,8 @@ class Recorder {
   // A recovered message whose records begin in `segment`.
   void restored(Message& message, std::uint64_t segment);
 
+  std::string_view carrier_name(std::uint16_t carrier) const;
+
   // From the carrier's home.
   void intent(MessageId message, std::uint16_t attempt, std::uint16_t carrier);
   void sent(MessageId message, std::uint16_t attempt, std::uint16_t carrier, std::string_view id);
@@ -58,10 +60,14 @@ class Recorder {
                proto::Status status, proto::record::Follows follows);
   void in_doubt(MessageId message, std::uint16_t attempt, std::uint16_t carrier);
   void receipt(MessageId message, std::uint16_t carrier, const Notice& notice);
-  // Kept as long as a carrier keeps such receipts parked.
-  void parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu);
+  // Kept as long as a carrier keeps such receipts parked. The number names it.
+  std::uint64_t parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu);
+  void unparked(std::uint64_t number, std::uint16_t carrier, proto::record::Unpark how);
   // A recovered one, again under its number and time: its old segment can go.
   void restored_parked(std::uint16_t carrier, const proto::record::Parked& parked);
+  // Told to nobody (its wall_us is set here). False: cannot be kept now. Without a journal the log
+  // has it alone.
+  bool dead_letter(proto::record::DeadLetter letter);
 
   // Opens the gate as far as records are durable. True: the journal has just failed.
   bool turn_start();
@@ -79,7 +85,6 @@ class Recorder {
   void note_ids();
   std::uint64_t hold();
   void release(std::uint64_t segment);
-  std::string_view carrier_name(std::uint16_t carrier) const;
   proto::record::Accepted accepted_record(const Message& message) const;
 
   std::uint64_t carry_behind() const;

@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "gateway/dead_letters.h"
+
 namespace tollgate::gateway {
 
 namespace record = proto::record;
@@ -301,7 +303,12 @@ tl::expected<core::JournalReport, std::string> recover(core::Storage& storage, R
     };
   }
   auto report = core::read_journal(
-      storage, [&](const core::JournalRecord& record) { recovery.apply(record); }, reading);
+      storage,
+      [&](const core::JournalRecord& record) {
+        recovery.apply(record);
+        if (options.dead_letters != nullptr) options.dead_letters->note(record);
+      },
+      reading);
   if (report) recovery.finish();
   return report;
 }

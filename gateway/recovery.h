@@ -184,9 +184,12 @@ struct RecoveryProgress {
   std::uint64_t live = 0;
 };
 
+class DeadLetters;
+
 struct RecoveryOptions {
   bool quarantine = false;  // keep damaged segments aside (core/journal_reader.h)
   std::function<void(const RecoveryProgress&)> progress;  // after each segment
+  DeadLetters* dead_letters = nullptr;                    // gets those that it lacks
 };
 
 // Reads the whole journal into `recovery`, finish() included. The error is a sentence.

@@ -65,22 +65,29 @@ class Restoring {
 
   void parked(const ParkedReceipt& receipt, const core::Now& now) {
     const auto carrier = carriers_.find(receipt.carrier);
-    if (carrier == carriers_.end()) return;
+    if (carrier == carriers_.end()) return without_carrier(receipt);
     Flow& flow = *flows_[homes_.of_carrier(carrier->second)];
     carriers::Carrier* at = flow.carriers().carrier(carrier->second);
-    const std::int64_t kept_us = std::int64_t{at->config().timers.early_receipt_ms} * 1000;
     const std::int64_t age_us = std::max<std::int64_t>(now.wall_us - receipt.wall_us, 0);
-    if (kept_us < age_us) return;
-    at->restore_parked(receipt.pdu, now.mono_us - age_us);
     flow.recorder().restored_parked(carrier->second,
                                     {receipt.number, receipt.wall_us, at->config().name,
                                      receipt.carrier_message_id, receipt.pdu});
+    at->restore_parked(receipt.pdu, now.mono_us - age_us, receipt.number);
     ++counts.parked;
   }
 
   RestoreCounts counts;
 
  private:
+  // The configuration has lost its carrier: nobody's any more.
+  void without_carrier(const ParkedReceipt& receipt) {
+    proto::record::DeadLetter letter;
+    letter.carrier = receipt.carrier;
+    letter.carrier_message_id = receipt.carrier_message_id;
+    letter.pdu = receipt.pdu;
+    flows_[0]->recorder().dead_letter(letter);
+  }
+
   void count(LiveStage stage) {
     switch (stage) {
       case LiveStage::queued:

@@ -311,6 +311,9 @@ void visit(Walk& walk, R& record) {
 template <class Walk, Is<DeadLetter> R>
 void visit(Walk& walk, R& record) {
   walk.number(record.wall_us);
+  walk.number(record.message);
+  walk.choice(record.why, Dead::late);
+  walk.choice(record.state, MessageState::skipped);
   walk.text(record.carrier);
   walk.text(record.carrier_message_id);
   walk.rest(record.pdu);
@@ -386,8 +389,16 @@ std::string_view type_name(std::uint32_t type) {
       "accepted", "intent", "sent",     "refused",     "in_doubt", "receipt", "ended",   "settled",
       "carried",  "parked", "unparked", "dead_letter", "ids",      "chunk",   "spilled", "loaded"};
   const std::uint32_t number = type & 0xFF;
-  if (type >> 8 != kLayout || number == 0 || number > kNames.size()) return {};
+  const bool changed = number == (static_cast<std::uint32_t>(Type::dead_letter) & 0xFF);
+  const std::uint32_t layout =
+      changed ? static_cast<std::uint32_t>(Type::dead_letter) >> 8 : kLayout;
+  if (type >> 8 != layout || number == 0 || number > kNames.size()) return {};
   return kNames[number - 1];
+}
+
+std::string_view dead_name(Dead why) {
+  constexpr std::array<std::string_view, 3> kNames = {"unmatched", "unreadable", "late"};
+  return kNames[static_cast<std::size_t>(why)];
 }
 
 #define TOLLGATE_RECORD(Record)                       \

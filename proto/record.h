@@ -5,7 +5,7 @@
 //
 // Who writes what (both streams lie in one journal, each in its order; between the two a record
 // may stand a little before its cause):
-//   the client's home    accepted, ended, settled, carried, ids, spilled, loaded
+//   the client's home    accepted, ended, settled, carried, ids, spilled, loaded, late dead_letters
 //   the carrier's home   intent, sent, refused, in_doubt, receipt, parked, unparked, dead_letter
 //   a chunk of due receipts (gateway/due_chunk.h) begins with a chunk record; carried follow
 //
@@ -49,7 +49,7 @@ enum class Type : std::uint32_t {
   carried = kLayout << 8 | 9,
   parked = kLayout << 8 | 10,
   unparked = kLayout << 8 | 11,
-  dead_letter = kLayout << 8 | 12,
+  dead_letter = 2 << 8 | 12,
   ids = kLayout << 8 | 13,
   chunk = kLayout << 8 | 14,
   spilled = kLayout << 8 | 15,
@@ -216,13 +216,24 @@ struct Unparked {
   std::string_view carrier;
 };
 
-// A receipt whose message was never found, kept for people to look at.
+enum class Dead : std::uint8_t {
+  unmatched,   // no message has its id, and none came to have it
+  unreadable,  // said to be a receipt, and holds no id
+  late         // its message was ended without it
+};
+
+std::string_view dead_name(Dead why);
+
+// A receipt that can be told to nobody, kept for people to look at.
 struct DeadLetter {
   static constexpr Type kType = Type::dead_letter;
   std::int64_t wall_us = 0;
+  std::uint64_t message = 0;  // 0: not known
+  Dead why = Dead::unmatched;
+  MessageState state = MessageState::unknown;
   std::string_view carrier;
   std::string_view carrier_message_id;
-  Octets pdu;  // the rest
+  Octets pdu;  // the rest: the deliver_sm or data_sm, whole; of a late one empty
 };
 
 // A home's ids go on behind this one. In each segment, so that none is given twice when the segment

@@ -46,6 +46,7 @@ struct JournalOptions {
   std::string message;  // only this one's records; empty = all
   bool verify = false;
   bool audit = false;
+  bool dead = false;
   bool json = false;
   std::uint64_t limit = 0;  // of records, and of findings; 0 = all
 };

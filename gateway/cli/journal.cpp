@@ -13,6 +13,7 @@
 #include "gateway/cli/commands.h"
 #include "gateway/cli/journal_text.h"
 #include "gateway/cli/terminal.h"
+#include "gateway/dead_letters.h"
 #include "gateway/recovery.h"
 #include "proto/escape.h"
 
@@ -69,7 +70,7 @@ class Command {
  public:
   explicit Command(const JournalOptions& options)
       : options_(options),
-        prints_(!options.verify && !options.audit),
+        prints_(!options.verify && !options.audit && !options.dead),
         recovery_([this](const Found& found) { on_found(found); }) {}
 
   int run();
@@ -85,6 +86,7 @@ class Command {
   void print_damage(const core::JournalReport& report, std::FILE* to) const;
   void print_verified(const core::JournalReport& report) const;
   void print_audit();
+  int print_letters(core::Storage& storage);
   Json verified_json(const core::JournalReport& report) const;
   Json audit_json();
 
@@ -191,6 +193,21 @@ void Command::print_audit() {
                                : counted(findings_, "finding") + "\n");
 }
 
+int Command::print_letters(core::Storage& storage) {
+  const auto report = read_dead_letters(storage, [this](const proto::record::DeadLetter& letter) {
+    if (letter.message == 0 ? !options_.message.empty() : !choice_.wants(letter.message)) return;
+    if (limited(chosen_++)) return;
+    print(stdout, (options_.json ? letter_json(letter) : letter_line(letter)) + "\n");
+  });
+  if (!report) return complain(kFindings, report.error());
+  if (options_.limit != 0 && chosen_ > options_.limit) {
+    print(stderr, "tollgate journal: " + counted(chosen_ - options_.limit, "dead letter") +
+                      " more (--limit)\n");
+  }
+  print_damage(*report, stderr);
+  return report->damage.empty() ? kFine : kFindings;
+}
+
 Json Command::verified_json(const core::JournalReport& report) const {
   Json json;
   json["segments"] = report.segments;
@@ -249,6 +266,7 @@ int Command::run() {
                    [](const std::string& name) { return name.starts_with("journal-"); })) {
     return complain(kBadUsage, "no journal in " + place + " (no file named journal-...)");
   }
+  if (options_.dead) return print_letters(**storage);
   const auto report = core::read_journal(
       **storage, [this](const core::JournalRecord& record) { on_record(record); });
   if (!report) return complain(kFindings, report.error());

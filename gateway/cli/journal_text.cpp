@@ -8,7 +8,9 @@
 
 #include "gateway/message.h"
 #include "proto/escape.h"
+#include "proto/pdu.h"
 #include "proto/record.h"
+#include "proto/tlv.h"
 
 namespace tollgate::gateway::cli {
 
@@ -163,9 +165,30 @@ void fill(Json& json, const record::Unparked& record) {
   json["carrier"] = proto::escaped(record.carrier);
   json["how"] = word(record.how, kUnpark);
 }
+// What stands in the receipt, as far as it can be read.
+std::string receipt_text(proto::Octets pdu) {
+  if (pdu.size() < proto::kHeaderLength) return {};
+  const proto::Octets body = pdu.subspan(proto::kHeaderLength);
+  proto::DeliverSm deliver;
+  proto::DataSm data;
+  proto::Octets text;
+  proto::Octets tlvs;
+  if (proto::read_header(pdu.data()).command_id == proto::Command::data_sm) {
+    if (!proto::decode(body, data)) tlvs = data.tlvs;
+  } else if (!proto::decode(body, deliver)) {
+    text = deliver.short_message;
+    tlvs = deliver.tlvs;
+  }
+  if (text.empty()) text = proto::find(tlvs, proto::Tag::message_payload).value_or(text);
+  return proto::escaped(proto::as_text(text), kOctetsShown);
+}
 void fill(Json& json, const record::DeadLetter& record) {
   json["carrier"] = proto::escaped(record.carrier);
-  json["carrier_message_id"] = proto::escaped(record.carrier_message_id);
+  json["why"] = record::dead_name(record.why);
+  put(json, "carrier_message_id", record.carrier_message_id);
+  if (record.message != 0) json["message"] = message_text(record.message);
+  json["state"] = proto::message_state_name(record.state);
+  if (std::string text = receipt_text(record.pdu); !text.empty()) json["text"] = std::move(text);
   json["pdu"] = hex(record.pdu);
 }
 void fill(Json& json, const record::Ids& record) {
@@ -235,6 +258,22 @@ Json described(const core::JournalRecord& journal_record) {
 
 std::string message_text(std::uint64_t id) {
   return std::string(MessageIdText(id, false).view());
+}
+
+std::string letter_json(const record::DeadLetter& letter) {
+  Json json;
+  json["time"] = time_text(letter.wall_us);
+  fill(json, letter);
+  return json.dump();
+}
+
+std::string letter_line(const record::DeadLetter& letter) {
+  Json json;
+  fill(json, letter);
+  json.erase("pdu");
+  std::string line = time_text(letter.wall_us);
+  for (const auto& [key, value] : json.items()) line += " " + key + "=" + value_text(value);
+  return line;
 }
 
 std::string record_line(const core::JournalRecord& journal_record) {

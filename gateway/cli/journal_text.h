@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/journal_reader.h"
+#include "proto/record.h"
 
 namespace tollgate::gateway::cli {
 
@@ -13,6 +14,12 @@ namespace tollgate::gateway::cli {
 std::string record_line(const core::JournalRecord& record);
 // The same as a JSON object.
 std::string record_json(const core::JournalRecord& record);
+
+// A dead letter: when, whose, why, and what stands in it.
+//   2026-11-20T11:15:01.123456Z carrier=alpha why=unmatched carrier_message_id=77 ... text="id:77
+//   ..."
+std::string letter_line(const proto::record::DeadLetter& letter);
+std::string letter_json(const proto::record::DeadLetter& letter);
 
 // As a client sees it: 16 hexadecimal digits.
 std::string message_text(std::uint64_t id);

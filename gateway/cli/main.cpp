@@ -87,6 +87,8 @@ void add_journal(CLI::App& app, JournalOptions& options) {
   command.add_flag("--audit", options.audit,
                    "Print no records: add up accepted, settled and live messages, and name what "
                    "no journal should say");
+  command.add_flag("--dead", options.dead,
+                   "Print no records: the dead letters, receipts that could be told to nobody");
   command.add_option("--message", options.message, "Only the records of this message")
       ->type_name("ID");
   command.add_option("--limit", options.limit, "At most so many records, or findings")
@@ -96,7 +98,8 @@ void add_journal(CLI::App& app, JournalOptions& options) {
       "Reads only; a gateway may be running. Exit status: 0 fine, 1 damage or findings, 2 bad "
       "usage.\n\n"
       "Examples:\n  tollgate journal /var/lib/tollgate/journal --message 018f3a5b9c2d4e60\n"
-      "  tollgate journal /var/lib/tollgate/journal --verify --audit");
+      "  tollgate journal /var/lib/tollgate/journal --verify --audit\n"
+      "  tollgate journal /var/lib/tollgate/journal --dead");
 }
 
 int dispatch(int argc, char** argv) {

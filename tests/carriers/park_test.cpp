@@ -28,7 +28,7 @@ TEST_CASE("a parked receipt comes out whole, by either of its keys, once") {
   Park park({100, 1 << 20});
   for (const std::size_t length : {1U, 251U, 252U, 253U, 504U, 505U, 60'000U}) {
     const auto pdu = pdu_of(length, 3);
-    REQUIRE(park.add(11, 22, pdu, 1000));
+    REQUIRE(park.add(11, 22, pdu, 1000) != Park::kNone);
     CHECK(read(park, park.first_of(11)) == pdu);
     CHECK(read(park, park.first_of(22)) == pdu);
     CHECK(park.first_of(33) == Park::kNone);
@@ -56,18 +56,19 @@ TEST_CASE("receipts of one key come out in the order they came") {
 
 TEST_CASE("a full park refuses and keeps what it has") {
   Park few({2, 1 << 20});
-  CHECK(few.add(1, 1, pdu_of(10, 1), 0));
-  CHECK(few.add(2, 2, pdu_of(10, 2), 0));
-  CHECK_FALSE(few.add(3, 3, pdu_of(10, 3), 0));
+  CHECK(few.add(1, 1, pdu_of(10, 1), 0) != Park::kNone);
+  CHECK(few.add(2, 2, pdu_of(10, 2), 0) != Park::kNone);
+  CHECK(few.add(3, 3, pdu_of(10, 3), 0) == Park::kNone);
   CHECK(read(few, few.first_of(1)) == pdu_of(10, 1));
   few.remove(few.first_of(1));
-  CHECK(few.add(3, 3, pdu_of(10, 3), 0));
+  CHECK(few.add(3, 3, pdu_of(10, 3), 0) != Park::kNone);
 
   Park small({100, 10 * 256});
-  CHECK_FALSE(small.add(1, 1, pdu_of(11 * 252, 1), 0));
+  CHECK(small.add(1, 1, pdu_of(11 * 252, 1), 0) == Park::kNone);
   CHECK(small.size() == 0);
-  CHECK(small.add(1, 1, pdu_of(10 * 252, 1), 0));  // the blocks of the refused one are free again
-  CHECK_FALSE(small.add(2, 2, pdu_of(1, 1), 0));
+  CHECK(small.add(1, 1, pdu_of(10 * 252, 1), 0) !=
+        Park::kNone);  // the blocks of the refused one are free again
+  CHECK(small.add(2, 2, pdu_of(1, 1), 0) == Park::kNone);
 }
 
 TEST_CASE("deadlines come due in order over both queues") {
@@ -104,7 +105,7 @@ TEST_CASE("random receipts against a model, and nothing is allocated once it has
     const std::uint64_t b = random() % 2 == 0 ? a : 64 + random() % 64;
     if (random() % 2 == 0) {
       Kept kept{{a, b}, pdu_of(1 + random() % 900, static_cast<std::uint8_t>(step))};
-      if (park.add(a, b, kept.pdu, step)) {
+      if (park.add(a, b, kept.pdu, step) != Park::kNone) {
         model.push_back(std::move(kept));
       } else {
         ++refused;

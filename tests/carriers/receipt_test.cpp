@@ -8,6 +8,7 @@ using carriers::Taken;
 using proto::Command;
 using proto::MessageState;
 using proto::Status;
+using proto::record::Unpark;
 
 namespace {
 
@@ -111,6 +112,86 @@ TEST_CASE("a receipt that no id comes for is acknowledged, kept a minute, counte
   CHECK(world.counters().parked.get() == 0);
   send_one(world, peer, 1, "stranger");
   CHECK(world.told.deliveries.empty());
+}
+
+TEST_CASE("a receipt whose id never comes is a dead letter after its time, whole") {
+  World world;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  peer.receipt("stranger", 1, "UNDELIV");
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  world.told.keeps_dead = false;
+  world.pass_ms(70'000, 1000);
+  CHECK(world.counters().parked.get() == 1);  // acknowledged: it stays until it can be kept
+  CHECK(world.counters().receipts_unmatched.get() == 0);
+  world.told.keeps_dead = true;
+  world.pass_ms(1'000);
+  REQUIRE(world.told.dead_letters.size() == 1);
+  const Told::Dead& letter = world.told.dead_letters[0];
+  CHECK(letter.why == proto::record::Dead::unmatched);
+  CHECK(letter.state == proto::MessageState::undeliverable);
+  CHECK(letter.id == "stranger");
+  CHECK(proto::read_header(letter.pdu.data()).command_id == Command::deliver_sm);
+  CHECK(proto::as_text(letter.pdu).find("stat:UNDELIV") != std::string_view::npos);
+  CHECK(world.counters().parked.get() == 0);
+  CHECK(world.counters().receipts_unmatched.get() == 1);
+  CHECK(world.told.unparks == std::vector{std::pair(std::uint64_t{1}, Unpark::unmatched)});
+}
+
+TEST_CASE("how a receipt leaves the park is told with its number") {
+  World world;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  REQUIRE(world.take(1) == Taken::taken);
+  const Pdu pdu = world.submit(peer);
+  peer.receipt("1", 1);
+  peer.receipt("1", 2);
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  peer.respond(pdu.header.sequence_number, "1");
+  REQUIRE(world.until([&] { return world.counters().parked.get() == 0; }));
+  CHECK(world.told.unparks == std::vector{std::pair(std::uint64_t{1}, Unpark::matched),
+                                          std::pair(std::uint64_t{2}, Unpark::duplicate)});
+  CHECK(world.told.dead_letters.empty());
+  peer.receipt("1", 3);
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  world.pass_ms(70'000, 1000);
+  CHECK(world.told.dead_letters.empty());  // repeats what was told
+}
+
+TEST_CASE("a receipt that holds no id is a dead letter at once, or not acknowledged") {
+  World world;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  proto::DeliverSm sm;
+  sm.esm_class = 0x04;
+  sm.short_message = proto::as_octets("stat:DELIVRD and nothing else");
+  world.told.keeps_dead = false;
+  peer.send(sm, 1);
+  CHECK(answered(world, peer) == Status::ESME_RX_T_APPN);
+  CHECK(world.counters().receipts_unreadable.get() == 0);
+  world.told.keeps_dead = true;
+  peer.send(sm, 2);
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  REQUIRE(world.told.dead_letters.size() == 1);
+  CHECK(world.told.dead_letters[0].why == proto::record::Dead::unreadable);
+  CHECK(world.counters().receipts_unreadable.get() == 1);
+}
+
+TEST_CASE("a parked receipt of an earlier life that nobody knows ends as a dead letter") {
+  World world;
+  world.build();
+  proto::DeliverSm sm;
+  sm.esm_class = 0x04;
+  sm.short_message = proto::as_octets("id:old stat:DELIVRD");
+  std::vector<std::uint8_t> pdu(200);
+  pdu.resize(proto::encode(sm, 1, Status::ESME_ROK, pdu));
+  world.carrier().restore_parked(pdu, world.now_.mono_us - 90'000'000, 77);
+  world.accept();
+  world.steps(3);
+  REQUIRE(world.told.dead_letters.size() == 1);
+  CHECK(world.told.dead_letters[0].pdu == pdu);
+  CHECK(world.told.unparks == std::vector{std::pair(std::uint64_t{77}, Unpark::unmatched)});
 }
 
 TEST_CASE("a receipt on another bind finds its message, before and after the response") {

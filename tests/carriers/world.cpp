@@ -153,6 +153,23 @@ bool Told::receipt(std::uint64_t message, const proto::Receipt& receipt,
   return true;
 }
 
+std::uint64_t Told::parked(std::string_view, proto::Octets) {
+  return ++last_parked;
+}
+
+void Told::unparked(std::uint64_t number, proto::record::Unpark how) {
+  if (recording) unparks.emplace_back(number, how);
+}
+
+bool Told::dead(const carriers::DeadReceipt& receipt) {
+  if (!keeps_dead) return false;
+  dead_letters.push_back({receipt.why,
+                          receipt.state,
+                          std::string(receipt.carrier_message_id),
+                          {receipt.pdu.begin(), receipt.pdu.end()}});
+  return true;
+}
+
 std::size_t Told::count(What what) const {
   return static_cast<std::size_t>(std::count_if(
       outcomes.begin(), outcomes.end(), [what](const Outcome& told) { return told.what == what; }));

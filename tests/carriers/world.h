@@ -101,16 +101,29 @@ struct Told final : carriers::Events {
   void in_doubt(std::uint64_t message, std::uint16_t attempt) override;
   bool receipt(std::uint64_t message, const proto::Receipt& receipt,
                const carriers::ReceiptFacts& facts) override;
+  std::uint64_t parked(std::string_view id, proto::Octets pdu) override;
+  void unparked(std::uint64_t number, proto::record::Unpark how) override;
+  bool dead(const carriers::DeadReceipt& receipt) override;
 
   std::size_t count(What what) const;
   const Outcome* of(std::uint64_t message) const;  // null: none yet
 
   bool recording = true;  // false: counts alone, allocating nothing
   bool keeps_receipts = true;
+  bool keeps_dead = true;
   std::uint64_t total = 0;
   std::uint64_t receipts_total = 0;
   std::vector<Outcome> outcomes;
   std::vector<Delivery> deliveries;
+  struct Dead {
+    proto::record::Dead why{};
+    proto::MessageState state{};
+    std::string id;
+    std::vector<std::uint8_t> pdu;
+  };
+  std::vector<Dead> dead_letters;
+  std::uint64_t last_parked = 0;
+  std::vector<std::pair<std::uint64_t, proto::record::Unpark>> unparks;
   std::function<void(std::uint64_t)> on_refused;
 };
 

@@ -73,7 +73,10 @@ TEST_CASE("faults of [journal]", "[config]") {
       {before + "directory = \"j\"\nsegment_octets = 4194305\n" + after,
        {"6:18 journal.segment_octets = 4194305: is no multiple of 4096 | such as 67108864"}},
       {before + "directory = \"j\"\nfsync = false\n" + after,
-       {"6:1 journal.fsync: unknown key | one of directory, segment_octets, reserve_octets"}},
+       {"6:1 journal.fsync: unknown key | one of directory, segment_octets, reserve_octets, "
+        "dead_letter_files"}},
+      {before + "directory = \"j\"\ndead_letter_files = 0\n" + after,
+       {"6:21 journal.dead_letter_files = 0: out of range | an integer of 1-1000"}},
   });
 }
 

@@ -299,6 +299,7 @@ std::vector<double> gateway_and_client(const Config& config) {
           number(gateway.limits.connection_output_octets),
           number(config.journal.segment_octets),
           number(config.journal.reserve_octets),
+          number(config.journal.dead_letter_files),
           number(client.long_password),
           number(client.allow.size()),
           number(client.versions.v33),

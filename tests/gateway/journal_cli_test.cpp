@@ -10,7 +10,9 @@
 
 #include "core/journal.h"
 #include "core/storage.h"
+#include "gateway/dead_letters.h"
 #include "gateway/recovery.h"
+#include "proto/pdu.h"
 #include "tests/gateway/journal_story.h"
 
 using namespace tollgate;
@@ -327,4 +329,53 @@ TEST_CASE("bad usage says what is wrong") {
   for (const char* id : {"12", "018f3a5b9c2d4e6x", "0x8f3a5b9c2d4e60", "018f3a5b9c2d4e601"}) {
     CHECK(place.of_journal(std::string("--message ") + id).status == 2);
   }
+}
+
+TEST_CASE("dead letters are printed with their text, escaped") {
+  const Place place;
+  place.write(one_message());
+  {
+    auto storage = core::open_directory(place.directory(), core::StorageUse::exclusive);
+    REQUIRE(storage);
+    DeadLettersOptions options;
+    options.storage = storage->get();
+    auto letters = DeadLetters::open(std::move(options));
+    REQUIRE(letters);
+    proto::DeliverSm sm;
+    sm.esm_class = 4;
+    sm.short_message = proto::as_octets("id:7\x1b[31m stat:DELIVRD");
+    std::vector<std::uint8_t> pdu(200);
+    pdu.resize(proto::encode(sm, 1, proto::Status::ESME_ROK, pdu));
+    proto::record::DeadLetter letter{1'795'000'000'000'001,
+                                     0,
+                                     proto::record::Dead::unmatched,
+                                     proto::MessageState::delivered,
+                                     "alpha",
+                                     "7 =",
+                                     pdu};
+    std::vector<std::uint8_t> head(proto::record::kHeadMax);
+    for (const std::uint64_t offset : {1'024U, 2'048U}) {
+      head.resize(proto::record::kHeadMax);
+      head.resize(proto::record::encode(letter, head));
+      head.insert(head.end(), letter.pdu.begin(), letter.pdu.end());
+      (*letters)->keep(1, offset, head);
+      CHECK((*letters)->step() == 0);
+      CHECK((*letters)->settled());
+      letter.why = proto::record::Dead::late;
+      letter.message = kMessage;
+      letter.pdu = {};
+    }
+  }
+  const auto lines = place.of_journal("--dead").lines();
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0] ==
+        "2026-11-18T11:06:40.000001Z carrier=alpha why=unmatched carrier_message_id="
+        "\"7 =\" state=delivered text=\"id:7\\x1b[31m stat:DELIVRD\"");
+  CHECK(lines[1] ==
+        "2026-11-18T11:06:40.000001Z carrier=alpha why=late carrier_message_id="
+        "\"7 =\" message=018f3a5b9c2d4e60 state=delivered");
+  CHECK(place.of_journal("--dead --message 018f3a5b9c2d4e60").lines().size() == 1);
+  CHECK(place.of_journal("--dead --limit 1").lines().size() == 1);
+  CHECK(place.of_journal("--dead --json").lines()[0].find("\"pdu\":\"000000") != std::string::npos);
+  CHECK(place.of_journal("--verify").status == 0);
 }

@@ -70,7 +70,8 @@ struct World {
             &tables,
             auth.get(),
             &journal,
-            &journal_sync_us};
+            &journal_sync_us,
+            &dead_letters};
   }
 
   // The page's lines, comments apart.
@@ -106,6 +107,7 @@ struct World {
   TablesCounters tables;
   core::Cells<core::JournalCount, core::kJournalCounts> journal;
   core::Histogram journal_sync_us;
+  core::Cell dead_letters;
   std::unique_ptr<Auth> auth;
   std::vector<std::string> lines, comments;
 };
@@ -195,6 +197,7 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   world.journal[core::JournalCount::records].add(27);
   world.journal[core::JournalCount::accepting].set(1);
   world.journal_sync_us.observe(100);
+  world.dead_letters.add(28);
   world.scrape();
   CHECK(world.value("tollgate_shard_turns_total{shard=\"1\"}") == 21);
   CHECK(world.value("tollgate_shard_turns_total{shard=\"0\"}") == 0);
@@ -207,6 +210,7 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   CHECK(world.value("tollgate_journal_records_total") == 27);
   CHECK(world.value("tollgate_journal_accepting") == 1);
   CHECK(world.value("tollgate_journal_sync_seconds_count") == 1);
+  CHECK(world.value("tollgate_journal_dead_letters_total") == 28);
   CHECK(world.value("tollgate_info{version=\"" TOLLGATE_VERSION "\"}") == 1);
   CHECK(world.value("process_cpu_seconds_total") > 0);
   CHECK(world.value("process_resident_memory_bytes") > 1'000'000);

@@ -390,7 +390,9 @@ TEST_CASE("parked receipts stay until they are taken out") {
   CHECK(left == "alpha1 alpha3 beta1 beta2 beta3 ");
   apply_parked(recovery, proto::record::Unparked{7, 10, {}, "alpha"}, Type::unparked);
   CHECK(recovery.findings(Finding::unparked_unknown) == 1);
-  apply_parked(recovery, proto::record::DeadLetter{1, "alpha", "zz", pdu}, Type::dead_letter);
+  const proto::record::DeadLetter letter{
+      1, 0, proto::record::Dead::unmatched, proto::MessageState::delivered, "alpha", "zz", pdu};
+  apply_parked(recovery, letter, Type::dead_letter);
   CHECK(recovery.dead_letters() == 1);
 }
 

@@ -122,7 +122,12 @@ class RecordMaker {
     it.how = static_cast<Unpark>(below(3));
     it.carrier = text();
   }
-  void make(DeadLetter& it) { make_letter(it); }
+  void make(DeadLetter& it) {
+    fill(it.message);
+    it.why = static_cast<Dead>(below(3));
+    it.state = static_cast<MessageState>(below(10));
+    make_letter(it);
+  }
   void make(Ids& it) {
     fill(it.message);
     fill(it.wall_us);

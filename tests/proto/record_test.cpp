@@ -69,7 +69,7 @@ bool same(const Unparked& a, const Unparked& b) {
   return a.number == b.number && a.wall_us == b.wall_us && a.how == b.how && a.carrier == b.carrier;
 }
 bool same(const DeadLetter& a, const DeadLetter& b) {
-  return same_letter(a, b);
+  return a.message == b.message && a.why == b.why && a.state == b.state && same_letter(a, b);
 }
 bool same(const Ids& a, const Ids& b) {
   return a.message == b.message && a.wall_us == b.wall_us;

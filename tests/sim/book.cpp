@@ -147,6 +147,9 @@ void Book::check_receipts(Tag tag) {
   if (by_carrier) return;
   if (in_doubt(story, story.acknowledged.front())) {
     ++doubtful;
+    if (letters && !dead_.contains(error_of(tag)) && !dead_.contains(story.id)) {
+      wrong("P4: its receipt was acknowledged, never told, and is no dead letter", tag);
+    }
     return;
   }
   wrong("P4: its receipt was acknowledged and never told", tag);
@@ -190,6 +193,11 @@ void Book::check_order() {
       id = &story.id;
     }
   }
+}
+
+void Book::dead(std::string_view error, std::string_view id) {
+  if (!error.empty()) dead_.emplace(error);
+  if (!id.empty()) dead_.emplace(id);
 }
 
 void Book::check_end() {

@@ -7,13 +7,15 @@
 //   P1  what was answered ESME_ROK reached a carrier, or its client was told how it ended
 //   P3  no submit_sm of a message while an earlier one was not refused
 //   P4  a receipt that was acknowledged to its carrier reaches the client, unless the message was
-//       in doubt by what could be seen; each accepted message that asked for one has a last receipt
+//       in doubt by what could be seen: then it is told, or a dead letter; each accepted message
+//       that asked for one has a last receipt
 //   P5  first submits of one client's messages to one number come to a carrier in the order of
 //       their acceptance. Where there is but one carrier: always, whatever happens to it. Else
 //       within one life of the gateway, without a change of the carriers that could take the
 //       earlier one: it may have come back from another carrier.
 #pragma once
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,6 +93,8 @@ class Book {
   void route_changes() { changes_us_.push_back(ground_.us()); }
   void life_ends() { lives_end_us_.push_back(ground_.us()); }
 
+  // A receipt that could be told to nobody: its err, or its message as clients see it.
+  void dead(std::string_view error, std::string_view id);
   void check_end();
   void wrong(std::string sentence, Tag tag);
   bool known(Tag tag) const { return tag < stories_.size(); }
@@ -101,6 +105,7 @@ class Book {
 
   bool ordered = true;       // P5 can be judged
   bool one_carrier = false;  // and without exception
+  bool letters = true;  // dead letters can be judged
   std::uint64_t accepted = 0;
   std::uint64_t receipts = 0;
   std::uint64_t doubtful = 0;
@@ -135,7 +140,8 @@ class Book {
              std::tie(o.client, o.number, o.carrier, o.life);
     }
   };
-  std::map<Lane, std::vector<Tag>> lanes_;  // first submits, as they came
+  std::map<Lane, std::vector<Tag>> lanes_;   // first submits, as they came
+  std::set<std::string, std::less<>> dead_;  // errs and ids
   std::vector<std::int64_t> losses_us_;
   std::vector<std::int64_t> changes_us_;
   std::vector<std::int64_t> lives_end_us_;

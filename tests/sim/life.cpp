@@ -14,6 +14,7 @@ using gateway::Recovery;
 namespace {
 
 constexpr std::size_t kRing = 4096;
+constexpr std::size_t kLetterFile = 65'536;
 
 // Two sets of tables whose cheapest carriers differ.
 std::unique_ptr<const routing::Tables> tables(std::uint32_t which, const gateway::Config& config,
@@ -53,7 +54,8 @@ void tell_records(core::Storage& disk, const std::set<std::string>& messages, st
 }
 
 std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
-                      core::JournalTail& tail, std::string& findings) {
+                      core::JournalTail& tail, std::string& findings,
+                      gateway::DeadLetters* dead_letters) {
   std::set<std::string> messages;
   recovery = std::make_unique<Recovery>([&](const gateway::Found& found) {
     findings += "finding: " + std::string(gateway::finding_name(found.finding)) + "\n";
@@ -61,6 +63,7 @@ std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
   });
   gateway::RecoveryOptions options;
   options.quarantine = true;
+  options.dead_letters = dead_letters;
   const auto report = gateway::recover(disk, *recovery, options);
   if (!report) return report.error();
   tail = report->tail;
@@ -97,7 +100,16 @@ core::ShardsOptions Life::shards_options() {
 }
 
 std::string Life::recover() {
-  std::string error = read_disk(setup_.disk, recovery_, tail_, findings_);
+  gateway::DeadLettersOptions letters;
+  letters.storage = &setup_.disk;
+  letters.file_octets = kLetterFile;
+  letters.ring_octets = kRing;
+  letters.clock = [this] { return setup_.ground.now; };
+  letters.salt = setup_.seed | 1;
+  auto dead_letters = gateway::DeadLetters::open(std::move(letters));
+  if (!dead_letters) return dead_letters.error();
+  dead_letters_ = std::move(*dead_letters);
+  std::string error = read_disk(setup_.disk, recovery_, tail_, findings_, dead_letters_.get());
   if (!error.empty()) return error;
   core::JournalOptions options;
   options.storage = &setup_.disk;
@@ -106,6 +118,7 @@ std::string Life::recover() {
   options.ring_octets = kRing;
   options.batch_octets = kRing;
   options.tail = tail_;
+  options.apart = dead_letters_.get();
   options.clock = [this] { return setup_.ground.now; };
   options.salt = setup_.seed | 1;
   options.own_thread = false;

@@ -7,6 +7,7 @@
 
 #include "core/journal.h"
 #include "gateway/auth.h"
+#include "gateway/dead_letters.h"
 #include "gateway/flow.h"
 #include "gateway/recovery.h"
 #include "tests/gateway/world_net.h"
@@ -55,6 +56,7 @@ class Life {
   gateway::Auth auth_;
   gateway::Shared shared_;
   std::unique_ptr<gateway::Recovery> recovery_;
+  std::unique_ptr<gateway::DeadLetters> dead_letters_;
   std::unique_ptr<core::Journal> journal_;
   std::vector<std::unique_ptr<gateway::FlowCounters>> counters_;
   std::vector<std::unique_ptr<gateway::Flow>> flows_;
@@ -68,6 +70,7 @@ void tell_records(core::Storage& disk, const std::set<std::string>& messages, st
 // Reads the disk's journal. `findings`: what it should not hold, a line each. Returns why it cannot
 // be read at all.
 std::string read_disk(core::Storage& disk, std::unique_ptr<gateway::Recovery>& recovery,
-                      core::JournalTail& tail, std::string& findings);
+                      core::JournalTail& tail, std::string& findings,
+                      gateway::DeadLetters* dead_letters = nullptr);
 
 }  // namespace tollgate::sim

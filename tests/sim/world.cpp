@@ -1,7 +1,10 @@
 #include "tests/sim/world.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+
+#include "gateway/cli/journal_text.h"
 
 namespace tollgate::sim {
 
@@ -43,6 +46,7 @@ Verdict World::run() {
   // In doubt, then not told; or awaited, then not told.
   run_until(ground_.us() + kInDoubtHoldUs + 2 * kReceiptKeepUs, true);
   run_until(ground_.us() + kMinute, false);
+  read_letters();
   if (book_.fault().empty()) book_.check_end();
   if (book_.fault().empty() && (life_ == nullptr || life_->messages() != 0)) {
     book_.wrong("messages are left when everything is over", 0xFFFFFFFF);
@@ -241,6 +245,25 @@ void World::start() {
   }
   journal_us_ = ground_.us();
   for (const auto& client : clients_) client->door(&life_->door());
+}
+
+void World::read_letters() {
+  // Of an id that was used before, a receipt may repeat what was told already.
+  book_.letters = !flipped_ && std::none_of(std::begin(plan_.carrier), std::end(plan_.carrier),
+                                            [](const auto& one) { return one.ids_repeat; });
+  std::array<char, 1024> scratch;
+  const auto report =
+      gateway::read_dead_letters(*disk_, [&](const proto::record::DeadLetter& letter) {
+        proto::DeliverSm sm;
+        proto::Receipt receipt;
+        if (!letter.pdu.empty() && !proto::decode(letter.pdu.subspan(proto::kHeaderLength), sm)) {
+          proto::parse_receipt(sm, receipt, scratch);
+        }
+        const std::string id =
+            letter.message == 0 ? "" : gateway::cli::message_text(letter.message);
+        book_.dead(receipt.err, id);
+      });
+  if (!report && !flipped_) book_.wrong("the dead letters cannot be read", 0xFFFFFFFF);
 }
 
 void World::check_disk(core::Storage& disk) {

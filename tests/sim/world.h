@@ -54,6 +54,7 @@ class World {
   void jump();
   bool idle() const;
   void check_disk(core::Storage& disk);
+  void read_letters();
 
   Ground ground_;
   const Plan plan_;

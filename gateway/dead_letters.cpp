@@ -1,0 +1,163 @@
+#include "gateway/dead_letters.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "core/journal_format.h"
+#include "core/log.h"
+
+namespace tollgate::gateway {
+
+namespace {
+
+constexpr std::string_view kPrefix = "dead-";
+constexpr std::string_view kSegmentPrefix = "journal-";
+constexpr std::size_t kPlaceOctets = 16;  // of the record that a letter is copied from
+constexpr auto kType = static_cast<std::uint32_t>(proto::record::Type::dead_letter);
+
+// The name in the directory of what is segment "journal-N" to core/journal.
+std::string real(std::string_view name) {
+  if (!name.starts_with(kSegmentPrefix)) return std::string(name);
+  return std::string(kPrefix) + std::string(name.substr(kSegmentPrefix.size()));
+}
+
+// The journal's directory, as a journal of dead letters sees it.
+class Names final : public core::Storage {
+ public:
+  explicit Names(core::Storage& storage) : storage_(storage) {}
+
+  int create(std::string_view name, core::FilePtr& file) override {
+    return storage_.create(real(name), file);
+  }
+  int open(std::string_view name, core::FilePtr& file) override {
+    return storage_.open(real(name), file);
+  }
+  int list(std::vector<std::string>& names) override {
+    std::vector<std::string> all;
+    if (const int error = storage_.list(all)) return error;
+    names.clear();
+    for (const std::string& name : all) {
+      if (name.starts_with(kPrefix)) {
+        names.push_back(std::string(kSegmentPrefix) + name.substr(kPrefix.size()));
+      }
+    }
+    return 0;
+  }
+  int remove(std::string_view name) override { return storage_.remove(real(name)); }
+  int link(std::string_view name, std::string_view second) override {
+    return storage_.link(real(name), std::string(kPrefix) + std::string(second));
+  }
+  int sync_directory() override { return storage_.sync_directory(); }
+  int free_octets(std::uint64_t& octets) override { return storage_.free_octets(octets); }
+
+ private:
+  core::Storage& storage_;
+};
+
+}  // namespace
+
+DeadLetters::DeadLetters(DeadLettersOptions options)
+    : options_(std::move(options)), names_(std::make_unique<Names>(*options_.storage)) {}
+
+DeadLetters::~DeadLetters() = default;
+
+tl::expected<std::unique_ptr<DeadLetters>, std::string> DeadLetters::open(
+    DeadLettersOptions options) {
+  std::unique_ptr<DeadLetters> made(new DeadLetters(std::move(options)));
+  if (std::string error = made->read(); !error.empty()) return tl::unexpected(std::move(error));
+  return made;
+}
+
+std::string DeadLetters::read() {
+  core::JournalReadOptions options;
+  options.quarantine = true;
+  const auto report = core::read_journal(
+      *names_,
+      [&](const core::JournalRecord& record) {
+        if (record.payload.size() < kPlaceOctets) return;
+        Place place;
+        std::memcpy(&place.segment, record.payload.data(), 8);
+        std::memcpy(&place.offset, record.payload.data() + 8, 8);
+        last_ = std::max(last_, place);
+      },
+      options);
+  if (!report) return report.error();
+  for (const core::JournalDamage& damage : report->damage) {
+    core::log::error("dead_letters_damage", {{"file", damage.segment},
+                                             {"begin", damage.begin},
+                                             {"end", damage.end},
+                                             {"what", damage.what}});
+  }
+  tail_ = report->tail;
+  return {};
+}
+
+void DeadLetters::note(const core::JournalRecord& record) {
+  if (!wants(record.type) || Place{record.segment, record.offset} <= last_) return;
+  keep(record.segment, record.offset, record.payload);
+  step();  // an error is met again by the journal's first step
+}
+
+bool DeadLetters::begin() {
+  if (files_ != nullptr) return true;
+  if (error_ != 0) return false;
+  core::JournalOptions options;
+  options.storage = names_.get();
+  options.segment_octets = options_.file_octets;
+  options.ring_octets = options_.ring_octets;
+  options.batch_octets = options_.ring_octets;
+  options.tail = tail_;
+  options.clock = options_.clock;
+  options.salt = options_.salt;
+  options.own_thread = false;
+  auto journal = core::Journal::open(std::move(options));
+  if (!journal) {
+    core::log::error("dead_letters_refused", {{"reason", journal.error()}, {"prefix", kPrefix}});
+    error_ = EIO;
+    return false;
+  }
+  files_ = std::move(*journal);
+  return true;
+}
+
+void DeadLetters::keep(std::uint64_t segment, std::uint64_t offset, proto::Octets payload) {
+  pending_ = true;
+  if (!begin()) return;
+  std::array<std::uint8_t, kPlaceOctets> place;
+  std::memcpy(place.data(), &segment, 8);
+  std::memcpy(place.data() + 8, &offset, 8);
+  core::Journal::Stream& stream = files_->stream(0);
+  appended_ = stream.append(kType, place, payload);
+  kept_.add();
+}
+
+int DeadLetters::step() {
+  if (!pending_ || error_ != 0) return error_;
+  core::Journal::Stream& stream = files_->stream(0);
+  const std::uint64_t newest = stream.current_segment();
+  if (newest >= options_.files) stream.set_oldest_needed(newest - options_.files + 1);
+  stream.publish();
+  files_->step();
+  if (stream.failed()) {
+    core::log::error("dead_letters_failed", {{"reason", files_->failure()}});
+    return error_ = EIO;
+  }
+  pending_ = stream.durable() != appended_;
+  return 0;
+}
+
+tl::expected<core::JournalReport, std::string> read_dead_letters(
+    core::Storage& storage, const std::function<void(const proto::record::DeadLetter&)>& f) {
+  Names names(storage);
+  return core::read_journal(names, [&](const core::JournalRecord& record) {
+    proto::record::DeadLetter letter;
+    if (record.type != kType || record.payload.size() < kPlaceOctets) return;
+    if (proto::record::decode(record.payload.subspan(kPlaceOctets), letter)) f(letter);
+  });
+}
+
+}  // namespace tollgate::gateway
