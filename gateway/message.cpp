@@ -1,10 +1,23 @@
 #include "gateway/message.h"
 
 namespace tollgate::gateway {
+namespace {
+
+// An octet's two digits.
+constexpr auto kPairs = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kDigits[i >> 4], kDigits[i & 0xf]};
+  return pairs;
+}();
+
+}  // namespace
 
 MessageIdText::MessageIdText(MessageId id, bool short_id) : length(short_id ? 8 : 16) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  for (unsigned i = length; i-- > 0; id >>= 4) digits[i] = kDigits[id & 0xf];
+  for (unsigned i = length; i > 0; id >>= 8) {
+    i -= 2;
+    std::memcpy(&digits[i], kPairs[id & 0xff].data(), 2);
+  }
 }
 
 bool wants_final(std::uint8_t registered_delivery, proto::MessageState state) {

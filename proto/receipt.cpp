@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "proto/text.h"
 #include "proto/tlv.h"
@@ -13,8 +14,9 @@ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         (a == b || std::equal(a.begin(), a.end(), b.begin(),
+                               [](char x, char y) { return lower(x) == lower(y); }));
 }
 bool is_blank(char c) {
   return static_cast<unsigned char>(c) <= ' ';
@@ -32,9 +34,8 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 std::string_view first_token(std::string_view text) {
-  text = trimmed(text);
-  return text.substr(
-      0, static_cast<std::size_t>(std::find_if(text.begin(), text.end(), is_blank) - text.begin()));
+  const auto begin = std::find_if_not(text.begin(), text.end(), is_blank);
+  return {begin, std::find_if(begin, text.end(), is_blank)};
 }
 
 struct Word {
@@ -83,25 +84,37 @@ struct Label {
   std::string_view name;
   Field field;
 };
-constexpr Label kLabels[] = {{"id", id},
-                             {"sub", sub},
-                             {"dlvrd", dlvrd},
-                             {"submit date", submit_date},
-                             {"submitdate", submit_date},
-                             {"submit_date", submit_date},
-                             {"done date", done_date},
-                             {"donedate", done_date},
-                             {"done_date", done_date},
-                             {"stat", stat},
-                             {"err", err},
-                             {"text", text}};
+constexpr Label kIn_b[] = {{"sub", sub}};
+constexpr Label kIn_d[] = {{"id", id}, {"dlvrd", dlvrd}};
+constexpr Label kIn_e[] = {{"submit date", submit_date}, {"done date", done_date},
+                           {"submitdate", submit_date},  {"donedate", done_date},
+                           {"submit_date", submit_date}, {"done_date", done_date}};
+constexpr Label kIn_r[] = {{"err", err}};
+constexpr Label kIn_t[] = {{"stat", stat}, {"text", text}};
+
+// The labels that end in a letter.
+std::span<const Label> labels_in(char last) {
+  switch (lower(last)) {
+    case 'b':
+      return kIn_b;
+    case 'd':
+      return kIn_d;
+    case 'e':
+      return kIn_e;
+    case 'r':
+      return kIn_r;
+    case 't':
+      return kIn_t;
+    default:
+      return {};
+  }
+}
 
 // The label that ends at the colon `colon`, and where it begins.
 const Label* label_before(std::string_view all, std::size_t colon, std::size_t& begin) {
   if (colon == 0) return nullptr;
-  const char last = lower(all[colon - 1]);
-  for (const Label& label : kLabels) {
-    if (last != label.name.back() || colon < label.name.size()) continue;
+  for (const Label& label : labels_in(all[colon - 1])) {
+    if (colon < label.name.size()) continue;
     begin = colon - label.name.size();
     if (begin > 0 && is_word(all[begin - 1])) continue;
     if (same_word(all.substr(begin, label.name.size()), label.name)) return &label;
@@ -117,12 +130,53 @@ std::optional<std::size_t> unknown_label(std::string_view all, std::size_t colon
   return begin;
 }
 
-// Walks the colons of a receipt's text from left to right and cuts it into fields.
+// The fields as appendix B writes them, up to the text.
+constexpr Label kAsWritten[] = {{"id:", id},
+                                {" sub:", sub},
+                                {" dlvrd:", dlvrd},
+                                {" submit date:", submit_date},
+                                {" done date:", done_date},
+                                {" stat:", stat},
+                                {" err:", err}};
+
+// Cuts a receipt's text into fields.
 class TextParser {
  public:
   explicit TextParser(std::string_view all) : all_(all) {}
 
   void parse() {
+    if (!parse_as_written()) parse_by_colons();
+  }
+
+  std::string_view operator[](Field field) const { return values_[field]; }
+
+ private:
+  // Most receipts are written to the letter, and cheap to read so. False, and nothing done: this
+  // one is not.
+  bool parse_as_written() {
+    std::string_view values[kFields];
+    std::string_view left = all_;
+    for (const Label& label : kAsWritten) {
+      if (!left.starts_with(label.name)) return false;
+      left.remove_prefix(label.name.size());
+      std::size_t size = 0;
+      while (size < left.size() && !is_blank(left[size]) && left[size] != ':') ++size;
+      values[label.field] = left.substr(0, size);
+      left.remove_prefix(size);
+    }
+    if (!left.empty()) {
+      if (!left.starts_with(" text:") && !left.starts_with(" Text:")) return false;
+      left.remove_prefix(6);
+      if (left.find(':') != std::string_view::npos) return false;
+      values[text] = trimmed(left);
+    }
+    std::copy(std::begin(values), std::end(values), values_);
+    std::fill(std::begin(seen_), std::end(seen_), true);
+    return true;
+  }
+
+  // Any other: walks the colons from left to right.
+  void parse_by_colons() {
     for (std::size_t colon = all_.find(':'); colon != std::string_view::npos;
          colon = all_.find(':', colon + 1)) {
       std::size_t begin = 0;
@@ -143,10 +197,6 @@ class TextParser {
     close(all_.size());
   }
 
-  bool seen(Field field) const { return seen_[field]; }
-  std::string_view operator[](Field field) const { return values_[field]; }
-
- private:
   void close(std::size_t end) {
     if (open_ == kFields) return;
     if (!seen_[open_]) {
@@ -259,6 +309,14 @@ class Writer {
     std::copy(text.begin(), text.end(), out_.begin() + static_cast<std::ptrdiff_t>(length_));
     length_ += text.size();
   }
+  // On one line, whatever it holds.
+  void put_quote(std::string_view text) {
+    if (out_.size() - length_ < text.size()) fits_ = false;
+    if (!fits_) return;
+    std::transform(text.begin(), text.end(), out_.begin() + static_cast<std::ptrdiff_t>(length_),
+                   [](char c) { return is_blank(c) || c == 0x7F ? ' ' : c; });
+    length_ += text.size();
+  }
   void put_3_digits(unsigned value) {
     value = std::min(value, 999U);
     const char digits[] = {static_cast<char>('0' + value / 100),
@@ -344,11 +402,7 @@ std::size_t format_receipt(const ReceiptText& in, std::span<char> out) {
   writer.put(std::string_view("000").substr(std::min<std::size_t>(in.err.size(), 3)));
   writer.put(in.err);
   writer.put(" Text:");
-  char quote[kReceiptQuoteMax];
-  const std::size_t length = std::min(in.text.size(), kReceiptQuoteMax);
-  std::transform(in.text.begin(), in.text.begin() + static_cast<std::ptrdiff_t>(length), quote,
-                 [](char c) { return is_blank(c) || c == 0x7F ? ' ' : c; });
-  writer.put({quote, length});
+  writer.put_quote(in.text.substr(0, kReceiptQuoteMax));
   return writer.length();
 }
 

@@ -1,7 +1,9 @@
 #include "proto/time.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace tollgate::proto {
 namespace {
@@ -90,9 +92,17 @@ Time relative_time(std::string_view text, std::int64_t now_s) {
   return {TimeKind::relative, days_from_civil(date) * kDay + (now_s - days * kDay) + seconds};
 }
 
-void two_digits(char* at, std::int64_t value) {
-  at[0] = static_cast<char>('0' + value / 10 % 10);
-  at[1] = static_cast<char>('0' + value % 10);
+constexpr auto kPairs = [] {
+  std::array<std::array<char, 2>, 100> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    pairs[i] = {static_cast<char>('0' + i / 10), static_cast<char>('0' + i % 10)};
+  }
+  return pairs;
+}();
+
+// `value`: 0 to 99.
+void two_digits(char* at, unsigned value) {
+  std::memcpy(at, kPairs[value].data(), 2);
 }
 
 }  // namespace
@@ -117,19 +127,20 @@ std::size_t format_receipt_date(std::int64_t unix_s, std::span<char> out) {
   if (out.size() < 10) return 0;
   const std::int64_t days = floor_days(unix_s);
   const Civil date = civil_from_days(days);
-  const std::int64_t seconds = unix_s - days * kDay;
-  two_digits(&out[0], date.year % 100);
+  const auto minutes = static_cast<unsigned>(unix_s - days * kDay) / 60;
+  // Years before the first count down from it: 99 is the one before 0.
+  two_digits(&out[0], static_cast<unsigned>((date.year % 100 + 100) % 100));
   two_digits(&out[2], date.month);
   two_digits(&out[4], date.day);
-  two_digits(&out[6], seconds / 3'600);
-  two_digits(&out[8], seconds / 60 % 60);
+  two_digits(&out[6], minutes / 60);
+  two_digits(&out[8], minutes % 60);
   return 10;
 }
 
 std::size_t format_time(std::int64_t unix_s, std::span<char> out) {
   if (out.size() < 16) return 0;
   format_receipt_date(unix_s, out);
-  two_digits(&out[10], (unix_s - floor_days(unix_s) * kDay) % 60);
+  two_digits(&out[10], static_cast<unsigned>(unix_s - floor_days(unix_s) * kDay) % 60);
   constexpr std::string_view kUtc = "000+";
   std::copy(kUtc.begin(), kUtc.end(), out.begin() + 12);
   return 16;

@@ -1,6 +1,8 @@
 // Receipts: every variant seen in the field, TLVs before text, and the text that we write.
 #include "proto/receipt.h"
 
+#include <random>
+
 #include <catch2/catch.hpp>
 
 #include "proto/tlv.h"
@@ -308,4 +310,37 @@ TEST_CASE("format_receipt: 3.4 appendix B, read back the same") {
   in.err = "21bx";
   const std::size_t second = format_receipt(in, out);
   CHECK(std::string_view(out, second).ends_with("err:21bx Text:a b "));
+}
+
+// A label in upper case means the same, and is not what the quick way looks for.
+TEST_CASE("written to the letter or nearly so: read the same") {
+  constexpr std::string_view kLabels[] = {
+      "id:", " sub:", " dlvrd:", " submit date:", " done date:", " stat:", " err:", " text:"};
+  constexpr std::string_view kValues[] = {"",   "7f-3",   "DELIVRD", "a:b",  "x  ",
+                                          " y", " foo:1", "text:2",  "id:3", "\xC3\xA4"};
+  std::minstd_rand random(1);
+  for (int round = 0; round < 50'000; ++round) {
+    std::string text;
+    const std::size_t fields = random() % 4 == 0 ? random() % 9 : 8;
+    for (std::size_t i = 0; i < fields; ++i) {
+      text += kLabels[random() % 25 == 0 ? random() % 8 : i];
+      text += random() % 6 == 0 ? kValues[random() % std::size(kValues)] : "2611201000";
+    }
+    std::string other = text;
+    if (other.starts_with("id:")) other[0] = 'I';
+    Receipt a;
+    Receipt b;
+    INFO(text);
+    REQUIRE(parse_receipt_text(text, a) == parse_receipt_text(other, b));
+    REQUIRE(a.state == b.state);
+    for (const auto field :
+         {&Receipt::id, &Receipt::sub, &Receipt::dlvrd, &Receipt::submit_date, &Receipt::done_date,
+          &Receipt::stat_text, &Receipt::err, &Receipt::text}) {
+      if (field == &Receipt::id && a.id != b.id) {
+        REQUIRE(a.id.size() == b.id.size());  // it may hold the letter that was changed
+        continue;
+      }
+      REQUIRE(a.*field == b.*field);
+    }
+  }
 }
