@@ -1,0 +1,69 @@
+#include "routing/overlay.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+
+namespace tollgate::routing {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "rates/acme.csv", "rules.csv": at most one folder, and nothing that leads elsewhere.
+bool is_table_name(const fs::path& name) {
+  if (name.is_absolute() || name.extension() != ".csv") return false;
+  std::size_t parts = 0;
+  for (const fs::path& part : name) {
+    if (part == ".." || part == ".") return false;
+    ++parts;
+  }
+  return parts == 1 || (parts == 2 && (*name.begin() == "rates" || *name.begin() == "plans"));
+}
+
+void link_files(const fs::path& base, const fs::path& to, const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(base / folder, error)) {
+    const fs::path name = folder / entry.path().filename();
+    if (name.extension() == ".csv") fs::create_symlink(fs::absolute(entry.path()), to / name);
+  }
+}
+
+}  // namespace
+
+Overlay::Overlay(const std::string& base, const ChangedFiles& changed) {
+  std::string name = (fs::temp_directory_path() / "tollgate-tables-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr)
+    throw std::runtime_error("no temporary directory can be made in " +
+                             fs::temp_directory_path().string());
+  path_ = name;
+  try {
+    for (const char* folder : {"rates", "plans"}) {
+      fs::create_directory(fs::path(path_) / folder);
+      link_files(base, path_, folder);
+    }
+    link_files(base, path_, "");
+    for (const auto& [file, text] : changed) {
+      if (!is_table_name(file)) throw std::runtime_error(file + " is not a table file");
+      const fs::path path = fs::path(path_) / file;
+      fs::remove(path);
+      if (!text) continue;
+      std::ofstream out(path, std::ios::binary);
+      out << *text;
+      out.close();
+      if (!out) throw std::runtime_error("cannot write " + path.string());
+    }
+  } catch (...) {
+    std::error_code error;
+    fs::remove_all(path_, error);
+    throw;
+  }
+}
+
+Overlay::~Overlay() {
+  std::error_code error;
+  fs::remove_all(path_, error);
+}
+
+}  // namespace tollgate::routing
