@@ -39,6 +39,7 @@ void put_segment_header(Out out, const SegmentHeader& header) noexcept {
   store(at + 40, header.octets);
   store(at + 48, header.created_wall_us);
   store(at + 56, header.streams);
+  store(at + 60, std::uint32_t{header.begins_run});
   store(at + 8, crc32c({at + 12, kSector - 12}));
   std::memcpy(at + kSector, at, kSector);
 }
@@ -57,7 +58,8 @@ HeaderFault get_segment_header(Octets sector, SegmentHeader& header) noexcept {
   header.octets = load<std::uint64_t>(at + 40);
   header.created_wall_us = load<std::int64_t>(at + 48);
   header.streams = load<std::uint32_t>(at + 56);
-  static_assert(56 + sizeof header.streams <= kHeaderOctets);
+  header.begins_run = load<std::uint32_t>(at + 60) != 0;
+  static_assert(60 + sizeof(std::uint32_t) <= kHeaderOctets);
   return HeaderFault::none;
 }
 

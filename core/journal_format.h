@@ -37,6 +37,7 @@ struct SegmentHeader {
   std::uint64_t octets = 0;               // of the file
   std::int64_t created_wall_us = 0;
   std::uint32_t streams = 0;
+  bool begins_run = false;  // the first one of a process
 };
 
 struct RecordHeader {

@@ -53,6 +53,7 @@ class Reading {
   const JournalReadOptions& options_;
   std::vector<Found> found_;
   std::vector<std::uint8_t> octets_;
+  std::uint64_t run_ = 0;
   JournalReport report_;
 };
 
@@ -169,6 +170,7 @@ void Reading::read_octets(File& file, const Found& found) {
 }
 
 void Reading::give(const Found& found, std::uint64_t durable) {
+  if (found.header->begins_run) run_ = found.number;
   const std::size_t before = report_.damage.size();
   const journal::SegmentScan scan({octets_, *found.header, durable});
   for (const journal::Region& region : scan.damage()) {
@@ -184,7 +186,7 @@ void Reading::give(const Found& found, std::uint64_t durable) {
     report_.octets += journal::padded(header.length);
     if (header.type > kJournalTypeMax) return;
     ++report_.records;
-    f_({header.type, header.stream, payload, found.number, at});
+    f_({header.type, header.stream, payload, found.number, at, found.header->streams, run_});
   });
   ++report_.segments;
   torn(scan.torn());

@@ -27,6 +27,8 @@ struct JournalRecord {
   Octets payload;  // valid during the call
   std::uint64_t segment = 0;
   std::uint64_t offset = 0;  // in the segment's file
+  unsigned streams = 1;      // of its run
+  std::uint64_t run = 0;     // the segment that its process began with; 0: reclaimed since
 };
 
 struct JournalDamage {

@@ -171,8 +171,9 @@ bool Segments::advance(const Now& now) {
   end_ = 0;
   zero_due_ = 0;
   retry_at_us_ = now.mono_us;
-  header_ = SegmentHeader{current_.number,         draw_salt(), previous_end_,
-                          options_.segment_octets, now.wall_us, options_.streams};
+  const bool begins_run = header_.segment == 0;
+  header_ = SegmentHeader{current_.number, draw_salt(),      previous_end_, options_.segment_octets,
+                          now.wall_us,     options_.streams, begins_run};
   seed_ = seed_of(header_);
   return true;
 }

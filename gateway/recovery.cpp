@@ -1,6 +1,7 @@
 #include "gateway/recovery.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,8 @@ namespace record = proto::record;
 namespace {
 
 constexpr unsigned kPageBits = 10;
+constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
+constexpr unsigned kNoStream = ~0U;
 
 MessageId id_of(const record::Carried& record) {
   return record.accepted.message;
@@ -77,6 +80,9 @@ void Recovery::apply(const core::JournalRecord& journal_record) {
     whole_ = at_.segment == 1;
     first_segment_ = at_.segment;
   }
+  if (at_.run != run_) run_ends();
+  run_ = at_.run;
+  walls_.resize(std::max<std::size_t>({walls_.size(), at_.streams, at_.stream + 1U}), kNoTime);
   switch (record::read(at_.type, at_.payload, [&](const auto& record) { on(record); })) {
     case record::Reading::good:
       return;
@@ -92,28 +98,32 @@ void Recovery::on(const Record& record) {
   const MessageId id = id_of(record);
   MessageId& highest = highest_[home_of(id)];
   highest = std::max(highest, id);
+  note_time(record.wall_us);
   if constexpr (std::is_same_v<Record, record::Accepted>) ++conservation_.accepted;
   if (settled_.contains(id)) return on_settled_id(id, record);
   LiveMessage& message = messages_[id];
   const bool known = message.known();
   if (std::is_same_v<Record, record::Carried> && !known) ++conservation_.carried_in;
+  const bool overtaken = message.overtaken != 0;
   Finding finding = gateway::apply(message, record);
+  if (overtaken != (message.overtaken != 0)) note_overtaken(id, message, record.wall_us);
   // Of a message whose beginning is reclaimed, its intents may be too.
   if (kFromCarrier<Record> && !known && !whole_) finding = Finding::none;
   if (kBegins<Record> && !known) message.cut = !whole_ && at_.segment == first_segment_;
   if (message.cut && finding == Finding::outcome_without_intent) finding = Finding::none;
   report(finding, id);
-  if constexpr (std::is_same_v<Record, record::Settled>) settle(id, message);
+  if constexpr (std::is_same_v<Record, record::Settled>) settle(id, message, record.wall_us);
 }
 
 template <class Record>
 void Recovery::on_settled_id(MessageId id, const Record& record) {
   const auto open = unproven_.find(id);
   if (open != unproven_.end()) {
-    const Finding finding = gateway::apply(open->second, record);
-    const bool cut = open->second.cut && finding == Finding::outcome_without_intent;
+    LiveMessage& message = open->second.message;
+    const Finding finding = gateway::apply(message, record);
+    const bool cut = message.cut && finding == Finding::outcome_without_intent;
     report(cut ? Finding::none : finding, id);
-    if (open->second.settled_with_cause()) unproven_.erase(open);
+    if (message.settled_with_cause()) unproven_.erase(open);
     if constexpr (std::is_same_v<Record, record::Settled>) ++conservation_.settled;
     return;
   }
@@ -125,12 +135,15 @@ void Recovery::on_settled_id(MessageId id, const Record& record) {
   }
 }
 
-void Recovery::settle(MessageId id, LiveMessage& message) {
+void Recovery::settle(MessageId id, LiveMessage& message, std::int64_t wall_us) {
   settled_.add(id);
   const bool known = message.known();
   ++(known ? conservation_.settled : conservation_.earlier);
   if (!known && whole_) report(Finding::settled_unknown, id);
-  if (known && !message.settled_with_cause()) unproven_.emplace(id, std::move(message));
+  if (known && !message.settled_with_cause()) {
+    unproven_.emplace(id, Unproven{std::move(message), at_.stream, wall_us});
+  }
+  overtaken_.erase(id);
   messages_.erase(id);
 }
 
@@ -225,9 +238,48 @@ void Recovery::judge_end(MessageId id, const LiveMessage& message) {
   }
 }
 
+void Recovery::note_time(std::int64_t wall_us) {
+  std::int64_t& last = walls_[at_.stream];
+  clock_back_ = clock_back_ || wall_us < last;
+  last = wall_us;
+}
+
+void Recovery::note_overtaken(MessageId id, const LiveMessage& message, std::int64_t wall_us) {
+  if (message.overtaken == 0) {
+    overtaken_.erase(id);
+  } else {
+    overtaken_.emplace(id, wall_us);
+  }
+}
+
+// What another stream said before this time may have been cut from it by the end of the run: it
+// has nothing that is later.
+bool Recovery::may_be_cut(unsigned stream, std::int64_t wall_us) const {
+  if (walls_.size() < 2) return false;
+  if (clock_back_) return true;
+  for (unsigned s = 0; s < walls_.size(); ++s) {
+    if (s != stream && walls_[s] <= wall_us) return true;
+  }
+  return false;
+}
+
+void Recovery::run_ends() {
+  absl::erase_if(unproven_, [this](const auto& one) {
+    return may_be_cut(one.second.stream, one.second.wall_us);
+  });
+  for (const auto& [id, wall_us] : overtaken_) {
+    const auto message = messages_.find(id);
+    if (message != messages_.end() && may_be_cut(kNoStream, wall_us)) message->second.overtaken = 0;
+  }
+  overtaken_.clear();
+  walls_.clear();
+  clock_back_ = false;
+}
+
 void Recovery::finish() {
   at_ = {};
-  for (const auto& [id, message] : unproven_) judge_end(id, message);
+  run_ends();
+  for (const auto& [id, one] : unproven_) judge_end(id, one.message);
   unproven_.clear();
   for (auto it = messages_.begin(); it != messages_.end();) {
     const auto at = it++;

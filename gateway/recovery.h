@@ -16,7 +16,10 @@
 // 3. P2: begun = ended + live, counted from three sides: the records that begin a message, those
 //    that end one, and a walk over what is left. A spilled message ends here and begins again when
 //    its chunk is loaded; in between the due store has it (gateway/due_store.h).
-// 4. Memory: the live messages, without their bodies once a carrier has them; the ids.
+// 4. What a crash cut from one stream is no finding in another: a settled record can be durable
+//    and the receipt behind it, in the carrier's stream, not. So a missing cause counts only where
+//    the other streams of the run go on behind it.
+// 5. Memory: the live messages, without their bodies once a carrier has them; the ids.
 #pragma once
 
 #include <array>
@@ -153,9 +156,13 @@ class Recovery {
   void load(const proto::record::Carried& record);
   template <class Record>
   void on_settled_id(MessageId id, const Record& record);
-  void settle(MessageId id, LiveMessage& message);
+  void settle(MessageId id, LiveMessage& message, std::int64_t wall_us);
   void judge_end(MessageId id, const LiveMessage& message);
   void report(Finding finding, MessageId message);
+  void note_time(std::int64_t wall_us);
+  bool may_be_cut(unsigned stream, std::int64_t wall_us) const;
+  void note_overtaken(MessageId id, const LiveMessage& message, std::int64_t wall_us);
+  void run_ends();
 
   std::function<void(const Found&)> found_;
   core::JournalRecord at_;
@@ -166,8 +173,18 @@ class Recovery {
   std::uint64_t dead_letters_ = 0;
   absl::flat_hash_map<MessageId, LiveMessage> messages_;
   // Settled, but what settles them is yet to come from the other stream.
-  absl::flat_hash_map<MessageId, LiveMessage> unproven_;
-  IdSet settled_;  // spilled ones too
+  struct Unproven {
+    LiveMessage message;
+    unsigned stream = 0;  // of its settled record
+    std::int64_t wall_us = 0;
+  };
+  absl::flat_hash_map<MessageId, Unproven> unproven_;
+  // Live, with an earlier attempt whose outcome is yet to come; when the later one began.
+  absl::flat_hash_map<MessageId, std::int64_t> overtaken_;
+  std::uint64_t run_ = 0;
+  std::vector<std::int64_t> walls_;  // of the run: the time of each stream's last record
+  bool clock_back_ = false;          // in the run: its times say nothing
+  IdSet settled_;                    // spilled ones too
   std::map<std::uint64_t, std::uint32_t> spilled_chunks_;
   IdSet loaded_chunks_;
   std::uint64_t highest_chunk_ = 0;

@@ -62,6 +62,27 @@ class Book {
     return add(event);
   }
 
+  // What follows is this stream's, of two.
+  Book& by(unsigned stream) {
+    stream_ = stream;
+    streams_ = 2;
+    return *this;
+  }
+  Book& restart() {
+    run_ = ++segment_;
+    offset_ = 0;
+    return *this;
+  }
+  Book& clock(std::int64_t wall_us) {
+    wall_us_ = wall_us;
+    return *this;
+  }
+  Book& another() {  // message's record: something happens in this stream
+    Event event = of(Type::accepted);
+    event.message = ++other_;
+    return add(event);
+  }
+
   // The names of what was found, in order.
   std::string findings() {
     recovery_.finish();
@@ -82,11 +103,16 @@ class Book {
   Book& add(const Event& event) {
     const auto payload = event.payload();
     offset_ += 64;
-    recovery_.apply({static_cast<std::uint32_t>(event.type), 0, payload, segment_, offset_});
+    recovery_.apply({static_cast<std::uint32_t>(event.type), stream_, payload, segment_, offset_,
+                     streams_, run_});
     return *this;
   }
 
   std::uint64_t segment_;
+  std::uint64_t run_ = 1;
+  unsigned stream_ = 0;
+  unsigned streams_ = 1;
+  std::uint64_t other_ = 1'000;
   std::uint64_t offset_ = 0;
   std::int64_t wall_us_ = 0;
   std::string found_;
@@ -126,6 +152,34 @@ TEST_CASE("settled once, for a cause, and nothing behind it") {
   CHECK(Book().accepted().ended().settled(How::given_up).findings().empty());
   CHECK(Book().accepted().settled().settled().findings() ==
         "settled_twice settled_without_cause conservation ");
+}
+
+TEST_CASE("what a crash cut from one stream is no finding in the other") {
+  // Stream 0 is the client's, 1 the carrier's, whose receipt was not durable.
+  const auto cut = [](Book&& book = Book()) -> Book& {
+    return book.by(0).accepted().by(1).intent(1).sent(1).by(0).settled();
+  };
+  CHECK(cut().findings().empty());
+  CHECK(cut().restart().by(1).another().by(0).another().findings().empty());
+  CHECK(cut().by(0).another().findings().empty());
+  // The carrier's stream goes on in the same run: the receipt should have been in front of it.
+  CHECK(cut().by(1).another().findings() == "settled_without_cause ");
+  CHECK(cut().by(1).another().restart().another().findings() == "settled_without_cause ");
+  // Unless the clock says nothing.
+  CHECK(cut().by(1).clock(1).another().findings().empty());
+  // One stream alone is in order: nothing can be cut out of it.
+  CHECK(Book().accepted().intent(1).sent(1).settled().restart().another().findings() ==
+        "settled_without_cause ");
+
+  // The same of the refusal that a second attempt followed.
+  const auto second = [](Book&& book = Book()) -> Book& {
+    return book.by(1).accepted().intent(1).by(0).intent(2);
+  };
+  CHECK(second().restart().by(0).in_doubt(2).findings().empty());
+  CHECK(second().by(1).another().by(0).another().restart().by(0).in_doubt(2).findings() ==
+        "second_submit ");
+  CHECK(second().by(1).another().by(0).in_doubt(2).findings() == "second_submit ");
+  CHECK(second().in_doubt(2).findings().empty());
 }
 
 TEST_CASE("settled only what was accepted, unless its beginning is reclaimed") {
