@@ -4,6 +4,7 @@
 // 1. A view never owns: it is valid as long as the buffer it was cut from.
 // 2. load_* and store_* touch exactly 2, 4 or 8 octets; the caller has checked that they are there.
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,17 +17,25 @@ using Octets = std::span<const std::uint8_t>;
 using Out = std::span<std::uint8_t>;
 
 namespace detail {
+// Between big-endian and the machine's order; one instruction, which no compiler of ours makes of
+// a loop over octets.
+template <class T>
+constexpr T swapped(T value) {
+  if constexpr (std::endian::native == std::endian::big) return value;
+  if constexpr (sizeof(T) == 2) return __builtin_bswap16(value);
+  if constexpr (sizeof(T) == 4) return __builtin_bswap32(value);
+  if constexpr (sizeof(T) == 8) return __builtin_bswap64(value);
+}
 template <class T>
 inline T load(const std::uint8_t* at) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value << 8 | at[i]);
-  return value;
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return swapped(value);
 }
 template <class T>
 inline void store(std::uint8_t* at, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    at[i] = static_cast<std::uint8_t>(value >> (8 * (sizeof(T) - 1 - i)));
-  }
+  value = swapped(value);
+  std::memcpy(at, &value, sizeof value);
 }
 }  // namespace detail
 
