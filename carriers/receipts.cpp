@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::int64_t kHourUs = 3'600'000'000;
 
+// One receipt, sent twice: the sequence_number alone may differ.
+bool same_but_number(proto::Octets a, proto::Octets b) {
+  constexpr std::size_t kNumber = 12;  // where it stands in a header
+  return a.size() == b.size() && std::equal(a.begin(), a.begin() + kNumber, b.begin()) &&
+         std::equal(a.begin() + proto::kHeaderLength, a.end(), b.begin() + proto::kHeaderLength);
+}
+
 }  // namespace
 
 Receipts::Receipts(const CarrierConfig& config, const Dialect& dialect, Events& events,
@@ -86,7 +93,7 @@ proto::Status Receipts::deliver(proto::Octets pdu, std::int64_t now_us) {
     case Match::none:
       break;
   }
-  if (settled(read)) {
+  if (settled(read) || parked(pdu, read)) {
     counters_.receipts_duplicate.add();
     return proto::Status::ESME_ROK;
   }
@@ -118,6 +125,16 @@ Receipts::Match Receipts::match(const Read& read) {
 bool Receipts::settled(const Read& read) const {
   for (std::size_t i = 0; i < read.count; ++i) {
     if (awaiting_.settled(read.hashes[i])) return true;
+  }
+  return false;
+}
+
+bool Receipts::parked(proto::Octets pdu, const Read& read) const {
+  const std::uint64_t hash = read.hashes[0];
+  for (auto item = park_.first_of(hash); item != Park::kNone; item = park_.next_of(item, hash)) {
+    if (same_but_number(park_.pdu(item, {pdu_scratch_.get(), proto::kPduLengthMax}), pdu)) {
+      return true;
+    }
   }
   return false;
 }

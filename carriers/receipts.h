@@ -5,7 +5,8 @@
 // 1. deliver() answers ESME_ROK only when the flow kept the receipt (for its message, or as a dead
 //    letter when it cannot be read), or it is parked, or it is a duplicate.
 // 2. Each new id is matched with the parked receipts, in the order they came.
-// 3. A final receipt settles its id: later ones for it are duplicates, counted and acknowledged.
+// 3. A final receipt settles its id: later ones for it are duplicates, counted and acknowledged. So
+//    is one that is parked already: however often it is sent, it takes one place and one record.
 // 4. What is parked leaves the park matched, as a duplicate, or, when no id came in its time, as a
 //    dead letter; while the flow cannot keep that, it stays.
 // 5. tick() does at most kPerTick matches and as many expiries.
@@ -61,6 +62,7 @@ class Receipts {
   void add_key(std::string_view id, IdPlace place, Read& out) const;
   Match match(const Read& read);
   bool settled(const Read& read) const;
+  bool parked(proto::Octets pdu, const Read& read) const;  // this very one, already
   // kNone: it is full.
   Park::Item park(proto::Octets pdu, const Read& read, std::int64_t now_us);
   // False: its id is still unknown.

@@ -145,7 +145,7 @@ TEST_CASE("how a receipt leaves the park is told with its number") {
   REQUIRE(world.take(1) == Taken::taken);
   const Pdu pdu = world.submit(peer);
   peer.receipt("1", 1);
-  peer.receipt("1", 2);
+  peer.receipt("1", 2, "UNDELIV");
   CHECK(answered(world, peer) == Status::ESME_ROK);
   CHECK(answered(world, peer) == Status::ESME_ROK);
   peer.respond(pdu.header.sequence_number, "1");
@@ -265,6 +265,31 @@ TEST_CASE("a parked receipt that the flow cannot keep is tried again, not lost")
   world.pass_ms(200);
   CHECK(world.told.deliveries.size() == 1);
   CHECK(world.counters().parked.get() == 0);
+}
+
+TEST_CASE("a parked receipt that is sent again and again takes one place, and is acknowledged") {
+  World world;
+  world.config().early_receipts_max = 2;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  REQUIRE(world.take(1) == Taken::taken);
+  const Pdu pdu = world.submit(peer);
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    peer.receipt("1", i);
+    CHECK(answered(world, peer) == Status::ESME_ROK);
+    world.pass_ms(1'000, 100);
+  }
+  CHECK(world.counters().parked.get() == 1);
+  CHECK(world.counters().receipts_early.get() == 1);
+  CHECK(world.counters().receipts_duplicate.get() == 4);
+  CHECK(world.told.last_parked == 1);
+  peer.receipt("1", 6, "UNDELIV");  // something else about the same message
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  CHECK(world.counters().parked.get() == 2);
+  peer.respond(pdu.header.sequence_number, "1");
+  REQUIRE(world.until([&] { return world.counters().parked.get() == 0; }));
+  REQUIRE(world.told.deliveries.size() == 1);
+  CHECK(world.told.deliveries[0].stat == "DELIVRD");
 }
 
 TEST_CASE("a full park asks the carrier to send again and keeps what it acknowledged") {
