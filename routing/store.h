@@ -62,7 +62,7 @@ class Store {
   StoreResult<HistoryPage> history(std::size_t count, std::uint32_t before = 0);
   StoreResult<TableVersion> rollback(std::uint32_t to, const Actor& actor);
   // An empty store's first version will be `number` + 1. For a Redis that lost its data.
-  StoreResult<void> begin_after(std::uint32_t number);
+  StoreResult<void> begin_after(std::uint32_t number, const Actor& actor);
 
   // --- drafts
   // On top of the current version. Changes that change nothing are left out; none left: invalid.
@@ -103,18 +103,26 @@ class Store {
  private:
   using Commands = std::vector<std::vector<std::string>>;
   std::string key(std::string_view rest) const { return options_.prefix + std::string(rest); }
-  std::string chunk_key(const Sha256& blob, std::size_t index) const;
-  StoreResult<std::string> octets(const std::string& key, const std::string& what);
+  std::string version_key(std::uint32_t number) const;
+  std::string draft_key(std::uint32_t id) const;
+  std::string chunk_key(const Sha256& blob, std::uint32_t index) const;
+  StoreResult<std::uint32_t> number_at(const std::string& key);
+  StoreResult<std::string> chunk(const TableFile& file, std::uint32_t index);
+  StoreResult<bool> has_blob(const TableFile& file);
   StoreResult<void> check_blobs(const std::vector<TableFile>& files);
-  StoreResult<void> watch(std::initializer_list<std::string> keys);
+  StoreResult<void> watch(const std::vector<std::string>& keys);
   std::vector<std::string> audit_command(const TableAct& act) const;
-  Commands publish_commands(const TableVersion& version, const Actor& actor) const;
-  StoreResult<TableDraft> save_draft(TableDraft draft, const Actor& actor, std::string what,
-                                     std::string detail = {});
-  StoreResult<TableDraft> watched_draft(std::uint32_t id);
-  StoreResult<void> apply(TableDraft& draft, const std::vector<TableFile>& base,
-                          std::span<const FileChange> changes);
-  StoreError overtaken(std::uint32_t base, std::uint32_t current);
+  Commands save_commands(const TableDraft& draft) const;
+  StoreResult<void> commit(Commands commands);
+  StoreResult<std::uint32_t> next_number(std::uint32_t current);
+  StoreResult<TableVersion> publish_files(TableVersion version, const TableDraft* draft,
+                                          const Actor& actor);
+  StoreResult<std::vector<TableFile>> base_files(std::uint32_t base);
+  StoreResult<void> apply(TableDraft& draft, std::span<const FileChange> changes);
+  using Change = std::function<StoreResult<void>(TableDraft&)>;
+  StoreResult<TableDraft> change(std::uint32_t id, const Actor& actor, const char* what,
+                                 const Change& apply);
+  StoreError overtaken(const TableDraft& draft, std::uint32_t current);
 
   StoreOptions options_;
   Redis redis_;

@@ -1,0 +1,178 @@
+// The loop, and what a directory needs; what Redis needs is in feed_redis.cpp.
+#include "routing/feed.h"
+
+#include <algorithm>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+
+namespace tollgate::routing {
+namespace {
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kWaitMax = 60'000'000;
+
+RedisOptions with_wake(RedisOptions options, int wake_fd) {
+  options.wake_fd = wake_fd;
+  return options;
+}
+
+}  // namespace
+
+Feed::Feed(FeedOptions options)
+    : options_(std::move(options)),
+      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      stop_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      store_({with_wake(options_.store.redis, stop_fd_), options_.store.prefix}),
+      subscription_(with_wake(options_.store.redis, wake_fd_)),
+      cache_(options_.cache) {
+  counters_.redis.set(from_redis());
+}
+
+Feed::~Feed() {
+  stopping_ = true;
+  eventfd_write(stop_fd_, 1);
+  eventfd_write(wake_fd_, 1);
+  if (thread_.joinable()) thread_.join();
+  ::close(stop_fd_);
+  ::close(wake_fd_);
+}
+
+void Feed::reload() {
+  reload_ = true;
+  eventfd_write(wake_fd_, 1);
+}
+
+std::unique_ptr<const Tables> Feed::first() {
+  publish_ = [this](std::unique_ptr<const Tables> tables) { first_ = std::move(tables); };
+  if (!from_redis()) {
+    load_directory();
+    return std::move(first_);
+  }
+  if (const auto opened = cache_.open(); !opened) {
+    core::log::error("tables_cache_refused", {{"reason", opened.error()}});
+    return nullptr;
+  }
+  if (!cache_.good().empty()) newest_ = cache_.good().front().number;
+  poll();
+  if (first_ == nullptr && !from_cache()) {
+    core::log::error("tables_missing", {{"redis", store_.address()}, {"cache", options_.cache}});
+  }
+  return std::move(first_);
+}
+
+void Feed::start(Publish publish) {
+  publish_ = std::move(publish);
+  thread_ = std::thread([this] { run(); });
+}
+
+void Feed::run() {
+  while (!stopping_) {
+    turn();
+    if (!stopping_) wait();
+  }
+}
+
+void Feed::turn() {
+  const bool asked = reload_.exchange(false);
+  if (from_redis()) {
+    if (asked) {
+      refused_until_us_ = 0;
+      next_poll_us_ = 0;
+      verify_current_ = true;
+    }
+    if (core::read_clock().mono_us >= next_poll_us_) poll();
+  } else if (asked) {
+    load_directory();
+  }
+  if (core::read_clock().wall_us >= valid_until_us_) compile_again();
+  if (from_redis()) publish_due();
+}
+
+// Until something is to be done: a message of Redis, the next poll, rows that change by themselves,
+// a scheduled draft, or a word of our owner. The wall clock may jump: never for long.
+void Feed::wait() {
+  const core::Now now = core::read_clock();
+  std::int64_t longest = std::min(kWaitMax, valid_until_us_ - now.wall_us);
+  if (from_redis()) {
+    longest = std::min({longest, next_poll_us_ - now.mono_us, next_due_us_ - now.wall_us});
+  }
+  longest = std::max<std::int64_t>(longest, 0);
+  if (from_redis() && subscription_.connected()) {
+    const auto message = subscription_.message(longest);
+    if (message && *message) next_poll_us_ = 0;
+  } else {
+    pollfd polled{wake_fd_, POLLIN, 0};
+    ::poll(&polled, 1, static_cast<int>((longest + 999) / 1'000));
+  }
+  eventfd_t count = 0;
+  eventfd_read(wake_fd_, &count);
+}
+
+void Feed::tell_faults(const std::vector<TableFault>& faults) const {
+  for (const TableFault& fault : faults)
+    core::log::error("table_fault", {{"fault", fault_text(fault)}});
+}
+
+std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::uint32_t version,
+                                            std::vector<TableFault>& faults) {
+  CompileOptions options;
+  options.carriers = options_.carriers;
+  options.clients = options_.clients;
+  options.now_us = core::read_clock().wall_us;
+  options.version = version;
+  auto result = compile_directory(directory, options);
+  if (result) return std::move(*result);
+  faults = std::move(result.error());
+  return nullptr;
+}
+
+void Feed::take_over(std::unique_ptr<const Tables> tables) {
+  version_ = newest_ = tables->version;
+  directory_ = tables->source;
+  valid_until_us_ = tables->valid_until_us;
+  since_us_ = tables->as_of_us;
+  counters_.reloads.add();
+  counters_.version.set(version_);
+  counters_.loaded_wall_us.set(static_cast<std::uint64_t>(since_us_));
+  counters_.compile_us.set(static_cast<std::uint64_t>(tables->compile_us));
+  counters_.prefixes.set(tables->counts.prefixes);
+  counters_.rates.set(tables->counts.rates);
+  counters_.prices.set(tables->counts.prices);
+  counters_.rules.set(tables->counts.rules);
+  counters_.octets.set(tables->bytes());
+  core::log::info("tables_loaded", {{"version", version_},
+                                    {"directory", directory_},
+                                    {"prefixes", tables->counts.prefixes},
+                                    {"rates", tables->counts.rates},
+                                    {"compile_ms", tables->compile_us / 1'000}});
+  publish_(std::move(tables));
+}
+
+void Feed::load_directory() {
+  std::vector<TableFault> faults;
+  if (auto tables = compile(options_.directory, version_ + 1, faults))
+    return take_over(std::move(tables));
+  counters_.reload_failures.add();
+  tell_faults(faults);
+  core::log::error(
+      "tables_refused",
+      {{"directory", options_.directory}, {"faults", faults.size()}, {"version_kept", version_}});
+  // Not tried again before someone asks.
+  valid_until_us_ = kNever;
+}
+
+// Rows in force change: a directory may have been edited, a version never is.
+void Feed::compile_again() {
+  if (!from_redis()) return load_directory();
+  std::vector<TableFault> faults;
+  if (auto tables = compile(directory_, version_, faults)) return take_over(std::move(tables));
+  tell_faults(faults);
+  refuse(version_, Refusal::faults, "its rows of today have faults");
+  valid_until_us_ = kNever;
+}
+
+}  // namespace tollgate::routing

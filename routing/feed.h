@@ -1,0 +1,122 @@
+// Where the gateway's tables come from: a directory, or the versions in Redis. Compiles them beside
+// the traffic and hands each snapshot to its owner.
+//
+// Threads: first() on the caller's, before start(); then one thread of its own does everything, and
+// calls `publish` there. reload() from any thread. Ends with the object.
+//
+// 1. Compiled whole or refused whole: what is refused changes nothing, and the log and the counters
+//    say which version and why.
+// 2. Whatever Redis does, what is in force stays in force: it is copied to disk (table_cache.h)
+//    before it is published, and never asked for again.
+// 3. Numbers only go up: a Redis that holds an older version than the one in force was emptied or
+//    restored, and is not followed until it holds a newer one.
+// 4. Rows with dates switch at their instant: the same directory is compiled again then.
+// 5. Of a scheduled draft's gateways one publishes it, checked like a version.
+// 6. No wait is longer than Redis' time-outs; the end and reload() cut any wait short.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "routing/compile.h"
+#include "routing/feed_counters.h"
+#include "routing/store.h"
+#include "routing/table_cache.h"
+
+namespace tollgate::routing {
+
+struct FeedOptions {
+  std::vector<std::string> carriers, clients;  // of the configuration: CompileOptions
+  std::string directory;                       // "" = Redis
+  StoreOptions store;
+  std::string cache;                 // of what came from Redis
+  std::int64_t poll_us = 2'000'000;  // how often Redis is asked, if it told nothing
+  std::string gateway;               // our name in reports
+};
+
+class Feed {
+ public:
+  explicit Feed(FeedOptions options);
+  ~Feed();
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+
+  // The first tables: from Redis, else the last good ones from disk. Null: there are none, the log
+  // says why.
+  std::unique_ptr<const Tables> first();
+
+  using Publish = std::function<void(std::unique_ptr<const Tables>)>;
+  void start(Publish publish);
+  void reload();  // now, and also what was refused
+
+  TablesCounters& counters() { return counters_; }
+
+ private:
+  bool from_redis() const { return options_.directory.empty(); }
+  void run();
+  void turn();
+  void wait();
+
+  // Compiles; null and told when it has faults.
+  std::unique_ptr<const Tables> compile(const std::string& directory, std::uint32_t version,
+                                        std::vector<TableFault>& faults);
+  void load_directory();
+  void compile_again();
+  void take_over(std::unique_ptr<const Tables> tables);
+  void tell_faults(const std::vector<TableFault>& faults) const;
+
+  bool from_cache();
+  void poll();
+  void follow(std::uint32_t number);
+  void take(const TableVersion& version);
+  void listen();
+  void unreachable(const StoreError& error);
+  void refuse(std::uint32_t version, Refusal why, const std::string& reason);
+  void refuse_for(const TableVersion& version, std::int64_t for_us, Refusal why,
+                  const std::string& reason);
+  void accept();  // nothing is refused any more
+  void publish_due();
+  void publish_draft(std::uint32_t id);
+  StoreResult<void> try_draft(const TableDraft& draft);
+  void report();
+
+  FeedOptions options_;
+  TablesCounters counters_;
+  Publish publish_;
+  std::unique_ptr<const Tables> first_;
+  int wake_fd_;  // ends a wait between two turns
+  int stop_fd_;  // ends any wait
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> reload_{false};
+
+  // What is in force.
+  std::uint32_t version_ = 0;
+  Sha256 checksum_{};
+  std::string directory_;
+  std::int64_t since_us_ = 0;
+  std::int64_t valid_until_us_ = std::numeric_limits<std::int64_t>::max();
+
+  // Redis.
+  Store store_;
+  Redis subscription_;
+  TableCache cache_;
+  bool verify_current_ = true;  // look at the current version's checksum: the connection is new
+  std::int64_t next_poll_us_ = 0;
+  std::int64_t next_due_us_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t next_report_us_ = 0;
+  std::uint32_t newest_ = 0;  // that was in force, in an earlier run too
+  std::optional<Refusal> refused_;
+  std::uint32_t refused_version_ = 0;
+  std::string refused_reason_;
+  Sha256 refused_checksum_{};  // not tried again
+  std::int64_t refused_until_us_ = 0;
+
+  std::thread thread_;
+};
+
+}  // namespace tollgate::routing

@@ -1,0 +1,228 @@
+#include "routing/table_cache.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "routing/csv.h"
+#include "routing/fault.h"
+#include "routing/table_codec.h"
+
+namespace tollgate::routing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRecord = ".version";
+constexpr const char* kInForce = "in_force";
+constexpr const char* kUnfinished = "new-";
+
+std::string because(const std::string& path, int error) {
+  return printable(path) + ": " + std::strerror(error);
+}
+
+// A file that is written once and is on disk when finish() says so.
+class NewFile {
+ public:
+  explicit NewFile(const fs::path& path)
+      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+    good_ = fd_ >= 0;
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  bool add(std::string_view part) {
+    while (good_ && !part.empty()) {
+      const ssize_t written = ::write(fd_, part.data(), part.size());
+      if (written < 0 && errno == EINTR) continue;
+      good_ = written > 0;
+      if (good_) part.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return good_;
+  }
+  bool finish() { return good_ = good_ && fsync(fd_) == 0; }
+
+ private:
+  int fd_;
+  bool good_;
+};
+
+bool sync_directory(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  return synced;
+}
+
+// The content appears whole under its name, or not at all.
+bool replace(const fs::path& path, std::string_view content) {
+  const fs::path beside = path.string() + ".new";
+  NewFile file(beside);
+  return file.add(content) && file.finish() && rename(beside.c_str(), path.c_str()) == 0 &&
+         sync_directory(path.parent_path());
+}
+
+std::string read_small(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string text(std::size_t{4} << 20, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  return text;
+}
+
+bool is_content(const fs::path& path, const TableFile& file) {
+  std::error_code error;
+  if (fs::file_size(path, error) != file.octets || error) return false;
+  std::ifstream in(path, std::ios::binary);
+  std::string text(static_cast<std::size_t>(file.octets), '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  return in && sha256_of(text) == file.sha256;
+}
+
+}  // namespace
+
+TableCache::~TableCache() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+std::string TableCache::folder(const TableVersion& version) const {
+  const std::string name =
+      std::to_string(version.number) + "-" + hex(version.checksum).substr(0, 12);
+  return (fs::path(directory_) / name).string();
+}
+
+bool TableCache::is_good(const TableVersion& version) const {
+  return std::any_of(good_.begin(), good_.end(), [&](const TableVersion& each) {
+    return each.number == version.number && each.checksum == version.checksum;
+  });
+}
+
+tl::expected<void, std::string> TableCache::open() {
+  std::error_code error;
+  fs::create_directories(directory_, error);
+  if (error) return tl::unexpected(because(directory_, error.value()));
+  const fs::path lock = fs::path(directory_) / "lock";
+  lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock_ < 0) return tl::unexpected(because(lock.string(), errno));
+  if (flock(lock_, LOCK_EX | LOCK_NB) != 0)
+    return tl::unexpected(printable(directory_) + " is used by another gateway");
+  std::vector<fs::path> rubbish;
+  for (const auto& entry : fs::directory_iterator(directory_, error)) {
+    if (!entry.is_directory()) continue;
+    auto version = decode_version(read_small(entry.path() / kRecord));
+    if (version && folder(*version) == entry.path().string())
+      good_.push_back(std::move(*version));
+    else
+      rubbish.push_back(entry.path());
+  }
+  if (error) return tl::unexpected(because(directory_, error.value()));
+  for (const fs::path& each : rubbish) fs::remove_all(each, error);
+  const std::string in_force = read_small(fs::path(directory_) / kInForce);
+  std::sort(good_.begin(), good_.end(), [&](const TableVersion& a, const TableVersion& b) {
+    const bool first = fs::path(folder(a)).filename() == in_force;
+    const bool second = fs::path(folder(b)).filename() == in_force;
+    return first != second ? first : a.number > b.number;
+  });
+  return {};
+}
+
+tl::expected<std::string, std::string> TableCache::checked(const TableVersion& version) {
+  const std::string path = folder(version);
+  if (std::find(checked_.begin(), checked_.end(), path) != checked_.end()) return path;
+  for (const TableFile& file : version.files) {
+    if (is_content(fs::path(path) / file.name, file)) continue;
+    return tl::unexpected(printable(path) + ": " + file.name +
+                          " is not what was published (SHA-256)");
+  }
+  checked_.push_back(path);
+  return path;
+}
+
+StoreResult<void> TableCache::write_files(const TableVersion& version, const std::string& into,
+                                          const Fetch& fetch) {
+  const auto failed = [&](const std::string& name) {
+    return tl::unexpected<StoreError>(
+        {StoreFault::refused, "cannot write " + because(into + "/" + name, errno)});
+  };
+  for (const TableFile& file : version.files) {
+    const fs::path path = fs::path(into) / file.name;
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    if (error) return failed(file.name);
+    const TableFile* same = good_.empty() ? nullptr : find_file(good_.front().files, file.name);
+    if (same != nullptr && same->sha256 == file.sha256 && checked(good_.front())) {
+      fs::create_hard_link(fs::path(folder(good_.front())) / file.name, path, error);
+      if (!error) continue;
+    }
+    NewFile to(path);
+    const auto fetched = fetch(file, [&](std::string_view part) { return to.add(part); });
+    if (!to.finish()) return failed(file.name);
+    if (!fetched) return fetched;
+  }
+  return {};
+}
+
+StoreResult<std::string> TableCache::write(const TableVersion& version, const Fetch& fetch) {
+  const std::string path = folder(version);
+  if (is_good(version)) {
+    if (const auto there = checked(version)) return *there;
+    drop(version);
+  }
+  std::error_code error;
+  const std::string beside =
+      (fs::path(directory_) / (kUnfinished + fs::path(path).filename().string())).string();
+  fs::remove_all(beside, error);
+  const auto written = write_files(version, beside, fetch);
+  if (!written) {
+    fs::remove_all(beside, error);
+    return tl::unexpected(written.error());
+  }
+  fs::remove_all(path, error);
+  fs::rename(beside, path, error);
+  if (error) {
+    return tl::unexpected<StoreError>(
+        {StoreFault::refused, "cannot rename " + because(beside, error.value())});
+  }
+  checked_.push_back(path);
+  return path;
+}
+
+tl::expected<void, std::string> TableCache::keep(const TableVersion& version) {
+  TableVersion kept = version;
+  const fs::path path = folder(version);
+  if (!is_good(version)) {
+    if (!replace(path / kRecord, encode(kept)))
+      return tl::unexpected("cannot write " + because((path / kRecord).string(), errno));
+  }
+  std::erase_if(good_, [&](const TableVersion& each) {
+    return each.number == version.number && each.checksum == version.checksum;
+  });
+  good_.insert(good_.begin(), std::move(kept));
+  if (!replace(fs::path(directory_) / kInForce, path.filename().string()))
+    return tl::unexpected("cannot write " + because(directory_ + "/" + kInForce, errno));
+  prune();
+  return {};
+}
+
+void TableCache::drop(const TableVersion& version) {
+  const std::string path = folder(version);
+  std::error_code error;
+  fs::remove_all(path, error);
+  std::erase(checked_, path);
+  std::erase_if(good_, [&](const TableVersion& each) { return folder(each) == path; });
+}
+
+// Those that were in force longest ago go.
+void TableCache::prune() {
+  while (good_.size() > kCachedVersionsMax) drop(TableVersion(good_.back()));
+}
+
+}  // namespace tollgate::routing
