@@ -78,19 +78,6 @@ void read_metrics(Section& section, GatewayConfig& gateway) {
   }
 }
 
-void read_tables_directory(Section& section, const std::string& directory, std::string& tables) {
-  section.require("tables", "the directory of the CSV tables, such as \"tables\"");
-  section.text("tables", tables, {1, 4096});
-  if (tables.empty()) return;
-  const std::filesystem::path path = std::filesystem::path(directory) / tables;
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) {
-    section.fault("tables", "no such directory: " + proto::escaped(path.string()),
-                  "a directory, absolute or relative to this file");
-  }
-  tables = path.string();
-}
-
 void read_versions(Section& section, Versions& versions) {
   const std::string right = "a list of \"3.3\", \"3.4\", \"5.0\"";
   if (!section.has("versions")) return;
@@ -196,12 +183,14 @@ bool parse_address(std::string_view text, bool literal_only, core::Address& out,
   return true;
 }
 
-void read_gateway(Section& section, const std::string& directory, GatewayConfig& gateway) {
+void read_gateway(Section& section, const std::string& directory, bool has_tables,
+                  GatewayConfig& gateway) {
   section.integer("shards", gateway.shards, {1, kShardsMax});
   read_ascii(section, "system_id", gateway.system_id, 1, 15);
   read_listen(section, gateway.listen);
   read_metrics(section, gateway);
-  read_tables_directory(section, directory, gateway.tables);
+  if (!has_tables) section.require("tables", "the directory of the CSV tables, such as \"tables\"");
+  read_tables_directory(section, "tables", directory, gateway.tables);
   section.seconds("drain_seconds", gateway.drain_us, {0, 3600});
   section.seconds("session_init_seconds", gateway.session_init_us, {0.1, 300});
   section.seconds("in_doubt_hold_seconds", gateway.in_doubt_hold_us, {0.1, 604'800});
@@ -283,8 +272,11 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
   read_toml(path, faults, [&](Section& root) {
     const std::string directory = std::filesystem::path(path).parent_path().string();
     root.require("gateway", "[gateway] with at least listen and tables");
-    root.section("gateway",
-                 [&](Section& section) { read_gateway(section, directory, config.gateway); });
+    const bool has_tables = root.has("tables");
+    root.section("gateway", [&](Section& section) {
+      read_gateway(section, directory, has_tables, config.gateway);
+    });
+    root.section("tables", [&](Section& section) { read_tables(section, directory, config); });
     root.section("journal",
                  [&](Section& section) { read_journal(section, directory, config.journal); });
     Unique clients;

@@ -85,13 +85,27 @@ struct JournalConfig {
   std::uint32_t dead_letter_files = 16;             // of 4 MiB each; the oldest goes
 };
 
+// Where the tables come from: gateway.tables, or [tables] with a directory or a Redis.
+struct TablesConfig {
+  std::string redis;  // "host:port/database" or a socket's path, as given; "" = a directory
+  std::string host;   // of it, or the path
+  std::uint16_t port = 6379;
+  std::uint32_t database = 0;
+  std::string user;
+  std::string password;  // what password_file holds
+  std::string prefix = "tollgate:tables:";
+  std::string cache = "tables_cache";  // directory, absolute or relative to cwd
+  std::int64_t poll_us = 2'000'000;
+  bool require_approval = false;  // of every draft, by somebody else than its author
+};
+
 struct GatewayConfig {
   std::uint32_t shards = 1;
   std::string system_id = "tollgate";  // what our bind responses say
   std::vector<core::Address> listen;   // at least one
   std::string metrics;                 // "host:port" of /metrics; empty = none
-  std::string tables;                  // directory of the CSV tables, absolute or relative to cwd
-  std::int64_t drain_us = 30'000'000;  // SIGTERM: finish what is in flight, at most this
+  std::string tables;  // directory of the CSV tables, absolute or relative to cwd; "" = Redis
+  std::int64_t drain_us = 30'000'000;         // SIGTERM: finish what is in flight, at most this
   std::int64_t session_init_us = 10'000'000;  // accept to bind
   // A submit without a response: so long a receipt may still come, then the client is told UNKNOWN.
   std::int64_t in_doubt_hold_us = 3'600'000'000;
@@ -102,6 +116,7 @@ struct GatewayConfig {
 struct Config {
   std::string path;  // the file it came from, for messages
   GatewayConfig gateway;
+  TablesConfig tables;
   JournalConfig journal;
   std::vector<ClientConfig> clients;
   std::vector<carriers::CarrierConfig> carriers;

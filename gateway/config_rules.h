@@ -31,7 +31,15 @@ void read_ascii(Section& section, std::string_view key, std::string& out, std::s
 // "host:port" or "[v6]:port". False and `why` when it is not.
 bool parse_address(std::string_view text, bool literal_only, core::Address& out, std::string& why);
 
-void read_gateway(Section& section, const std::string& directory, GatewayConfig& gateway);
+// `has_tables`: there is a [tables], so that `tables` may be absent here.
+void read_gateway(Section& section, const std::string& directory, bool has_tables,
+                  GatewayConfig& gateway);
+// After [gateway]: its `tables` may name the directory instead.
+void read_tables(Section& section, const std::string& directory, Config& config);
+void read_tables_directory(Section& section, std::string_view key, const std::string& directory,
+                           std::string& tables);
+// "host:port", "host:port/database", "/path/of/a/socket", "/path:database".
+bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why);
 void read_client(Section& section, ClientConfig& client, std::string& plain_password);
 void read_carrier(Section& section, carriers::CarrierConfig& carrier);
 

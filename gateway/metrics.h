@@ -20,6 +20,7 @@
 #include "core/counters.h"
 #include "core/journal.h"
 #include "core/shard.h"
+#include "routing/feed_counters.h"
 
 namespace tollgate::carriers {
 struct CarrierCounters;
@@ -31,19 +32,7 @@ class Auth;
 struct Config;
 struct FlowCounters;
 
-// Written by the thread that loads tables.
-struct alignas(core::kCacheLine) TablesCounters {
-  core::Cell version;          // gauge; 0 = none yet
-  core::Cell loaded_wall_us;   // gauge
-  core::Cell compile_us;       // gauge
-  core::Cell prefixes;         // gauge
-  core::Cell rates;            // gauge
-  core::Cell prices;           // gauge
-  core::Cell rules;            // gauge
-  core::Cell octets;           // gauge
-  core::Cell reloads;          // that were taken over
-  core::Cell reload_failures;  // refused whole; the old tables stay
-};
+using routing::TablesCounters;
 
 struct MetricsSources {
   const Config* config = nullptr;

@@ -115,6 +115,26 @@ constexpr CellRow<TablesCounters> kTablesRows[] = {
     {{"tables_reloads_total", "Tables taken over"}, &TablesCounters::reloads},
     {{"tables_reload_failures_total", "Tables refused whole; the old ones stayed"},
      &TablesCounters::reload_failures},
+    {{"tables_refused_version", "The version refused now; 0 = none", Kind::gauge},
+     &TablesCounters::refused_version},
+};
+
+// When the tables come from Redis.
+constexpr CellRow<TablesCounters> kTablesRedisRows[] = {
+    {{"tables_redis_up", "Whether Redis answers: 1 or 0", Kind::gauge}, &TablesCounters::redis_up},
+    {{"tables_redis_errors_total", "Failed attempts to read Redis"}, &TablesCounters::redis_errors},
+    {{"tables_redis_version", "The current version in Redis, as last seen", Kind::gauge},
+     &TablesCounters::redis_version},
+    {{"tables_published_timestamp_seconds", "When the version in use was published", Kind::gauge},
+     &TablesCounters::published_wall_us,
+     kMicro},
+    {{"tables_fetch_seconds", "How long getting the version in use took", Kind::gauge},
+     &TablesCounters::fetch_us,
+     kMicro},
+    {{"tables_scheduled_published_total", "Scheduled drafts that this gateway published"},
+     &TablesCounters::scheduled_published},
+    {{"tables_scheduled_failed_total", "Scheduled drafts that could not be published"},
+     &TablesCounters::scheduled_failed},
 };
 
 bool is_gauge(core::ShardCount count) {
@@ -197,6 +217,12 @@ void add_process(Page& page, const MetricsSources& sources) {
   if (sources.tables) {
     const Parts<TablesCounters> tables{sources.tables};
     page.add<TablesCounters>(kTablesRows, {}, tables);
+    if (sources.tables->redis.get()) page.add<TablesCounters>(kTablesRedisRows, {}, tables);
+    for (std::size_t i = 0; i < routing::kRefusals; ++i) {
+      page.add({"tables_refused", "Whether a version is refused, and why: 1 or 0", Kind::gauge},
+               {{"reason", routing::refusal_name(static_cast<routing::Refusal>(i))}},
+               static_cast<double>(sources.tables->refused[i].get()));
+    }
   }
   if (!sources.auth) return;
   for (std::size_t i = 0; i < static_cast<std::size_t>(AuthOutcome::count); ++i) {

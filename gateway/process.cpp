@@ -17,101 +17,62 @@
 #include "gateway/keeping.h"
 #include "gateway/metrics.h"
 #include "gateway/restore.h"
-#include "routing/compile.h"
+#include "gateway/tables_place.h"
+#include "routing/feed.h"
 
 namespace tollgate::gateway {
 namespace {
 
-// What the signal thread asks of the main thread.
+// What the signal thread and the feed ask of the main thread.
 class Requests {
  public:
-  void stop() { set(stop_); }
-  void reload() { set(reload_); }
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+  }
+  // New tables; those that were offered before and not taken yet are dropped.
+  void offer(std::unique_ptr<const routing::Tables> tables) {
+    {
+      const std::lock_guard lock(mutex_);
+      tables_.swap(tables);
+    }
+    changed_.notify_all();
+  }
   bool stopping() {
     const std::lock_guard lock(mutex_);
     return stop_;
   }
-  // Waits for a request, at most so long. True: reload.
-  bool wait_reload(std::chrono::microseconds longest) {
+  // Waits for something, at most so long. Null: no new tables.
+  std::unique_ptr<const routing::Tables> wait(std::chrono::microseconds longest) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, longest, [this] { return stop_ || reload_; });
-    return std::exchange(reload_, false);
+    changed_.wait_for(lock, longest, [this] { return stop_ || tables_; });
+    return std::move(tables_);
   }
 
  private:
-  void set(bool& flag) {
-    {
-      const std::lock_guard lock(mutex_);
-      flag = true;
-    }
-    changed_.notify_all();
-  }
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;
-  bool reload_ = false;
+  std::unique_ptr<const routing::Tables> tables_;
 };
 
-// Compiles the tables' directory beside the traffic and publishes the result.
-class Feed {
- public:
-  explicit Feed(const Config& config) : config_(config) {
-    options_.carriers = config.carrier_names();
-    options_.clients = config.client_names();
-  }
+// How often tables that nobody reads any more are freed.
+constexpr std::chrono::seconds kReclaimEvery(1);
 
-  // Null, and the faults told, when the directory is refused; what is in force stays.
-  std::unique_ptr<const routing::Tables> load() {
-    options_.now_us = core::read_clock().wall_us;
-    options_.version = version_ + 1;
-    auto result = routing::compile_directory(config_.gateway.tables, options_);
-    if (!result) {
-      counters_.reload_failures.add();
-      for (const routing::TableFault& fault : result.error()) {
-        core::log::error("table_fault", {{"fault", routing::fault_text(fault)}});
-      }
-      core::log::error("tables_refused", {{"directory", config_.gateway.tables},
-                                          {"faults", result.error().size()},
-                                          {"version_kept", version_}});
-      return nullptr;
-    }
-    const routing::Tables& tables = **result;
-    version_ = tables.version;
-    valid_until_us_ = tables.valid_until_us;
-    counters_.reloads.add();
-    counters_.version.set(tables.version);
-    counters_.loaded_wall_us.set(static_cast<std::uint64_t>(options_.now_us));
-    counters_.compile_us.set(static_cast<std::uint64_t>(tables.compile_us));
-    counters_.prefixes.set(tables.counts.prefixes);
-    counters_.rates.set(tables.counts.rates);
-    counters_.prices.set(tables.counts.prices);
-    counters_.rules.set(tables.counts.rules);
-    counters_.octets.set(tables.bytes());
-    core::log::info("tables_loaded", {{"version", tables.version},
-                                      {"directory", tables.source},
-                                      {"prefixes", tables.counts.prefixes},
-                                      {"rates", tables.counts.rates},
-                                      {"compile_ms", tables.compile_us / 1000}});
-    return std::move(*result);
-  }
-
-  // Until rows in force change by themselves; at most a second, so that nothing is late for long.
-  std::chrono::microseconds until_stale() const {
-    const std::int64_t left = valid_until_us_ - core::read_clock().wall_us;
-    return std::chrono::microseconds(std::clamp<std::int64_t>(left, 0, 1'000'000));
-  }
-  bool stale() const { return core::read_clock().wall_us >= valid_until_us_; }
-  // A refused reload is not tried again before the next signal.
-  void give_up_until_asked() { valid_until_us_ = std::numeric_limits<std::int64_t>::max(); }
-  TablesCounters& counters() { return counters_; }
-
- private:
-  const Config& config_;
-  routing::CompileOptions options_;
-  TablesCounters counters_;
-  std::uint32_t version_ = 0;
-  std::int64_t valid_until_us_ = std::numeric_limits<std::int64_t>::max();
-};
+routing::FeedOptions feed_options(const Config& config) {
+  routing::FeedOptions options;
+  options.carriers = config.carrier_names();
+  options.clients = config.client_names();
+  options.directory = config.gateway.tables;
+  options.store = store_options(config.tables);
+  options.cache = config.tables.cache;
+  options.poll_us = config.tables.poll_us;
+  options.gateway = gateway_name(config);
+  return options;
+}
 
 core::log::Level log_level(LogLevel level) {
   return static_cast<core::log::Level>(level);
@@ -120,9 +81,10 @@ core::log::Level log_level(LogLevel level) {
 // Everything that lives while the gateway serves, in the order in which it is made.
 class Process {
  public:
-  Process(const Config& config, Feed& feed, std::unique_ptr<const routing::Tables> tables)
+  Process(const Config& config, const routing::TablesCounters& feed,
+          std::unique_ptr<const routing::Tables> tables)
       : config_(config),
-        feed_(feed),
+        tables_counters_(feed),
         tables_(std::move(tables)),
         shards_(config.gateway.shards, config.gateway.limits.mailbox_octets),
         homes_(config.gateway.shards, config.carriers.size()),
@@ -168,13 +130,7 @@ class Process {
     return true;
   }
 
-  void reload() {
-    if (auto next = feed_.load()) {
-      tables_.publish(std::move(next));
-    } else {
-      feed_.give_up_until_asked();
-    }
-  }
+  void publish(std::unique_ptr<const routing::Tables> next) { tables_.publish(std::move(next)); }
   void reclaim() { tables_.reclaim(); }
 
   void stop() {
@@ -230,7 +186,7 @@ class Process {
     for (std::size_t i = 0; i < config_.carriers.size(); ++i) {
       sources.carriers.push_back(&flows_[homes_.of_carrier(i)]->carriers().carrier(i)->counters());
     }
-    sources.tables = &feed_.counters();
+    sources.tables = &tables_counters_;
     sources.auth = &auth_;
     if (keeping_.journal) {
       sources.journal = &keeping_.journal->counts();
@@ -248,7 +204,7 @@ class Process {
   }
 
   const Config& config_;
-  Feed& feed_;
+  const routing::TablesCounters& tables_counters_;
   core::Published<routing::Tables> tables_;
   core::Shards shards_;
   Homes homes_;
@@ -264,24 +220,25 @@ class Process {
 
 int run_process(const Config& config) {
   Requests requests;
-  const core::Signals signals(
-      {[&requests] { requests.stop(); }, [&requests] { requests.reload(); }});
+  routing::Feed feed(feed_options(config));
+  const core::Signals signals({[&requests] { requests.stop(); }, [&feed] { feed.reload(); }});
   core::log::Options log_options;
   log_options.least = log_level(config.gateway.log_level);
   core::log::start(log_options);
   int status = 1;
-  Feed feed(config);
-  if (auto tables = feed.load()) {
-    Process process(config, feed, std::move(tables));
+  if (auto tables = feed.first()) {
+    Process process(config, feed.counters(), std::move(tables));
     if (process.make_flows() && process.start()) {
+      feed.start([&requests](auto next) { requests.offer(std::move(next)); });
       while (!requests.stopping()) {
-        if (requests.wait_reload(feed.until_stale()) || feed.stale()) process.reload();
+        if (auto next = requests.wait(kReclaimEvery)) process.publish(std::move(next));
         process.reclaim();
       }
       process.stop();
       status = 0;
     }
   }
+  feed.stop();
   core::log::stop();
   return status;
 }

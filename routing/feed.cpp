@@ -32,11 +32,15 @@ Feed::Feed(FeedOptions options)
   counters_.redis.set(from_redis());
 }
 
-Feed::~Feed() {
+void Feed::stop() {
   stopping_ = true;
   eventfd_write(stop_fd_, 1);
   eventfd_write(wake_fd_, 1);
   if (thread_.joinable()) thread_.join();
+}
+
+Feed::~Feed() {
+  stop();
   ::close(stop_fd_);
   ::close(wake_fd_);
 }
@@ -154,9 +158,13 @@ void Feed::take_over(std::unique_ptr<const Tables> tables) {
 
 void Feed::load_directory() {
   std::vector<TableFault> faults;
-  if (auto tables = compile(options_.directory, version_ + 1, faults))
+  if (auto tables = compile(options_.directory, version_ + 1, faults)) {
+    accept();
     return take_over(std::move(tables));
+  }
   counters_.reload_failures.add();
+  counters_.refused[static_cast<std::size_t>(Refusal::faults)].set(1);
+  counters_.refused_version.set(version_ + 1);
   tell_faults(faults);
   core::log::error(
       "tables_refused",

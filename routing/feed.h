@@ -53,6 +53,7 @@ class Feed {
   using Publish = std::function<void(std::unique_ptr<const Tables>)>;
   void start(Publish publish);
   void reload();  // now, and also what was refused
+  void stop();    // ends the thread; the counters stay
 
   TablesCounters& counters() { return counters_; }
 

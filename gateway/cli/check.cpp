@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "gateway/cli/commands.h"
+#include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/config.h"
 #include "routing/compile.h"
@@ -51,14 +52,15 @@ int report_tables(const CheckOptions& options, const Config& config,
   if (options.json) {
     Json json{{"fine", false},
               {"config", options.config},
-              {"tables", config.gateway.tables},
+              {"tables", tables_place(config)},
               {"table_faults", Json::array()}};
     for (const routing::TableFault& fault : faults)
       json["table_faults"].push_back(fault_json(fault));
     print(stdout, dump(json));
     return kFindings;
   }
-  const std::string directory = std::filesystem::path(config.gateway.tables) / "";
+  const std::string directory =
+      config.gateway.tables.empty() ? "" : std::filesystem::path(config.gateway.tables) / "";
   for (const routing::TableFault& fault : faults) {
     print(stdout, directory + routing::fault_text(fault) + "\n");
   }
@@ -91,7 +93,7 @@ void report_fine(const CheckOptions& options, const Config& config, const routin
                         {"carriers", config.carrier_names()},
                         {"binds", bind_count(config)},
                         {"tables",
-                         {{"directory", config.gateway.tables},
+                         {{"directory", tables_place(config)},
                           {"base_currency", tables.base_currency},
                           {"destinations", tables.destinations.size() - 1},
                           {"prefixes", counts.prefixes},
@@ -113,7 +115,7 @@ void report_fine(const CheckOptions& options, const Config& config, const routin
   print(stdout, "  carriers  " + std::to_string(config.carriers.size()) + " with " +
                     counted(bind_count(config), "bind") + ": " +
                     listed(config.carrier_names(), kNamesShown) + "\n");
-  print(stdout, "  tables    " + config.gateway.tables + ": " +
+  print(stdout, "  tables    " + tables_place(config) + ": " +
                     counted(tables.destinations.size() - 1, "destination") + ", " +
                     counted(counts.prefixes, "prefix") + ", " + counted(counts.rates, "rate") +
                     ", " + counted(counts.prices, "price") + ", " + counted(counts.rules, "rule") +
@@ -126,9 +128,14 @@ void report_fine(const CheckOptions& options, const Config& config, const routin
 int check(const CheckOptions& options) {
   const auto config = load_config(options.config);
   if (!config) return report_config(options, config.error());
+  const TemporaryFolder folder;
+  const auto directory = tables_directory(*config, folder);
+  if (!directory) {
+    return report_tables(options, *config,
+                         {{tables_place(*config), 0, "", "", directory.error().reason}});
+  }
   const auto tables = routing::compile_directory(
-      config->gateway.tables,
-      {config->carrier_names(), config->client_names(), core::read_clock().wall_us, 1});
+      *directory, {config->carrier_names(), config->client_names(), core::read_clock().wall_us, 1});
   if (!tables) return report_tables(options, *config, tables.error());
   report_fine(options, *config, **tables);
   return kFine;

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "gateway/cli/commands.h"
+#include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/config.h"
 #include "gateway/config_reader.h"
@@ -44,12 +45,15 @@ int explain(const ExplainOptions& options) {
                                    (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
   const std::int64_t now_us = core::read_clock().wall_us;
-  const auto compiled = routing::compile_directory(config->gateway.tables,
-                                                   {config->carrier_names(), clients, now_us, 1});
+  const TemporaryFolder folder;
+  const auto directory = tables_directory(*config, folder);
+  if (!directory) return complain(kFindings, directory.error().reason);
+  const auto compiled =
+      routing::compile_directory(*directory, {config->carrier_names(), clients, now_us, 1});
   if (!compiled) {
     for (const auto& fault : compiled.error()) print(stderr, routing::fault_text(fault) + "\n");
     return complain(kFindings, counted(compiled.error().size(), "fault") + " in the tables of " +
-                                   config->gateway.tables);
+                                   tables_place(*config));
   }
   const routing::Tables& tables = **compiled;
   routing::Query query;

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "gateway/cli/commands.h"
+#include "gateway/cli/tables.h"
 #include "gateway/config.h"
 
 namespace tollgate::gateway::cli {
@@ -115,11 +116,13 @@ int dispatch(int argc, char** argv) {
   ExplainOptions explain_options;
   PduOptions pdu_options;
   JournalOptions journal_options;
+  TablesOptions tables_options;
   add_run(app, run_options);
   add_check(app, check_options);
   add_explain(app, explain_options);
   add_pdu(app, pdu_options);
   add_journal(app, journal_options);
+  add_tables(app, tables_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -133,6 +136,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("check")) return check(check_options);
   if (app.got_subcommand("explain")) return explain(explain_options);
   if (app.got_subcommand("journal")) return journal(journal_options);
+  if (app.got_subcommand("tables")) return run_tables(app, tables_options);
   return pdu(pdu_options);
 }
 

@@ -194,6 +194,8 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   world.flow[1]->ledger.waiting.set(24);
   world.tables.version.set(25);
   world.tables.compile_us.set(26'000);
+  world.tables.refused[0].set(1);
+  world.tables.refused_version.set(28);
   world.journal[core::JournalCount::records].add(27);
   world.journal[core::JournalCount::accepting].set(1);
   world.journal_sync_us.observe(100);
@@ -206,6 +208,10 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   CHECK(world.value("tollgate_ledger_waiting{shard=\"1\"}") == 24);
   CHECK(world.value("tollgate_tables_version") == 25);
   CHECK(world.value("tollgate_tables_compile_seconds") == Approx(0.026));
+  CHECK(world.value("tollgate_tables_refused{reason=\"faults\"}") == 1);
+  CHECK(world.value("tollgate_tables_refused{reason=\"backwards\"}") == 0);
+  CHECK(world.value("tollgate_tables_refused_version") == 28);
+  CHECK_FALSE(world.has("tollgate_tables_redis_up"));
   CHECK(world.value("tollgate_auth_checks_total{outcome=\"wrong_password\"}") == 0);
   CHECK(world.value("tollgate_journal_records_total") == 27);
   CHECK(world.value("tollgate_journal_accepting") == 1);
@@ -219,6 +225,7 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
 
 TEST_CASE("docs/operations.md lists every metric and no other", "[metrics]") {
   World world;
+  world.tables.redis.set(1);
   world.auth = std::make_unique<Auth>(world.config.clients, AuthOptions{1, {}, {}});
   world.flow[0]->clients[0].response_us.observe(1);
   world.flow[0]->clients[0].receipt_us.observe(1);

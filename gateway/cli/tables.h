@@ -1,0 +1,51 @@
+// `tollgate tables ...`: the versions of the tables in Redis. Each returns the exit status.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "gateway/cli/desk.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tollgate::gateway::cli {
+
+struct TablesOptions : DeskOptions {
+  std::uint32_t version = 0;  // 0 = the current one
+  std::uint32_t draft = 0;
+  std::string directory;
+  std::string file;   // show: its content
+  std::string a, b;   // diff: a number, "current", "draft:17" or a directory
+  bool rows = false;  // diff: the rows too
+  std::string note;
+  std::string at;  // publish: when
+  bool publish = false;
+  bool repair = false;
+  std::uint32_t after = 0;
+  std::size_t limit = 20;
+};
+
+// What can be seen.
+int tables_history(const TablesOptions& options);
+int tables_show(const TablesOptions& options);
+int tables_diff(const TablesOptions& options);
+int tables_drafts(const TablesOptions& options);
+int tables_audit(const TablesOptions& options);
+int tables_gateways(const TablesOptions& options);
+int tables_pull(const TablesOptions& options);
+
+// What changes.
+int tables_push(const TablesOptions& options);
+int tables_publish(const TablesOptions& options);
+int tables_rollback(const TablesOptions& options);
+int tables_approve(const TablesOptions& options);
+int tables_rebase(const TablesOptions& options);
+int tables_discard(const TablesOptions& options);
+
+// The flags of all of them.
+void add_tables(CLI::App& app, TablesOptions& options);
+int run_tables(const CLI::App& app, const TablesOptions& options);
+
+}  // namespace tollgate::gateway::cli

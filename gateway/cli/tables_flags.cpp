@@ -1,0 +1,162 @@
+// The flags of `tollgate tables`.
+#include <CLI/CLI.hpp>
+
+#include "gateway/cli/commands.h"
+#include "gateway/cli/tables.h"
+
+namespace tollgate::gateway::cli {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* what;
+  const char* example;  // behind "tollgate tables "
+  void (*flags)(CLI::App&, TablesOptions&);
+  int (*run)(const TablesOptions&);
+};
+
+void add_version(CLI::App& app, TablesOptions& options) {
+  app.add_option("--version", options.version, "The version (default: the current one)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void add_draft(CLI::App& app, TablesOptions& options) {
+  app.add_option("draft", options.draft, "The draft's number")
+      ->type_name("DRAFT")
+      ->required()
+      ->check(CLI::PositiveNumber);
+}
+
+void add_note(CLI::App& app, TablesOptions& options) {
+  app.add_option("--note", options.note, "Why, for the history")->type_name("TEXT");
+}
+
+void add_limit(CLI::App& app, TablesOptions& options) {
+  app.add_option("--limit", options.limit, "At most so many, the newest first")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10'000));
+}
+
+void add_directory(CLI::App& app, TablesOptions& options) {
+  app.add_option("directory", options.directory, "The directory of the CSV files")
+      ->type_name("DIR")
+      ->required();
+}
+
+void show_flags(CLI::App& app, TablesOptions& options) {
+  add_version(app, options);
+  app.add_option("file", options.file, "Print this file's content")->type_name("FILE");
+}
+
+void diff_flags(CLI::App& app, TablesOptions& options) {
+  const char* what = "A version's number, current, draft:N, or a directory";
+  app.add_option("a", options.a, what)->type_name("A")->required();
+  app.add_option("b", options.b, what)->type_name("B")->required();
+  app.add_flag("--rows", options.rows, "Print the rows that differ");
+}
+
+void push_flags(CLI::App& app, TablesOptions& options) {
+  add_directory(app, options);
+  add_note(app, options);
+  app.add_flag("--publish", options.publish, "Publish it at once");
+  app.add_option("--draft", options.draft, "Put it into this draft instead of a new one")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--after", options.after,
+                 "For a Redis that lost its data: the first version's number is one more")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--repair", options.repair, "Check every file's content in Redis, mend what is not");
+}
+
+void pull_flags(CLI::App& app, TablesOptions& options) {
+  add_directory(app, options);
+  add_version(app, options);
+  app.add_option("--draft", options.draft, "The files as this draft would make them")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void publish_flags(CLI::App& app, TablesOptions& options) {
+  add_draft(app, options);
+  add_note(app, options);
+  app.add_option("--at", options.at, "When, in UTC; a gateway does it then")->type_name("TIME");
+}
+
+void rollback_flags(CLI::App& app, TablesOptions& options) {
+  app.add_option("version", options.version, "Whose files shall be in force again")
+      ->type_name("N")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  add_note(app, options);
+}
+
+void draft_and_note(CLI::App& app, TablesOptions& options) {
+  add_draft(app, options);
+  add_note(app, options);
+}
+
+void none(CLI::App&, TablesOptions&) {}
+
+constexpr Command kCommands[] = {
+    {"history", "The published versions: who, when, why", "history --limit 5", add_limit,
+     tables_history},
+    {"show", "A version and its files, or one file's content", "show --version 41 rates/alpha.csv",
+     show_flags, tables_show},
+    {"diff", "What differs between two versions, drafts or directories; status 1 if anything",
+     "diff current draft:17 --rows", diff_flags, tables_diff},
+    {"push", "Make a draft of what a directory changes; with faults nothing is stored",
+     "push tables --note \"new rates of alpha\" --publish", push_flags, tables_push},
+    {"pull", "Write a version's files into an empty directory", "pull tables --version 41",
+     pull_flags, tables_pull},
+    {"publish", "Publish a draft, now or at a time",
+     "publish 17 --at 2026-12-01T00:00Z --note \"December\"", publish_flags, tables_publish},
+    {"rollback", "Publish an older version again, under a new number",
+     "rollback 41 --note \"wrong rates\"", rollback_flags, tables_rollback},
+    {"drafts", "The drafts that are open", "drafts", none, tables_drafts},
+    {"approve", "Approve a draft", "approve 17", draft_and_note, tables_approve},
+    {"rebase", "Put a draft on top of the current version", "rebase 17", draft_and_note,
+     tables_rebase},
+    {"discard", "End a draft", "discard 17", draft_and_note, tables_discard},
+    {"audit", "Every act: who, when, what, why", "audit --limit 50", add_limit, tables_audit},
+    {"gateways", "Which version each gateway runs, and what it refused", "gateways", none,
+     tables_gateways},
+};
+
+}  // namespace
+
+void add_tables(CLI::App& app, TablesOptions& options) {
+  CLI::App& tables = *app.add_subcommand(
+      "tables", "Versions of the tables in Redis: publish, roll back, drafts, history");
+  tables.require_subcommand(1);
+  tables.footer(
+      "Exit status: 0 fine, 1 findings (faults, conflicts, no Redis; diff: there are "
+      "differences), 2 bad usage.\n\n"
+      "Example:\n  tollgate tables push tables --note \"new rates\" && tollgate tables publish 17");
+  for (const Command& each : kCommands) {
+    CLI::App& command = *tables.add_subcommand(each.name, each.what);
+    each.flags(command, options);
+    command.add_option("--config", options.config, "The gateway's configuration")
+        ->type_name("FILE");
+    command
+        .add_option("--redis", options.redis,
+                    "host:port/database or a socket's path, instead of the configuration's")
+        ->type_name("PLACE");
+    command.add_option("--prefix", options.prefix, "Of the keys (default: tollgate:tables:)");
+    command.add_option("--who", options.who, "Who does it (default: $TOLLGATE_WHO, else the user)")
+        ->type_name("NAME");
+    command.add_flag("--json", options.json, "Print JSON");
+    command.footer(std::string("Example:\n  tollgate tables ") + each.example);
+  }
+}
+
+int run_tables(const CLI::App& app, const TablesOptions& options) {
+  const CLI::App* tables = app.get_subcommand("tables");
+  for (const Command& each : kCommands) {
+    if (tables->got_subcommand(each.name)) return each.run(options);
+  }
+  return kBadUsage;
+}
+
+}  // namespace tollgate::gateway::cli

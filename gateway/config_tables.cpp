@@ -1,0 +1,103 @@
+// Where the tables come from: gateway.tables, or [tables] with a directory or a Redis.
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+
+#include "gateway/config_reader.h"
+#include "gateway/config_rules.h"
+#include "proto/escape.h"
+
+namespace tollgate::gateway {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRedisRight = "\"host:port\", \"host:port/database\" or a socket's path";
+
+// The digits behind the last '/' or ':'; `text` without them. False: they are no number.
+bool split_database(std::string& text, char sign, std::uint32_t& database) {
+  const std::size_t at = text.rfind(sign);
+  if (at == text.npos) return true;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + at + 1, end, database);
+  if (error != std::errc{} || stop != end || database > 10'000) return false;
+  text.resize(at);
+  return true;
+}
+
+void read_password_file(Section& section, const std::string& directory, TablesConfig& tables) {
+  std::string name;
+  section.text("password_file", name, {1, 4096});
+  if (name.empty()) return;
+  const fs::path path = fs::path(directory) / name;
+  std::ifstream in(path);
+  if (!std::getline(in, tables.password) || tables.password.empty()) {
+    section.fault("password_file", "cannot be read, or its first line is empty",
+                  "a file with the password in its first line");
+  }
+}
+
+void read_redis(Section& section, const std::string& directory, TablesConfig& tables) {
+  std::string why;
+  if (!parse_redis(tables.redis, tables, why)) section.fault("redis", why, kRedisRight);
+  read_ascii(section, "user", tables.user, 1, 128);
+  read_password_file(section, directory, tables);
+  read_ascii(section, "prefix", tables.prefix, 1, 64);
+  section.text("cache", tables.cache, {1, 4096});
+  tables.cache = (fs::path(directory) / tables.cache).string();
+  section.seconds("poll_seconds", tables.poll_us, {0.05, 3600});
+  section.boolean("require_approval", tables.require_approval);
+}
+
+}  // namespace
+
+bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why) {
+  std::string rest = text;
+  const bool path = rest.starts_with('/');
+  if (!split_database(rest, path ? ':' : '/', tables.database)) {
+    why = "its database is no number of at most 10000";
+    return false;
+  }
+  if (path) {
+    tables.host = rest;
+    return true;
+  }
+  core::Address address;
+  if (!parse_address(rest, false, address, why)) return false;
+  if (address.host.empty() || address.port == 0) {
+    why = address.port == 0 ? "the port is 0" : "no host";
+    return false;
+  }
+  tables.host = address.host;
+  tables.port = address.port;
+  return true;
+}
+
+void read_tables_directory(Section& section, std::string_view key, const std::string& directory,
+                           std::string& tables) {
+  section.text(key, tables, {1, 4096});
+  if (tables.empty()) return;
+  const fs::path path = fs::path(directory) / tables;
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    section.fault(key, "no such directory: " + proto::escaped(path.string()),
+                  "a directory, absolute or relative to this file");
+  }
+  tables = path.string();
+}
+
+void read_tables(Section& section, const std::string& directory, Config& config) {
+  const bool has_directory = section.has("directory");
+  section.text("redis", config.tables.redis, {1, 300});
+  if (!config.gateway.tables.empty()) {
+    section.fault("", "gateway.tables names a directory already", "one of the two");
+  } else if (has_directory == section.has("redis")) {
+    section.fault(has_directory ? "redis" : "directory",
+                  has_directory ? "directory is given too" : "missing",
+                  std::string("directory = \"tables\", or redis = ") + kRedisRight);
+  }
+  read_tables_directory(section, "directory", directory, config.gateway.tables);
+  if (section.has("redis")) read_redis(section, directory, config.tables);
+}
+
+}  // namespace tollgate::gateway
