@@ -11,6 +11,7 @@
 #include "carriers/orders.h"
 #include "carriers/pace.h"
 #include "carriers/receipts.h"
+#include "carriers/rests.h"
 #include "core/check.h"
 #include "core/log.h"
 #include "core/shard.h"
@@ -82,6 +83,9 @@ class Carrier::Self final : private Bind::Owner {
   void attend() override { attention_ = true; }
 
   void refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class);
+  bool retry(const Bind::Answer& answer, const Retry& policy);
+  void release_rests(std::int64_t until_us);
+  std::uint32_t waiting() const { return queue_.size() + rests_.size(); }
   void finish(std::uint32_t order, Status status, StatusClass status_class, bool try_next);
   void queue(std::uint32_t order);
   void requeue(std::uint32_t order);
@@ -89,7 +93,6 @@ class Carrier::Self final : private Bind::Owner {
   void unqueue(std::uint32_t order);
   bool send_queued();
   Bind* pick(const HeldOrder& order);
-  std::uint16_t lane_of(const proto::SubmitSm& sm) const;
   bool send(std::uint32_t order, Bind& bind);
   void plan_next_turn(bool more);
   void publish();
@@ -110,6 +113,7 @@ class Carrier::Self final : private Bind::Owner {
   const std::uint64_t lane_seed_;
   Orders orders_;
   OrderList queue_;
+  Rests rests_;
   Pace pace_;
   Receipts receipts_;
   std::vector<std::unique_ptr<Bind>> binds_;
@@ -138,6 +142,7 @@ Carrier::Self::Self(const CarrierConfig& config, core::Shard& shard, Events& eve
       lane_seed_(random_.next()),
       orders_(orders_max(config_), config_.queue_octets_max),
       queue_(orders_),
+      rests_(orders_),
       pace_(config_.pace_per_s, config_.pace_burst_ms),
       receipts_(config_, dialect_, events, counters_, random_.next()),
       timer_(core::Timer::calling<&Self::wake>(*this)) {
@@ -159,8 +164,8 @@ void Carrier::Self::start() {
 
 Taken Carrier::Self::take(const Order& order) {
   // Behind what is to be handed back it comes back in its turn.
-  if (stopping_ || (transmitting_ == 0 && queue_.empty())) return Taken::down;
-  if (queue_.size() >= config_.queue_max) return Taken::no_room;
+  if (stopping_ || (transmitting_ == 0 && waiting() == 0)) return Taken::down;
+  if (waiting() >= config_.queue_max) return Taken::no_room;
   proto::SubmitSm sm;
   if (proto::decode(order.body, sm)) return Taken::unfit;
   proto::Octets body = order.body;
@@ -178,22 +183,16 @@ Taken Carrier::Self::take(const Order& order) {
   held.number = ++taken_;
   held.deadline_us = static_cast<std::int64_t>(order.deadline_us);
   held.asks_receipt = (sm.registered_delivery & kAsksReceipt) != 0;
-  held.lane = lane_of(sm);
+  held.to = hash_of(proto::as_octets(sm.destination_addr), lane_seed_);
+  held.lane = static_cast<std::uint16_t>(held.to % kLanes);
   counters_.taken.add();
   const bool expired = held.deadline_us != 0 && held.deadline_us < now_us();
-  if (queue_.empty() && !expired && pace_.ready(now_us())) {
+  if (queue_.empty() && !expired && pace_.ready(now_us()) && !rests_.holds(held.to)) {
     Bind* bind = pick(held);
     if (bind != nullptr && send(index, *bind)) return Taken::taken;
   }
   queue(index);
   return Taken::taken;
-}
-
-// Order matters only where several binds could overtake each other.
-std::uint16_t Carrier::Self::lane_of(const proto::SubmitSm& sm) const {
-  if (binds_.size() < 2) return 0;
-  const std::uint64_t hash = hash_of(proto::as_octets(sm.destination_addr), lane_seed_);
-  return static_cast<std::uint16_t>(hash % kLanes);
 }
 
 bool Carrier::Self::send(std::uint32_t order, Bind& bind) {
@@ -239,7 +238,6 @@ void Carrier::Self::put_back(const Bind::Answer& answer) {
   HeldOrder& order = orders_[answer.order];
   events_.put_back(order.message, order.attempt, answer.status);
   ++order.attempt;
-  requeue(answer.order);
 }
 
 void Carrier::Self::unqueue(std::uint32_t order) {
@@ -269,6 +267,7 @@ Bind* Carrier::Self::pick(const HeldOrder& order) {
 // True: more than this turn's share.
 bool Carrier::Self::send_queued() {
   if (stopping_ || transmitting_ == 0) handing_back_ = true;
+  release_rests(handing_back_ ? kNever : now_us());
   for (std::size_t i = 0; i < kQueuedPerTurn; ++i) {
     const std::uint32_t index = queue_.first();
     if (index == kNoOrder) {
@@ -286,6 +285,12 @@ bool Carrier::Self::send_queued() {
       unqueue(index);
       counters_.handed_back.add();
       finish(index, Status::ESME_ROK, StatusClass::failover, true);
+      continue;
+    }
+    if (rests_.holds(order.to)) {
+      unqueue(index);
+      queue_octets_ += order.length;
+      rests_.add(index, kNever);
       continue;
     }
     if (!pace_.ready(now_us())) return false;
@@ -338,13 +343,14 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
   switch (status_class) {
     case StatusClass::throttle:
       counters_.throttles.add();
+      if (order.throttles >= config_.retry.throttle_attempts) break;
+      ++order.throttles;
       put_back(answer);
+      requeue(answer.order);
       return;
     case StatusClass::temporary:
-      if (order.busy_refusals >= config_.temporary_retries) break;
-      ++order.busy_refusals;
-      put_back(answer);
-      return;
+      if (retry(answer, config_.retry.temporary)) return;
+      break;
     case StatusClass::permanent:
       finish(answer.order, answer.status, status_class, false);
       return;
@@ -360,11 +366,40 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
         bind.retire(Bind::Then::alarm, config_.timers.drain_ms);
       }
       break;
-    case StatusClass::ok:
     case StatusClass::failover:
+      if (retry(answer, config_.retry.failover)) return;
+      break;
+    case StatusClass::ok:
       break;
   }
   finish(answer.order, answer.status, status_class, true);
+}
+
+// False: it has been tried here often enough.
+bool Carrier::Self::retry(const Bind::Answer& answer, const Retry& policy) {
+  HeldOrder& order = orders_[answer.order];
+  if (order.retries >= policy.attempts) return false;
+  const unsigned doublings = std::min<unsigned>(order.retries++, 20);
+  const std::uint64_t full_ms =
+      std::min<std::uint64_t>(std::uint64_t{policy.first_ms} << doublings, policy.max_ms);
+  const auto full_us = static_cast<std::int64_t>(full_ms * 1000);
+  put_back(answer);
+  counters_.retries.add();
+  std::int64_t due_us = now_us() + Backoff::jittered_us(full_us, random_);
+  if (order.deadline_us != 0) due_us = std::min(due_us, order.deadline_us + 1);
+  rests_.add(answer.order, due_us);
+  queue_octets_ += order.length;
+  attention_ = true;
+  return true;
+}
+
+void Carrier::Self::release_rests(std::int64_t until_us) {
+  while (rests_.size() != 0 && rests_.next_us() <= until_us) {
+    rests_.release([this](std::uint32_t order) {
+      queue_octets_ -= orders_[order].length;
+      requeue(order);
+    });
+  }
 }
 
 void Carrier::Self::finish(std::uint32_t index, Status status, StatusClass status_class,
@@ -404,7 +439,7 @@ bool Carrier::Self::turn() {
 void Carrier::Self::plan_next_turn(bool more) {
   std::int64_t next = now_us() + kTickUs;
   for (const auto& bind : binds_) next = std::min(next, bind->next_tick_us());
-  next = std::min(next, receipts_.next_tick_us());
+  next = std::min({next, receipts_.next_tick_us(), rests_.next_us()});
   if (!queue_.empty()) {
     if (!pace_.ready(now_us())) {
       next = std::min(next, pace_.ready_at_us());
@@ -424,14 +459,15 @@ void Carrier::Self::plan_next_turn(bool more) {
 
 void Carrier::Self::publish() {
   const bool up = transmitting_ != 0 && !stopping_ && !handing_back_;
-  const bool has_room = up && queue_.size() < config_.queue_max;
+  const bool has_room = up && waiting() < config_.queue_max;
   const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0));
   if (state_.bits.load(std::memory_order_relaxed) != bits) {
     state_.bits.store(bits, std::memory_order_relaxed);
     counters_.up.set(up ? 1 : 0);
     counters_.has_room.set(has_room ? 1 : 0);
   }
-  counters_.queue.set(queue_.size());
+  counters_.queue.set(waiting());
+  counters_.resting.set(rests_.size());
   counters_.queue_octets.set(queue_octets_);
 }
 
@@ -451,7 +487,7 @@ void Carrier::Self::halt() {
 }
 
 bool Carrier::Self::idle() const {
-  return queue_.empty() &&
+  return waiting() == 0 &&
          std::all_of(binds_.begin(), binds_.end(), [](const auto& bind) { return bind->idle(); });
 }
 

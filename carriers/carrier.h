@@ -11,8 +11,9 @@
 // 3. A bind never has more submits without a response than its window; the carrier never starts
 //    more than its pace; a connection above its high-water mark gets no further submit.
 // 4. Orders leave in the order they were taken, throttled ones again before all others. While one
-//    to a number has no response yet, the next to that number takes the same bind: so several
-//    binds do not turn the order of a number's messages, or of a long message's segments, around.
+//    to a number has no response yet, the next to that number takes the same bind, and while one
+//    rests after a refusal (CarrierConfig::retry), the next ones to that number rest behind it: so
+//    the order of a number's messages, or of a long message's segments, is not turned around.
 // 5. A final receipt is told once for an id; a receipt is acknowledged only after the flow kept
 //    it (for its message, or as a dead letter), or while it is parked, or when it is a duplicate.
 // 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.
@@ -80,8 +81,9 @@ class Events {
   // submit_sm_resp ESME_ROK. The id may be empty: the carrier gave none.
   virtual void sent(std::uint64_t message, std::uint16_t attempt,
                     std::string_view carrier_message_id, std::uint32_t submit_us) = 0;
-  // Refused by a status, or handed back without one (ESME_ROK): `failover` and try_next when it
-  // never left, `permanent` and not try_next when its deadline passed first.
+  // Refused by a status, as often as its class is retried here (of class temporary or throttle it
+  // may be asked again later); or handed back without one (ESME_ROK): `failover` and try_next when
+  // it never left, `permanent` and not try_next when its deadline passed first.
   virtual void refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
                        proto::StatusClass status_class, bool try_next) = 0;
   // No response came in time, or the link was lost after the octets left.

@@ -75,6 +75,12 @@ void check_timers(const CarrierTimers& timers, Faults& faults) {
   faults.range("early_receipt_ms", timers.early_receipt_ms, 1000, kDay);
 }
 
+void check_retry(const std::string& key, const Retry& retry, Faults& faults) {
+  faults.range((key + "_attempts").c_str(), retry.attempts, 0, 1000);
+  faults.range((key + "_first_ms").c_str(), retry.first_ms, 1, retry.max_ms);
+  faults.range((key + "_max_ms").c_str(), retry.max_ms, 1, 86'400'000);
+}
+
 void check_dialect(const DialectConfig& dialect, Faults& faults) {
   if (dialect.has_service_type) {
     faults.length("service_type", dialect.service_type, proto::kServiceTypeMax);
@@ -102,7 +108,9 @@ std::vector<std::string> faults(const CarrierConfig& config) {
   faults.range("pace_burst_ms", config.pace_burst_ms, 1, 1000);
   faults.range("queue_max", config.queue_max, 1, 10'000'000);
   faults.range("queue_octets_max", config.queue_octets_max, 1 << 17, 0xFFFFFFFF);
-  faults.range("temporary_retries", config.temporary_retries, 0, 1000);
+  check_retry("retry.temporary", config.retry.temporary, faults);
+  check_retry("retry.failover", config.retry.failover, faults);
+  faults.range("retry.throttle_attempts", config.retry.throttle_attempts, 0, 10'000);
   faults.range("awaiting_max", config.awaiting_max, 1, 1U << 28);
   faults.range("awaiting_hours", config.awaiting_hours, 1, 24 * 365);
   faults.range("early_receipts_max", config.early_receipts_max, 1, 1U << 24);

@@ -67,6 +67,23 @@ enum class InDoubt : std::uint8_t {
   fail     // tell the client UNKNOWN at once
 };
 
+// A message that was refused for now is tried here again, so often; each time it rests before that
+// for twice as long as the time before, less a random part of up to a half. Then it goes to the
+// next candidate.
+struct Retry {
+  std::uint32_t attempts = 0;
+  std::uint32_t first_ms = 500;
+  std::uint32_t max_ms = 30'000;
+};
+
+// What becomes of a refusal, by its class. Permanent ends the message; configuration goes on to the
+// next candidate at once. Where all candidates refused for now, see the gateway's retry.
+struct RetryConfig {
+  Retry temporary{3, 500, 30'000};
+  Retry failover{0, 500, 30'000};
+  std::uint32_t throttle_attempts = 10'000;  // the bind rests, not the message
+};
+
 struct BindConfig {
   proto::Command kind = proto::Command::bind_transceiver;
   core::Address address;
@@ -107,7 +124,7 @@ struct CarrierConfig {
   std::uint32_t queue_max = 10'000;  // orders that wait for window or pace
   std::uint32_t queue_octets_max = 8 * 1024 * 1024;  // what long bodies take beyond 260 octets
   InDoubt in_doubt = InDoubt::hold;
-  std::uint32_t temporary_retries = 3;      // then the message goes to the next candidate
+  RetryConfig retry;
   std::uint32_t awaiting_max = 10'000'000;  // ids that wait for a receipt
   std::uint32_t awaiting_hours = 72;
   std::uint32_t early_receipts_max = 16'384;

@@ -43,6 +43,7 @@ struct alignas(64) CarrierCounters {
   core::Cell has_room;      // gauge
   core::Cell queue;         // gauge: orders that wait
   core::Cell queue_octets;  // gauge
+  core::Cell resting;       // gauge: orders in back-off, and those behind them
   core::Cell awaiting;      // gauge: ids that wait for a receipt
   core::Cell parked;        // gauge: early receipts that wait for an id
 
@@ -56,6 +57,7 @@ struct alignas(64) CarrierCounters {
   core::Cell in_doubt;
   core::Cell response_timeouts;     // of in_doubt
   core::Cell throttles;             // ESME_RTHROTTLED
+  core::Cell retries;               // refused for now, and to be tried here again
   core::Cell without_id;            // ESME_ROK without a message id
   core::Cell unexpected_responses;  // sequence unknown, or already answered
 

@@ -30,10 +30,12 @@ struct HeldOrder {
   std::uint32_t next = kNoOrder;  // OrderList
   std::uint32_t prev = kNoOrder;
   std::uint32_t length = 0;
-  std::uint32_t more = kNoOrder;    // blocks behind the inline octets
-  std::uint32_t sequence = 0;       // of the request it left in last
-  std::uint16_t busy_refusals = 0;  // temporary ones
-  std::uint16_t lane = 0;           // of its destination number
+  std::uint32_t more = kNoOrder;  // blocks behind the inline octets
+  std::uint32_t sequence = 0;     // of the request it left in last
+  std::uint64_t to = 0;           // a hash of its destination number
+  std::uint16_t retries = 0;      // here, after refusals for now
+  std::uint16_t throttles = 0;
+  std::uint16_t lane = 0;  // of its destination number
   std::uint16_t attempt = 0;
   bool asks_receipt = false;
   std::uint8_t body[kInline];
@@ -118,34 +120,35 @@ class Orders {
 // A list of orders by their links: O(1) at both ends and for removal.
 class OrderList {
  public:
-  explicit OrderList(Orders& orders) : orders_(orders) {}
+  explicit OrderList(Orders& orders) : orders_(&orders) {}
 
   bool empty() const { return first_ == kNoOrder; }
   std::uint32_t first() const { return first_; }
+  std::uint32_t last() const { return last_; }
   std::uint32_t size() const { return size_; }
 
   void push_back(std::uint32_t index) { insert_after(last_, index); }
 
   // kNoOrder as `after`: to the front.
   void insert_after(std::uint32_t after, std::uint32_t index) {
-    HeldOrder& order = orders_[index];
+    HeldOrder& order = (*orders_)[index];
     order.prev = after;
-    std::uint32_t& forward = after == kNoOrder ? first_ : orders_[after].next;
+    std::uint32_t& forward = after == kNoOrder ? first_ : (*orders_)[after].next;
     order.next = forward;
-    (order.next == kNoOrder ? last_ : orders_[order.next].prev) = index;
+    (order.next == kNoOrder ? last_ : (*orders_)[order.next].prev) = index;
     forward = index;
     ++size_;
   }
 
   void remove(std::uint32_t index) {
-    const HeldOrder& order = orders_[index];
-    (order.prev == kNoOrder ? first_ : orders_[order.prev].next) = order.next;
-    (order.next == kNoOrder ? last_ : orders_[order.next].prev) = order.prev;
+    const HeldOrder& order = (*orders_)[index];
+    (order.prev == kNoOrder ? first_ : (*orders_)[order.prev].next) = order.next;
+    (order.next == kNoOrder ? last_ : (*orders_)[order.next].prev) = order.prev;
     --size_;
   }
 
  private:
-  Orders& orders_;
+  Orders* orders_;
   std::uint32_t first_ = kNoOrder;
   std::uint32_t last_ = kNoOrder;
   std::uint32_t size_ = 0;

@@ -102,11 +102,16 @@ void CarrierHome::Post::sent(std::uint64_t message, std::uint16_t attempt,
 }
 
 void CarrierHome::Post::refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
-                                proto::StatusClass, bool try_next) {
+                                proto::StatusClass status_class, bool try_next) {
   if (status == proto::Status::ESME_ROK) {
     const auto follows = try_next ? Follows::again : Follows::expired;
     home_.recorder_.refused(message, attempt, carrier_, status, follows);
     return outcome(message, attempt, try_next ? Outcome::down : Outcome::expired);
+  }
+  if (status_class == proto::StatusClass::temporary ||
+      status_class == proto::StatusClass::throttle) {
+    home_.recorder_.refused(message, attempt, carrier_, status, Follows::again);
+    return outcome(message, attempt, Outcome::later, status);
   }
   const auto follows = try_next ? Follows::next : Follows::rejected;
   home_.recorder_.refused(message, attempt, carrier_, status, follows);

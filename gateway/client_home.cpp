@@ -173,7 +173,7 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   client.pace().take(now.mono_us);
   if (public_id != 0) message->public_id = public_id;
   recorder_.accepted(*message);  // the gate holds the response until it is durable
-  if (now_possible && waiting_lane(*message) == 0) {
+  if (now_possible && !number_waits(*message)) {
     place(*message, 0, now);
   } else {
     wait(*message, now);

@@ -9,6 +9,7 @@
 // 3. A message whose candidates were only down or full waits and is tried again while it is valid;
 //    messages to one number that come after it wait behind it. Those that wait go in the order
 //    they were accepted, whenever they came back (see FenceMail in mail.h).
+//    One that candidates refused for now waits in back-off (gateway.retry_first_seconds).
 // 4. Money is counted once, when a carrier takes the message.
 #pragma once
 
@@ -18,6 +19,8 @@
 #include <vector>
 
 #include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "core/published.h"
 #include "core/shard.h"
@@ -126,7 +129,11 @@ class ClientHome final : public Delivery::Settler {
   void fence(std::uint16_t carrier);
   void wait(Message& message, const core::Now& now);
   void count_waiting();
-  std::uint32_t& waiting_lane(const Message& message);
+  static std::uint64_t number_of(const Message& message);
+  // A message to its number waits: it has to wait behind that one.
+  bool number_waits(const Message& message) const;
+  void waits_no_more(const Message& message);
+  void back_off(Message& message, const core::Now& now);
   void doubt(Message& message, const core::Now& now);
   void taken(Message& message, const core::Now& now);
   void no_longer_unsent(Message& message);
@@ -136,12 +143,11 @@ class ClientHome final : public Delivery::Settler {
             const core::Now& now);
   void end(Message& message, const Notice& last, const core::Now& now);
   void too_late(const ReceiptMail& mail, const Message* message);
+  bool in_back_off(const Message& message, const core::Now& now);
   void retry_waiting(const core::Now& now);
   void look_at_paused(const core::Now& now);
   void sweep(const core::Now& now);
   void look_at_clients(const core::Now& now);
-
-  static constexpr std::size_t kWaitingLanes = 4096;
 
   const Config& config_;
   core::Shard& shard_;
@@ -161,7 +167,8 @@ class ClientHome final : public Delivery::Settler {
   bool passing_ = false;
   MessageId pass_at_ = 0;  // goes on there
   std::vector<routing::CarrierState> pass_carriers_;
-  std::array<std::uint32_t, kWaitingLanes> waiting_lanes_{};
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> waiting_numbers_;  // how many to each
+  absl::flat_hash_set<std::uint64_t> pass_numbers_;  // one to it is in back-off, in this pass
   std::uint32_t unsent_ = 0;
   bool accepting_ = true;
   std::uint32_t swept_ = 0;  // the place that the sweep goes on with

@@ -70,9 +70,32 @@ void ClientHome::drop_candidate(Message& message) {
   --message.candidates;
 }
 
-std::uint32_t& ClientHome::waiting_lane(const Message& message) {
-  const std::size_t hash = std::hash<std::string_view>{}(message.destination.address.view());
-  return waiting_lanes_[(hash ^ message.client * 0x9E3779B97F4A7C15U) % kWaitingLanes];
+std::uint64_t ClientHome::number_of(const Message& message) {
+  const std::uint64_t hash = std::hash<std::string_view>{}(message.destination.address.view());
+  return hash ^ message.client * 0x9E3779B97F4A7C15U;
+}
+
+bool ClientHome::number_waits(const Message& message) const {
+  return !waiting_.empty() && waiting_numbers_.contains(number_of(message));
+}
+
+void ClientHome::waits_no_more(const Message& message) {
+  const auto at = waiting_numbers_.find(number_of(message));
+  if (--at->second == 0) waiting_numbers_.erase(at);
+}
+
+// Twice as long with each round, less a part of up to a half that its id chooses: what was refused
+// in one moment does not come back in one.
+void ClientHome::back_off(Message& message, const core::Now& now) {
+  const GatewayConfig& gateway = config_.gateway;
+  const unsigned doublings = std::min<unsigned>(message.rounds, 16);
+  const std::int64_t full_us = std::min(gateway.retry_first_us << doublings, gateway.retry_max_us);
+  const std::uint64_t draw = (message.id + message.rounds) * 0x9E3779B97F4A7C15U >> 32;
+  if (message.rounds != 0xFF) ++message.rounds;
+  message.for_now = 0;
+  message.retry_us = now.mono_us + full_us -
+                     static_cast<std::int64_t>(draw % static_cast<std::uint64_t>(full_us / 2 + 1));
+  counters_.ledger.back_offs.add();
 }
 
 // Nothing is ordered there before all that it sends back is here.
@@ -86,28 +109,39 @@ void ClientHome::fence(std::uint16_t carrier) {
 }
 
 void ClientHome::wait(Message& message, const core::Now& now) {
+  if (message.for_now != 0) back_off(message, now);
   message.stage = Stage::waiting;
-  ++waiting_lane(message);
+  ++waiting_numbers_[number_of(message)];
   waiting_.insert(message.id);
   count_waiting();
   if (!waiting_timer_.armed()) shard_.timers().arm(waiting_timer_, now.mono_us + kWaitUs);
+}
+
+// It, or one to its number that was accepted before it.
+bool ClientHome::in_back_off(const Message& message, const core::Now& now) {
+  if (message.retry_us > now.mono_us) {
+    pass_numbers_.insert(number_of(message));
+    return true;
+  }
+  return !pass_numbers_.empty() && pass_numbers_.contains(number_of(message));
 }
 
 void ClientHome::retry_waiting(const core::Now& now) {
   if (!passing_) {
     pass_at_ = 0;
     pass_carriers_ = carriers_;
+    pass_numbers_.clear();
   }
   auto at = waiting_.lower_bound(pass_at_);
   for (std::size_t i = 0; i < kWaitingPerTurn && at != waiting_.end(); ++i) {
     Message& message = *ledger_.find(*at);
     const bool expired = message.deadline_us <= now.mono_us;
-    if (!expired && !order(message, 0, pass_carriers_)) {
+    if (!expired && (in_back_off(message, now) || !order(message, 0, pass_carriers_))) {
       ++at;
       continue;
     }
     at = waiting_.erase(at);
-    --waiting_lane(message);
+    waits_no_more(message);
     if (expired) fail(message, MessageState::expired, Status::ESME_ROK, now);
   }
   passing_ = at != waiting_.end();
@@ -140,7 +174,11 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
       return fail(*message, MessageState::expired, Status::ESME_ROK, now);
     case Outcome::down:
       counters_.carriers[mail.carrier].failovers.add();
-      if (waiting_lane(*message) != 0) return wait(*message, now);
+      if (number_waits(*message)) return wait(*message, now);
+      return place(*message, static_cast<std::uint8_t>(message->candidate + 1), now);
+    case Outcome::later:
+      counters_.carriers[mail.carrier].failovers.add();
+      message->for_now = 1;
       return place(*message, static_cast<std::uint8_t>(message->candidate + 1), now);
     case Outcome::next:
       counters_.carriers[mail.carrier].failovers.add();

@@ -111,6 +111,9 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
   if (restored.has_notice) message.notice = notice_of(restored.notice);
   switch (restored.stage) {
     case LiveStage::queued:
+      // Refused for now: its back-off begins anew.
+      message.for_now =
+          restored.follows == Follows::again && message.status != proto::Status::ESME_ROK ? 1 : 0;
       if (message.candidates != 0) return wait(message, now);
       return fail(message, MessageState::undeliverable, message.status, now);
     case LiveStage::refused:

@@ -194,6 +194,13 @@ void read_gateway(Section& section, const std::string& directory, bool has_table
   section.seconds("drain_seconds", gateway.drain_us, {0, 3600});
   section.seconds("session_init_seconds", gateway.session_init_us, {0.1, 300});
   section.seconds("in_doubt_hold_seconds", gateway.in_doubt_hold_us, {0.1, 604'800});
+  section.seconds("retry_first_seconds", gateway.retry_first_us, {0.1, 3600});
+  section.seconds("retry_max_seconds", gateway.retry_max_us, {0.1, 86'400});
+  if (gateway.retry_max_us < gateway.retry_first_us) {
+    section.fault(section.has("retry_max_seconds") ? "retry_max_seconds" : "retry_first_seconds",
+                  "the maximum is below the first",
+                  "retry_max_seconds of at least retry_first_seconds");
+  }
   section.word("log_level", {"debug", "info", "warn", "error"},
                [&](std::size_t at) { gateway.log_level = static_cast<LogLevel>(at); });
   section.section("limits", [&](Section& limits) { read_limits(limits, gateway.limits); });

@@ -109,6 +109,10 @@ struct GatewayConfig {
   std::int64_t session_init_us = 10'000'000;  // accept to bind
   // A submit without a response: so long a receipt may still come, then the client is told UNKNOWN.
   std::int64_t in_doubt_hold_us = 3'600'000'000;
+  // A message that all its candidates refused for now is tried again after the first of these, then
+  // after twice that, and so on up to the maximum, while it is valid.
+  std::int64_t retry_first_us = 5'000'000;
+  std::int64_t retry_max_us = 300'000'000;
   LogLevel log_level = LogLevel::info;
   Limits limits;
 };

@@ -73,6 +73,24 @@ void read_timers(Section& section, carriers::CarrierTimers& timers) {
   ordered("busy_first_seconds", timers.busy_first_ms, "busy_max_seconds", timers.busy_max_ms);
 }
 
+void read_retry(Section& section, const std::string& name, carriers::Retry& retry) {
+  constexpr Range<double> kRange{0.001, 3600};
+  section.integer(name + "_attempts", retry.attempts, {0, 1'000});
+  read_ms(section, name + "_first_seconds", retry.first_ms, kRange);
+  read_ms(section, name + "_max_seconds", retry.max_ms, kRange);
+  if (retry.first_ms <= retry.max_ms) return;
+  const std::string first = name + "_first_seconds";
+  const std::string last = name + "_max_seconds";
+  section.fault(section.has(last) ? last : first, "the maximum is below the first",
+                last + " of at least " + first);
+}
+
+void read_retries(Section& section, carriers::RetryConfig& retry) {
+  read_retry(section, "temporary", retry.temporary);
+  read_retry(section, "failover", retry.failover);
+  section.integer("throttle_attempts", retry.throttle_attempts, {0, 10'000});
+}
+
 void read_id_form(Section& section, std::string_view key, carriers::IdForm& out) {
   section.word(key, {"text", "hex", "decimal"},
                [&](std::size_t at) { out = static_cast<carriers::IdForm>(at); });
@@ -175,7 +193,6 @@ void read_carrier(Section& section, carriers::CarrierConfig& carrier) {
   section.integer("queue_octets_max", carrier.queue_octets_max, {128 * 1024, 1u << 30});
   section.word("in_doubt", {"hold", "resend", "fail"},
                [&](std::size_t at) { carrier.in_doubt = static_cast<carriers::InDoubt>(at); });
-  section.integer("temporary_retries", carrier.temporary_retries, {0, 1'000});
   section.integer("awaiting_max", carrier.awaiting_max, {1'000, 100'000'000});
   section.integer("awaiting_hours", carrier.awaiting_hours, {1, 720});
   section.integer("early_receipts_max", carrier.early_receipts_max, {1, 10'000'000});
@@ -190,6 +207,7 @@ void read_carrier(Section& section, carriers::CarrierConfig& carrier) {
       section.fault("mo_status", "no command_status", std::string(kStatusRight));
     }
   }
+  section.section("retry", [&](Section& below) { read_retries(below, carrier.retry); });
   section.section("timers", [&](Section& below) { read_timers(below, carrier.timers); });
   section.section("dialect", [&](Section& below) { read_dialect(below, carrier.dialect); });
   section.require("bind", "[[carrier.bind]], once for each connection to the carrier");

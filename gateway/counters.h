@@ -93,7 +93,8 @@ struct alignas(core::kCacheLine) LedgerCounters {
   core::Cell messages;       // gauge: accepted - settled
   core::Cell capacity;       // gauge
   core::Cell full;           // submits refused because it was
-  core::Cell waiting;        // gauge: every candidate was down or full
+  core::Cell waiting;        // gauge: every candidate was down or full, or refused for now
+  core::Cell back_offs;      // times that no candidate took a message, and one may later
   core::Cell late_outcomes;  // outcomes and receipts for messages that had ended
   core::Cell mail_spilled;   // times mail did not fit its ring
 };

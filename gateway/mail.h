@@ -33,6 +33,7 @@ enum class Outcome : std::uint8_t {
   sent,     // the carrier has it
   refused,  // for good: another carrier would refuse it too
   next,     // refused by this carrier
+  later,    // refused by this carrier for now
   down,     // never left: the carrier was down or full
   expired,  // its validity ended before it left
   in_doubt  // it left, no response came

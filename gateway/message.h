@@ -86,7 +86,7 @@ struct Message {
   std::int64_t accepted_us = 0;
   std::int64_t accepted_wall_us = 0;
   std::int64_t deadline_us = 0;  // validity while unsent, then the hold, then the keeping time
-  std::int64_t retry_us = 0;     // when a refused receipt is told again
+  std::int64_t retry_us = 0;     // waiting: not before; then when a refused receipt is told again
   routing::Nano price_nano = 0;
   std::array<routing::Nano, routing::kCandidatesMax> cost_nano;
   std::array<std::uint16_t, routing::kCandidatesMax> carriers;
@@ -103,6 +103,8 @@ struct Message {
   std::uint16_t carrier = 0;  // of that order
   std::uint8_t candidates = 0;
   std::uint8_t resends = 0;    // after it was in doubt
+  std::uint8_t rounds = 0;     // times that no candidate took it, and one may later
+  std::uint8_t for_now = 0;    // a candidate refused it for now, in this round
   std::uint8_t candidate = 0;  // which of them has it
   std::uint8_t registered_delivery = 0;
   std::uint8_t short_id = 0;     // accepted on a 3.3 session

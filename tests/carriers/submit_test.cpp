@@ -244,26 +244,6 @@ TEST_CASE("a throttled message keeps its place, the bind pauses, probes, and goe
   CHECK(world.balanced());
 }
 
-TEST_CASE("messages refused for now are tried again a bounded number of times, then elsewhere") {
-  World world;
-  world.config().temporary_retries = 2;
-  world.bring_up();
-  Peer& peer = *world.smsc.peers[0];
-  REQUIRE(world.take(1) == Taken::taken);
-  for (int i = 0; i < 3; ++i) {
-    peer.refuse(world.submit(peer).header.sequence_number, Status::ESME_RMSGQFUL);
-    world.steps(10);
-    CHECK((world.told.of(1) != nullptr) == (i == 2));
-    CHECK(world.quiet(peer));
-    world.pass_ms(200);
-  }
-  CHECK(world.told.of(1)->status == Status::ESME_RMSGQFUL);
-  CHECK(world.told.of(1)->status_class == StatusClass::temporary);
-  CHECK(world.told.of(1)->try_next);
-  CHECK(world.quiet(peer));
-  CHECK(world.counters().submits.get() == 3);
-}
-
 TEST_CASE(
     "a lost link: what left is in doubt, what waited is handed back, the next bind is clean") {
   World world;

@@ -118,6 +118,32 @@ receipt_keep_seconds = 9
   CHECK(client.receipt_keep_us == 9'000'000);
 }
 
+TEST_CASE("every key of [carrier.retry] is read into its field", "[config]") {
+  const Config config = good(std::string(kGateway) + kClient + R"([[carrier]]
+name = "alpha"
+[carrier.retry]
+temporary_attempts = 0
+temporary_first_seconds = 1.5
+temporary_max_seconds = 2.5
+failover_attempts = 4
+failover_first_seconds = 3.0
+failover_max_seconds = 4.0
+throttle_attempts = 5
+[[carrier.bind]]
+host = "h"
+port = 1
+system_id = "us"
+)");
+  const carriers::CarrierConfig& carrier = config.carriers.at(0);
+  CHECK(carrier.retry.temporary.attempts == 0);
+  CHECK(carrier.retry.temporary.first_ms == 1'500);
+  CHECK(carrier.retry.temporary.max_ms == 2'500);
+  CHECK(carrier.retry.failover.attempts == 4);
+  CHECK(carrier.retry.failover.first_ms == 3'000);
+  CHECK(carrier.retry.failover.max_ms == 4'000);
+  CHECK(carrier.retry.throttle_attempts == 5);
+}
+
 TEST_CASE("every key of [[carrier]] and its timers is read into its field", "[config]") {
   const Config config = good(std::string(kGateway) + kClient + R"([[carrier]]
 name = "Alpha-1_x.y"
@@ -126,7 +152,6 @@ pace_burst_seconds = 0.1
 queue_max = 11
 queue_octets_max = 200000
 in_doubt = "resend"
-temporary_retries = 0
 awaiting_max = 2000
 awaiting_hours = 1
 early_receipts_max = 13
@@ -161,7 +186,6 @@ system_id = "us"
   CHECK(carrier.queue_max == 11);
   CHECK(carrier.queue_octets_max == 200000);
   CHECK(carrier.in_doubt == carriers::InDoubt::resend);
-  CHECK(carrier.temporary_retries == 0);
   CHECK(carrier.awaiting_max == 2000);
   CHECK(carrier.awaiting_hours == 1);
   CHECK(carrier.early_receipts_max == 13);
@@ -292,6 +316,8 @@ std::vector<double> gateway_and_client(const Config& config) {
           number(gateway.drain_us),
           number(gateway.session_init_us),
           number(gateway.in_doubt_hold_us),
+          number(gateway.retry_first_us),
+          number(gateway.retry_max_us),
           number(gateway.log_level),
           number(gateway.limits.messages_per_shard),
           number(gateway.limits.mailbox_octets),
@@ -324,7 +350,13 @@ std::vector<double> carrier_and_bind(const Config& config) {
           number(carrier.queue_max),
           number(carrier.queue_octets_max),
           number(carrier.in_doubt),
-          number(carrier.temporary_retries),
+          number(carrier.retry.temporary.attempts),
+          number(carrier.retry.temporary.first_ms),
+          number(carrier.retry.temporary.max_ms),
+          number(carrier.retry.failover.attempts),
+          number(carrier.retry.failover.first_ms),
+          number(carrier.retry.failover.max_ms),
+          number(carrier.retry.throttle_attempts),
           number(carrier.awaiting_max),
           number(carrier.awaiting_hours),
           number(carrier.early_receipts_max),

@@ -1,0 +1,170 @@
+// Refused for now: how often, how long until the next time, and who waits behind.
+#include "tests/carriers/world.h"
+
+using namespace tollgate;
+using namespace tollgate::tests;
+using carriers::Taken;
+using proto::Command;
+using proto::Status;
+using proto::StatusClass;
+
+namespace {
+
+proto::SubmitSm to(std::string_view number, std::string_view text) {
+  proto::SubmitSm sm = a_submit(text);
+  sm.destination_addr = number;
+  return sm;
+}
+
+std::string text_of(const Pdu& pdu) {
+  proto::SubmitSm sm;
+  REQUIRE_FALSE(proto::decode(pdu.body(), sm));
+  return std::string(proto::as_text(sm.short_message));
+}
+
+// Milliseconds until the next submit_sm comes.
+std::int64_t wait_for(World& world, Peer& peer, Pdu& pdu) {
+  for (std::int64_t ms = 0; ms < 200'000; ms += 5) {
+    while (const auto next = peer.next()) {
+      if (next->header.command_id != Command::submit_sm) continue;
+      pdu = *next;
+      return ms;
+    }
+    world.pass_ms(5, 5);
+  }
+  FAIL("no submit_sm comes");
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("messages refused for now are tried again a bounded number of times, then elsewhere") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().retry.temporary = {4, 1'000, 3'000};
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  REQUIRE(world.take(1) == Taken::taken);
+  Pdu pdu;
+  const std::int64_t full_ms[] = {0, 1'000, 2'000, 3'000, 3'000};
+  for (int i = 0; i < 5; ++i) {
+    const std::int64_t waited_ms = wait_for(world, peer, pdu);
+    CHECK(waited_ms >= full_ms[i] / 2 - 5);
+    CHECK(waited_ms <= full_ms[i] + 1'050);  // the bind's own pause may come on top
+    CHECK(world.counters().resting.get() == 0);
+    peer.refuse(pdu.header.sequence_number, Status::ESME_RX_T_APPN);
+    world.steps(3);
+    CHECK((world.told.of(1) != nullptr) == (i == 4));
+  }
+  CHECK(world.told.of(1)->status == Status::ESME_RX_T_APPN);
+  CHECK(world.told.of(1)->status_class == StatusClass::temporary);
+  CHECK(world.told.of(1)->try_next);
+  CHECK(world.told.of(1)->attempt == 4);
+  CHECK(world.quiet(peer));
+  CHECK(world.counters().submits.get() == 5);
+  CHECK(world.counters().retries.get() == 4);
+  CHECK(world.balanced());
+}
+
+TEST_CASE("while one rests, those to its number rest behind it, and no other does") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().retry.temporary = {3, 10'000, 10'000};
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  REQUIRE(world.take(1, to("447700900001", "a1")) == Taken::taken);
+  REQUIRE(world.take(2, to("447700900001", "a2")) == Taken::taken);
+  const Pdu first = world.submit(peer);
+  const Pdu second = world.submit(peer);
+  REQUIRE(world.take(3, to("447700900001", "a3")) == Taken::taken);
+  const Pdu third = world.submit(peer);
+  // The second, then the first: both have left already, and come again in their order.
+  peer.refuse(second.header.sequence_number, Status::ESME_RX_T_APPN);
+  REQUIRE(world.until([&] { return world.counters().resting.get() == 1; }));
+  peer.refuse(first.header.sequence_number, Status::ESME_RX_T_APPN);
+  peer.respond(third.header.sequence_number, "3");
+  REQUIRE(world.until([&] { return world.counters().resting.get() == 2; }));
+  REQUIRE(world.take(4, to("447700900001", "a4")) == Taken::taken);
+  REQUIRE(world.take(5, to("447700900002", "b1")) == Taken::taken);
+  Pdu pdu;
+  CHECK(wait_for(world, peer, pdu) < 1'000);
+  CHECK(text_of(pdu) == "b1");
+  peer.respond(pdu.header.sequence_number, "5");
+  CHECK(world.counters().resting.get() == 3);
+  for (const char* text : {"a1", "a2", "a4"}) {
+    CHECK(wait_for(world, peer, pdu) < 10'100);
+    CHECK(text_of(pdu) == text);
+    const std::size_t before = world.told.outcomes.size();
+    peer.respond(pdu.header.sequence_number, text);
+    REQUIRE(world.until([&] { return world.told.outcomes.size() > before; }));
+  }
+  CHECK(world.counters().resting.get() == 0);
+  CHECK(world.told.count(Told::What::sent) == 5);
+  CHECK(world.balanced());
+}
+
+TEST_CASE("a lost link hands back what rests, in its order") {
+  World world;
+  world.config().retry.temporary = {3, 10'000, 10'000};
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  REQUIRE(world.take(1, to("447700900001", "a1")) == Taken::taken);
+  peer.refuse(world.submit(peer).header.sequence_number, Status::ESME_RX_T_APPN);
+  world.steps(3);
+  world.pass_ms(1'100);
+  REQUIRE(world.take(2, to("447700900001", "a2")) == Taken::taken);
+  world.steps(3);
+  CHECK(world.counters().resting.get() == 2);
+  peer.reset();
+  REQUIRE(world.until([&] { return world.told.outcomes.size() == 2; }));
+  CHECK(world.told.outcomes[0].message == 1);
+  CHECK(world.told.outcomes[0].status == Status::ESME_ROK);
+  CHECK(world.told.outcomes[1].message == 2);
+  CHECK(world.counters().handed_back.get() == 2);
+  CHECK(world.balanced());
+}
+
+TEST_CASE("what rests is bounded by the queue, and ends when its validity does") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().retry.temporary = {3, 10'000, 10'000};
+  world.config().queue_max = 1;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  std::array<std::uint8_t, 300> body;
+  const proto::SubmitSm sm = to("447700900001", "a1");
+  carriers::Order order{1, 1, proto::Octets(body).first(proto::encode_body(sm, body)),
+                        static_cast<std::uint64_t>(world.now_.mono_us + 2'000'000)};
+  REQUIRE(world.carrier().take(order) == Taken::taken);
+  peer.refuse(world.submit(peer).header.sequence_number, Status::ESME_RX_T_APPN);
+  world.steps(3);
+  CHECK(world.take(2) == Taken::no_room);
+  world.pass_ms(2'100);
+  REQUIRE(world.told.of(1) != nullptr);
+  CHECK_FALSE(world.told.of(1)->try_next);
+  CHECK(world.counters().expired.get() == 1);
+  CHECK(world.quiet(peer));
+}
+
+TEST_CASE("failover statuses and throttling are tried here as often as configured") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().retry.failover = {1, 100, 100};
+  world.config().retry.throttle_attempts = 1;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  for (const Status status : {Status::ESME_RSUBMITFAIL, Status::ESME_RTHROTTLED}) {
+    const std::uint64_t message = world.told.outcomes.size() + 1;
+    REQUIRE(world.take(message) == Taken::taken);
+    Pdu pdu;
+    for (int i = 0; i < 2; ++i) {
+      CHECK(world.told.of(message) == nullptr);
+      wait_for(world, peer, pdu);
+      peer.refuse(pdu.header.sequence_number, status);
+      world.steps(3);
+    }
+    REQUIRE(world.told.of(message) != nullptr);
+    CHECK(world.told.of(message)->status == status);
+    CHECK(world.told.of(message)->try_next);
+  }
+}

@@ -1,0 +1,120 @@
+// What all candidates refused for now: waits in back-off, keeps its number's order, expires.
+#include "tests/gateway/world.h"
+
+namespace tollgate::gateway {
+namespace {
+
+using proto::MessageState;
+using proto::Status;
+
+WorldOptions without_retries_here(std::size_t carriers, unsigned shards = 1) {
+  WorldOptions options;
+  options.shards = shards;
+  options.carriers = carriers;
+  options.change = [](Config& config) {
+    for (auto& carrier : config.carriers) carrier.retry.temporary.attempts = 0;
+  };
+  return options;
+}
+
+const auto kBusy = [](const auto&) { return CarrierEnd::Reply{Status::ESME_RX_T_APPN}; };
+
+TEST_CASE("all carriers refuse for now: tried again after a while, each time later", "[flow]") {
+  for (const unsigned shards : {1U, 3U}) {
+    World world(without_retries_here(2, shards));
+    world.carrier(0).on_submit = kBusy;
+    world.carrier(1).on_submit = kBusy;
+    ClientEnd& client = world.bind("shop");
+    const std::uint32_t sent = client.submit();
+    world.settle();
+    CHECK(client.status(sent) == Status::ESME_ROK);
+    const auto rounds = [&] { return world.carrier(1).submits.size(); };
+    REQUIRE(rounds() == 1);
+    CHECK(world.stage(Stage::waiting) == 1);
+    std::int64_t from_us = world.now_us();
+    for (std::int64_t full_us = 5 * kSecond; full_us <= 40 * kSecond; full_us *= 2) {
+      const std::size_t before = rounds();
+      REQUIRE(world.until([&] { return rounds() > before; }, 60'000));
+      CHECK(world.now_us() - from_us >= full_us / 2);
+      CHECK(world.now_us() - from_us <= full_us + 1'200 * kMs);  // and the bind's pause
+      from_us = world.now_us();
+    }
+    CHECK(world.carrier(0).submits.size() == rounds());
+    world.settle();
+    CHECK(world.sum(&LedgerCounters::back_offs) == rounds());
+    CHECK(client.told.empty());
+    world.carrier(1).on_submit = nullptr;
+    world.carrier(1).receipts = MessageState::delivered;
+    REQUIRE(world.until([&] { return client.told.size() == 1; }, 100'000));
+    CHECK(client.told[0].state == MessageState::delivered);
+    world.finish();
+  }
+}
+
+TEST_CASE("refused for now until its validity ends: EXPIRED", "[flow]") {
+  World world(without_retries_here(2));
+  world.carrier(0).on_submit = kBusy;
+  world.carrier(1).on_submit = kBusy;
+  ClientEnd& client = world.bind("shop");
+  client.submit({.validity_period = "000000000020000R"});
+  world.pass(19 * kSecond);
+  CHECK(client.told.empty());
+  world.pass(2 * kSecond);
+  REQUIRE(client.told.size() == 1);
+  CHECK(client.told[0].state == MessageState::expired);
+  world.finish();
+}
+
+TEST_CASE("refused for good by one is asked of the others, for good by all is over", "[flow]") {
+  World world(without_retries_here(2));
+  world.carrier(0).on_submit = kBusy;
+  world.carrier(1).on_submit = [](const auto&) {
+    return CarrierEnd::Reply{Status::ESME_RSUBMITFAIL};
+  };
+  ClientEnd& client = world.bind("shop");
+  client.submit();
+  world.pass(60 * kSecond, kSecond);
+  CHECK(world.carrier(0).submits.size() > 2);
+  CHECK(world.carrier(1).submits.size() == 1);  // not asked again
+  CHECK(client.told.empty());
+  world.carrier(0).on_submit = world.carrier(1).on_submit;
+  REQUIRE(world.until([&] { return client.told.size() == 1; }, 100'000));
+  CHECK(client.told[0].state == MessageState::undeliverable);
+  world.carrier(0).on_submit = [](const auto&) {
+    return CarrierEnd::Reply{Status::ESME_RINVDSTADR};
+  };
+  client.submit();
+  world.settle();
+  REQUIRE(client.told.size() == 2);
+  CHECK(client.told[1].state == MessageState::rejected);
+  CHECK(world.carrier(1).submits.size() == 1);
+  world.finish();
+}
+
+TEST_CASE("in back-off, later messages to its number wait behind it, others do not", "[flow]") {
+  World world(without_retries_here(1));
+  world.carrier(0).on_submit = kBusy;
+  ClientEnd& client = world.bind("shop");
+  client.submit({.to = "447700900001", .text = "a1"});
+  world.settle();
+  REQUIRE(world.stage(Stage::waiting) == 1);
+  world.carrier(0).on_submit = nullptr;
+  world.carrier(0).receipts = MessageState::delivered;
+  world.pass(100 * kMs);
+  client.submit({.to = "447700900001", .text = "a2"});
+  for (int i = 0; i < 50; ++i) {
+    const std::string number = std::to_string(447700900100 + i);
+    client.submit({.to = number, .text = "b"});
+  }
+  world.pass(200 * kMs);
+  CHECK(world.carrier(0).submits.size() == 51);
+  CHECK(world.stage(Stage::waiting) == 2);
+  REQUIRE(world.until([&] { return world.messages() == 0; }, 20'000));
+  REQUIRE(world.carrier(0).submits.size() == 53);
+  CHECK(world.carrier(0).submits[51].text == "a1");
+  CHECK(world.carrier(0).submits[52].text == "a2");
+  world.finish();
+}
+
+}  // namespace
+}  // namespace tollgate::gateway
