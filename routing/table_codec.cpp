@@ -15,6 +15,9 @@ constexpr const char* kDraft = "draft";
 constexpr const char* kAct = "act";
 constexpr const char* kReport = "report";
 
+// What cannot be read is our error to tell; the library would write to stderr beside it.
+const auto kQuiet = google::protobuf::SetLogHandler(nullptr);
+
 // What is wrong, as the error of any result.
 tl::unexpected<std::string> refused(std::string why) {
   return tl::unexpected<std::string>(std::move(why));

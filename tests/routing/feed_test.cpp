@@ -1,0 +1,425 @@
+// The feed against a real redis-server: what is in force stays in force, whatever Redis does.
+#include "routing/feed.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <sys/stat.h>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "core/clock.h"
+#include "tests/routing/redis_server.h"
+
+using namespace tollgate::routing;
+using Catch::Contains;
+
+namespace {
+
+namespace fs = std::filesystem;
+using Changes = std::vector<FileChange>;
+
+template <class T>
+T good(StoreResult<T> result) {
+  if (!result) FAIL(result.error().reason);
+  return std::move(*result);
+}
+
+bool within(double seconds, const std::function<bool()>& is_so) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (!is_so()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+// A feed and what it publishes.
+class Followed {
+ public:
+  explicit Followed(FeedOptions options) : feed_(std::move(options)) {
+    if ((tables_ = feed_.first()) == nullptr) return;
+    feed_.start([this](std::unique_ptr<const Tables> next) {
+      const std::lock_guard lock(mutex_);
+      tables_ = std::move(next);
+      ++published_;
+    });
+  }
+  bool started() const { return tables_ != nullptr; }
+  std::uint32_t version() {
+    const std::lock_guard lock(mutex_);
+    return tables_->version;
+  }
+  int published() {
+    const std::lock_guard lock(mutex_);
+    return published_;
+  }
+  // What alpha charges for Vodafone GB, in thousandths.
+  Nano cost() {
+    const std::lock_guard lock(mutex_);
+    const Tables& t = *tables_;
+    for (std::size_t d = 0; d < t.destinations.size(); ++d) {
+      if (t.destinations[d].mccmnc != "23415") continue;
+      for (std::uint32_t i = t.places[d].offers_begin; i < t.places[d].offers_end; ++i) {
+        if (t.carriers[t.offers[i].carrier].name == "alpha")
+          return t.offers[i].cost / (kNanoPerUnit / 1'000);
+      }
+    }
+    return -1;
+  }
+  bool refused(Refusal why) {
+    return feed_.counters().refused[static_cast<std::size_t>(why)].get() == 1;
+  }
+  TablesCounters& counters() { return feed_.counters(); }
+  void reload() { feed_.reload(); }
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<const Tables> tables_;
+  int published_ = 0;
+  Feed feed_;
+};
+
+// A Redis with the sample tables as version 1, alpha's every price 0.001, and a place for caches.
+struct World {
+  World() : World(std::vector<std::string>{}) {}
+  explicit World(std::vector<std::string> arguments)
+      : server(std::move(arguments)), store(server.options()) {
+    tables.price("alpha", 1);
+    const TableDraft draft = good(store.create_draft(by("ann"), tables.changes(), ""));
+    good(store.publish(draft, by("ann")));
+  }
+  static Actor by(const std::string& who) {
+    return {who, "why", tollgate::core::read_clock().wall_us};
+  }
+  FeedOptions options(const std::string& cache = "cache", std::int64_t poll_us = 50'000) const {
+    FeedOptions options;
+    options.store = server.options();
+    options.store.redis.connect_us = 300'000;
+    options.store.redis.command_us = 300'000;
+    options.cache = (server.folder() / cache).string();
+    options.poll_us = poll_us;
+    options.gateway = "g-" + cache;
+    return options;
+  }
+  TableVersion publish(const Changes& changes) {
+    const TableDraft draft = good(store.create_draft(by("ann"), changes, ""));
+    return good(store.publish(draft, by("ann")));
+  }
+  TableVersion price(int thousandths) {
+    return publish({{"rates/alpha.csv", priced(tables.read("rates/alpha.csv"), thousandths)}});
+  }
+  TableVersion faulty() { return publish({{"rates/alpha.csv", "mccmnc,price\n1,x\n"}}); }
+  std::vector<std::string> cached(const std::string& cache = "cache") const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(server.folder() / cache)) {
+      if (entry.is_directory()) names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  RedisServer server;
+  SampleTables tables;
+  Store store;
+};
+
+}  // namespace
+
+TEST_CASE("a version is in force soon after it is published, by notification and by polling",
+          "[feed]") {
+  World world;
+  const bool told = GENERATE(true, false);
+  Followed followed(world.options("cache", told ? 60'000'000 : 50'000));
+  REQUIRE(followed.started());
+  CHECK(followed.version() == 1);
+  CHECK(followed.cost() == 1);
+  CHECK(followed.counters().redis_up.get() == 1);
+  if (told) {
+    world.price(2);
+  } else {
+    // As if the message was lost: a client that nobody hears.
+    world.server.say({"CLIENT", "KILL", "TYPE", "pubsub"});
+    world.price(2);
+  }
+  CHECK(within(2, [&] { return followed.version() == 2; }));
+  CHECK(followed.cost() == 2);
+  CHECK(followed.counters().version.get() == 2);
+  CHECK(followed.counters().redis_version.get() == 2);
+  good(world.store.rollback(1, World::by("ann")));
+  CHECK(within(2, [&] { return followed.version() == 3; }));
+  CHECK(followed.cost() == 1);
+  CHECK(within(2, [&] {
+    const auto reports = good(world.store.reports());
+    return reports.size() == 1 && reports[0].version == 3;
+  }));
+}
+
+TEST_CASE("a version with faults is refused whole; the next good one is taken", "[feed]") {
+  World world;
+  Followed followed(world.options());
+  REQUIRE(followed.started());
+  world.faulty();
+  CHECK(within(2, [&] { return followed.refused(Refusal::faults); }));
+  CHECK(followed.version() == 1);
+  CHECK(followed.cost() == 1);
+  CHECK(followed.counters().refused_version.get() == 2);
+  CHECK(followed.counters().reload_failures.get() == 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(followed.counters().reload_failures.get() == 1);  // not tried again and again
+  CHECK(world.cached().size() == 1);
+  CHECK(within(2, [&] {
+    const auto reports = good(world.store.reports());
+    return !reports.empty() && reports[0].refused_version == 2 &&
+           reports[0].reason.find("rates/alpha.csv, row 1") != std::string::npos;
+  }));
+  world.price(3);
+  CHECK(within(2, [&] { return followed.version() == 3; }));
+  CHECK_FALSE(followed.refused(Refusal::faults));
+  CHECK(followed.counters().refused_version.get() == 0);
+}
+
+TEST_CASE("a version whose contents are damaged is refused until they are mended", "[feed]") {
+  World world;
+  Followed followed(world.options("cache", 60'000'000));
+  REQUIRE(followed.started());
+  // Nobody hears of the version before it is spoilt.
+  world.server.say({"CLIENT", "KILL", "TYPE", "pubsub"});
+  const std::string text = priced(world.tables.read("rates/alpha.csv"), 4);
+  world.publish({{"rates/alpha.csv", text}});
+  const std::string chunk = "tollgate:tables:blob:" + hex(sha256_of(text)) + ":0";
+  const std::string record = "tollgate:tables:version:2";
+  const std::string whole_record = world.server.say({"GET", record}).text;
+  const std::string spoilt = GENERATE(as<std::string>{}, "checksum", "missing", "format", "record");
+  if (spoilt == "checksum") {
+    std::string octets = world.server.say({"GET", chunk}).text;
+    octets[octets.size() / 2] = static_cast<char>(octets[octets.size() / 2] ^ 1);
+    world.server.say({"SET", chunk, octets});
+  }
+  if (spoilt == "missing") world.server.say({"DEL", chunk});
+  if (spoilt == "format") world.server.say({"SETRANGE", record, "1", "\x09"});
+  if (spoilt == "record") world.server.say({"DEL", record});
+  followed.reload();
+  REQUIRE(within(2, [&] { return followed.refused(Refusal::damaged); }));
+  CHECK(followed.version() == 1);
+  CHECK(followed.cost() == 1);
+  CHECK(followed.counters().refused_version.get() == 2);
+  world.server.say({"SET", record, whole_record});
+  good(world.store.put("rates/alpha.csv", text));
+  followed.reload();
+  CHECK(within(2, [&] { return followed.version() == 2; }));
+  CHECK(followed.cost() == 4);
+  CHECK_FALSE(followed.refused(Refusal::damaged));
+}
+
+TEST_CASE("killed, still, full: what is in force stays; found again, it is followed", "[feed]") {
+  World world({"--appendonly", "yes", "--appendfsync", "always"});
+  Followed followed(world.options());
+  REQUIRE(followed.started());
+  world.server.kill();
+  CHECK(within(2, [&] { return followed.counters().redis_up.get() == 0; }));
+  CHECK(followed.cost() == 1);
+  world.server.start();
+  world.store = Store(world.server.options());
+  world.price(2);
+  CHECK(within(3, [&] { return followed.version() == 2; }));
+  CHECK(followed.counters().redis_up.get() == 1);
+  CHECK(followed.counters().redis_errors.get() > 0);
+
+  world.server.stop_still();
+  CHECK(within(3, [&] { return followed.counters().redis_up.get() == 0; }));
+  CHECK(followed.version() == 2);
+  world.server.go_on();
+  CHECK(within(3, [&] { return followed.counters().redis_up.get() == 1; }));
+
+  world.server.say({"CONFIG", "SET", "maxmemory", "1"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(followed.counters().redis_up.get() == 1);
+  CHECK(followed.cost() == 2);
+  world.server.say({"CONFIG", "SET", "maxmemory", "0"});
+  world.price(3);
+  CHECK(within(3, [&] { return followed.version() == 3; }));
+}
+
+TEST_CASE("an emptied Redis is not followed backwards", "[feed]") {
+  World world;
+  world.price(2);
+  Followed followed(world.options());
+  REQUIRE(followed.started());
+  world.server.say({"FLUSHALL"});
+  CHECK(within(2, [&] { return followed.refused(Refusal::backwards); }));
+  CHECK(followed.version() == 2);
+  // From its first number again: an old price must not come back by a slip.
+  world.price(9);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(followed.version() == 2);
+  CHECK(followed.cost() == 2);
+  {
+    // Nor when a gateway starts on what it has.
+    world.server.say({"FLUSHALL"});
+    fs::copy(world.server.folder() / "cache", world.server.folder() / "other",
+             fs::copy_options::recursive);
+    Followed other(world.options("other"));
+    REQUIRE(other.started());
+    CHECK(other.version() == 2);
+    CHECK(other.refused(Refusal::backwards));
+  }
+  REQUIRE(world.store.begin_after(2, World::by("ann")));
+  good(world.store.publish(
+      good(world.store.create_draft(World::by("ann"), world.tables.changes(), "")),
+      World::by("ann")));
+  CHECK(within(2, [&] { return followed.version() == 3; }));
+  CHECK_FALSE(followed.refused(Refusal::backwards));
+  CHECK(followed.cost() == 1);
+}
+
+TEST_CASE("a gateway starts without Redis from its last good tables", "[feed]") {
+  World world;
+  {
+    Followed followed(world.options());
+    REQUIRE(followed.started());
+    world.price(2);
+    REQUIRE(within(2, [&] { return followed.version() == 2; }));
+    world.faulty();
+    REQUIRE(within(2, [&] { return followed.refused(Refusal::faults); }));
+  }
+  world.server.kill();
+  {
+    Followed followed(world.options());
+    REQUIRE(followed.started());
+    CHECK(followed.version() == 2);
+    CHECK(followed.cost() == 2);
+    CHECK(followed.counters().redis_up.get() == 0);
+  }
+  // Changed on disk: not used; the one before is.
+  const fs::path newer = world.server.folder() / "cache" / world.cached().at(1);
+  REQUIRE(newer.filename().string().starts_with("2-"));
+  fs::remove(newer / "rates/alpha.csv");
+  std::ofstream(newer / "rates/alpha.csv") << "mccmnc,mcc,prefix,price,currency\n";
+  {
+    Followed followed(world.options());
+    REQUIRE(followed.started());
+    CHECK(followed.version() == 1);
+    CHECK(followed.cost() == 1);
+  }
+  fs::remove_all(world.server.folder() / "cache");
+  CHECK_FALSE(Followed(world.options()).started());
+}
+
+TEST_CASE("the cache keeps a few versions, shares their files, and has one user", "[feed]") {
+  World world;
+  Followed followed(world.options());
+  REQUIRE(followed.started());
+  CHECK_FALSE(Followed(world.options()).started());
+  for (int i = 2; i <= 9; ++i) {
+    world.price(i);
+    REQUIRE(within(2, [&] { return followed.version() == static_cast<std::uint32_t>(i); }));
+  }
+  REQUIRE(within(1, [&] { return world.cached().size() == kCachedVersionsMax; }));
+  const auto names = world.cached();
+  CHECK(names.front().starts_with("5-"));
+  const auto inode = [&](const std::string& folder, const char* file) {
+    struct stat status {};
+    REQUIRE(stat((world.server.folder() / "cache" / folder / file).c_str(), &status) == 0);
+    return status.st_ino;
+  };
+  CHECK(inode(names[0], "clients.csv") == inode(names[4], "clients.csv"));
+  CHECK(inode(names[0], "rates/alpha.csv") != inode(names[4], "rates/alpha.csv"));
+  // A disk that cannot be written: refused, and what is in force stays.
+  fs::permissions(world.server.folder() / "cache", fs::perms::owner_read | fs::perms::owner_exec);
+  if (geteuid() == 0) return;  // may write everywhere
+  world.price(10);
+  CHECK(within(2, [&] { return followed.refused(Refusal::cache); }));
+  CHECK(followed.version() == 9);
+  fs::permissions(world.server.folder() / "cache", fs::perms::owner_all);
+}
+
+TEST_CASE("rows with dates switch at their instant", "[feed]") {
+  World world;
+  const std::int64_t second = tollgate::core::read_clock().wall_us / 1'000'000 + 2;
+  const std::time_t at = second;
+  char text[40];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&at));
+  const std::string head = "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to\n";
+  world.publish({{"rates/alpha.csv",
+                  head + "23415,,,0.007,EUR,,," + text + "\n23415,,,0.008,EUR,," + text + ",\n"}});
+  Followed followed(world.options("cache", 60'000'000));
+  REQUIRE(followed.started());
+  CHECK(followed.cost() == 7);
+  REQUIRE(within(4, [&] { return followed.cost() == 8; }));
+  const std::int64_t late_us = tollgate::core::read_clock().wall_us - second * 1'000'000;
+  CHECK(late_us >= 0);
+  CHECK(late_us < 500'000);
+  CHECK(followed.version() == 2);
+}
+
+TEST_CASE("a scheduled draft is published at its time by one gateway, and rebased", "[feed]") {
+  World world;
+  Followed one(world.options("one")), two(world.options("two"));
+  REQUIRE((one.started() && two.started()));
+  const std::string alpha = priced(world.tables.read("rates/alpha.csv"), 5);
+  const auto scheduled = [&](const Changes& changes) {
+    const TableDraft draft = good(world.store.create_draft(World::by("ann"), changes, ""));
+    Actor bob = World::by("bob");
+    return good(world.store.schedule(draft.id, bob, bob.now_us + 400'000));
+  };
+  const TableDraft fine = scheduled({{"rates/alpha.csv", alpha}});
+  // Published in between: another file.
+  world.publish({{"rates/bravo.csv", priced(world.tables.read("rates/bravo.csv"), 6)}});
+  CHECK(good(world.store.draft(fine.id)).state == DraftState::scheduled);
+  REQUIRE(within(3, [&] { return one.version() == 3 && two.version() == 3; }));
+  CHECK(one.cost() == 5);
+  const TableVersion version = good(world.store.version(3));
+  CHECK(version.origin == Origin::schedule);
+  CHECK(version.who == "bob");
+  CHECK(version.draft == fine.id);
+  CHECK(version.when_us >= fine.publish_at_us);
+  CHECK(version.when_us < fine.publish_at_us + 1'000'000);
+  CHECK(one.counters().scheduled_published.get() + two.counters().scheduled_published.get() == 1);
+
+  // One that both change, and one that has faults: not published, with the reason.
+  const TableDraft both = scheduled({{"rates/alpha.csv", priced(alpha, 7)}});
+  const TableDraft wrong = scheduled({{"rates/bravo.csv", "mccmnc,price\n1,x\n"}});
+  world.publish({{"rates/alpha.csv", priced(alpha, 8)}});
+  const auto state = [&](const TableDraft& draft) {
+    return good(world.store.draft(draft.id)).state;
+  };
+  CHECK(within(
+      3, [&] { return state(both) == DraftState::failed && state(wrong) == DraftState::failed; }));
+  CHECK_THAT(good(world.store.draft(both.id)).reason, Contains("both change rates/alpha.csv"));
+  CHECK_THAT(good(world.store.draft(wrong.id)).reason, Contains("rates/bravo.csv, row"));
+  CHECK(good(world.store.current()) == 4);
+  CHECK(one.counters().scheduled_failed.get() + two.counters().scheduled_failed.get() == 2);
+  bool audited = false;
+  for (const TableAct& act : good(world.store.audit(10)))
+    audited |= act.what == "fail" && act.draft == wrong.id && !act.detail.empty();
+  CHECK(audited);
+}
+
+TEST_CASE("a directory is loaded anew when it is asked for, and refused whole", "[feed]") {
+  const SampleTables tables;
+  tables.price("alpha", 1);
+  FeedOptions options;
+  options.directory = tables.path();
+  Followed followed(options);
+  REQUIRE(followed.started());
+  CHECK(followed.version() == 1);
+  tables.price("alpha", 2);
+  followed.reload();
+  CHECK(within(2, [&] { return followed.version() == 2; }));
+  CHECK(followed.cost() == 2);
+  tables.write("rates/alpha.csv", "nonsense\n");
+  followed.reload();
+  CHECK(within(2, [&] { return followed.refused(Refusal::faults); }));
+  CHECK(followed.cost() == 2);
+  tables.write("rates/alpha.csv", "mccmnc,mcc,prefix,price,currency\n23415,,,0.009,EUR\n");
+  followed.reload();
+  CHECK(within(2, [&] { return followed.cost() == 9; }));
+  CHECK_FALSE(followed.refused(Refusal::faults));
+  CHECK(followed.version() == 3);
+}
