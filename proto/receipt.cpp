@@ -1,6 +1,7 @@
 #include "proto/receipt.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <span>
 
@@ -130,15 +131,6 @@ std::optional<std::size_t> unknown_label(std::string_view all, std::size_t colon
   return begin;
 }
 
-// The fields as appendix B writes them, up to the text.
-constexpr Label kAsWritten[] = {{"id:", id},
-                                {" sub:", sub},
-                                {" dlvrd:", dlvrd},
-                                {" submit date:", submit_date},
-                                {" done date:", done_date},
-                                {" stat:", stat},
-                                {" err:", err}};
-
 // Cuts a receipt's text into fields.
 class TextParser {
  public:
@@ -151,27 +143,39 @@ class TextParser {
   std::string_view operator[](Field field) const { return values_[field]; }
 
  private:
-  // Most receipts are written to the letter, and cheap to read so. False, and nothing done: this
-  // one is not.
+  // Most receipts are written to the letter, and cheap to read so.
   bool parse_as_written() {
-    std::string_view values[kFields];
     std::string_view left = all_;
-    for (const Label& label : kAsWritten) {
-      if (!left.starts_with(label.name)) return false;
-      left.remove_prefix(label.name.size());
-      std::size_t size = 0;
-      while (size < left.size() && !is_blank(left[size]) && left[size] != ':') ++size;
-      values[label.field] = left.substr(0, size);
-      left.remove_prefix(size);
-    }
-    if (!left.empty()) {
-      if (!left.starts_with(" text:") && !left.starts_with(" Text:")) return false;
-      left.remove_prefix(6);
-      if (left.find(':') != std::string_view::npos) return false;
-      values[text] = trimmed(left);
-    }
-    std::copy(std::begin(values), std::end(values), values_);
-    std::fill(std::begin(seen_), std::end(seen_), true);
+    const bool good = cut(left, "id:", id) && cut(left, " sub:", sub) &&
+                      cut(left, " dlvrd:", dlvrd) && cut(left, " submit date:", submit_date) &&
+                      cut(left, " done date:", done_date) && cut(left, " stat:", stat) &&
+                      cut(left, " err:", err) && cut_text(left);
+    if (!good) std::fill(std::begin(values_), std::end(values_), std::string_view());
+    return good;
+  }
+  // A label whose length is known is compared in one piece.
+  template <std::size_t N>
+  static bool pass(std::string_view& left, const char (&label)[N]) {
+    if (left.size() < N - 1 || std::memcmp(left.data(), label, N - 1) != 0) return false;
+    left.remove_prefix(N - 1);
+    return true;
+  }
+  template <std::size_t N>
+  bool cut(std::string_view& left, const char (&label)[N], Field field) {
+    if (!pass(left, label)) return false;
+    const char* const begin = left.data();
+    const char* const all_end = begin + left.size();
+    const char* end = begin;
+    while (end != all_end && !is_blank(*end) && *end != ':') ++end;
+    values_[field] = {begin, end};
+    left = {end, all_end};
+    return true;
+  }
+  bool cut_text(std::string_view left) {
+    if (left.empty()) return true;
+    if (!pass(left, " text:") && !pass(left, " Text:")) return false;
+    if (left.find(':') != std::string_view::npos) return false;
+    values_[text] = trimmed(left);
     return true;
   }
 
@@ -309,6 +313,13 @@ class Writer {
     std::copy(text.begin(), text.end(), out_.begin() + static_cast<std::ptrdiff_t>(length_));
     length_ += text.size();
   }
+  template <std::size_t N>
+  void put(const char (&literal)[N]) {
+    if (out_.size() - length_ < N - 1) fits_ = false;
+    if (!fits_) return;
+    std::memcpy(out_.data() + length_, literal, N - 1);
+    length_ += N - 1;
+  }
   // On one line, whatever it holds.
   void put_quote(std::string_view text) {
     if (out_.size() - length_ < text.size()) fits_ = false;
@@ -321,8 +332,8 @@ class Writer {
     value = std::min(value, 999U);
     const char digits[] = {static_cast<char>('0' + value / 100),
                            static_cast<char>('0' + value / 10 % 10),
-                           static_cast<char>('0' + value % 10)};
-    put({digits, 3});
+                           static_cast<char>('0' + value % 10), 0};
+    put(digits);
   }
   std::size_t length() const { return fits_ ? length_ : 0; }
 
