@@ -94,40 +94,35 @@ Journal::Stream::Stream(std::size_t ring_octets, Writer& writer)
     : ring_(ring_octets, &writer.sleeper()), state_(writer.state()) {}
 
 Mark Journal::Stream::append(std::uint32_t type, Octets head, Octets rest) {
-  TOLLGATE_CHECK(type <= kJournalTypeMax, "types above are the journal's own");
-  TOLLGATE_CHECK(head.size() + rest.size() <= kJournalRecordMax, "a journal record is bounded");
-  ++appended_;
-  put(type, head, rest);
-  return appended_;
+  return append(type, head.size() + rest.size(), [&](Out out) {
+    if (!head.empty()) std::memcpy(out.data(), head.data(), head.size());
+    if (!rest.empty()) std::memcpy(out.data() + head.size(), rest.data(), rest.size());
+    return out.size();
+  });
 }
 
 // The word travels behind the records, so it arrives when they are durable.
 void Journal::Stream::set_oldest_needed(std::uint64_t segment) {
   if (segment <= oldest_needed_) return;
   oldest_needed_ = segment;
-  std::array<std::uint8_t, 8> octets;
-  std::memcpy(octets.data(), &segment, 8);
-  put(kOldestNeeded, octets, {});
+  put(kOldestNeeded, 8, [&](Out out) {
+    std::memcpy(out.data(), &segment, 8);
+    return out.size();
+  });
 }
 
-void Journal::Stream::put(std::uint32_t type, Octets head, Octets rest) {
-  if (failed()) return;  // nothing becomes durable any more: nothing has to be kept
-  if (spill_.empty() && push(type, head, rest)) return;
-  const std::array<std::uint32_t, 2> header{type,
-                                            static_cast<std::uint32_t>(head.size() + rest.size())};
-  const auto* const begin = reinterpret_cast<const std::uint8_t*>(header.data());
-  spill_.insert(spill_.end(), begin, begin + kSpillHeader);
-  spill_.insert(spill_.end(), head.begin(), head.end());
-  spill_.insert(spill_.end(), rest.begin(), rest.end());
+Out Journal::Stream::begin_spill(std::uint32_t type, std::size_t most) {
+  spill_last_ = spill_.size();
+  spill_.resize(spill_.size() + kSpillHeader + most);
+  std::memcpy(spill_.data() + spill_last_, &type, sizeof type);
+  return Out(spill_).last(most);
 }
 
-bool Journal::Stream::push(std::uint32_t type, Octets head, Octets rest) noexcept {
-  const Out out = ring_.try_reserve(type, head.size() + rest.size());
-  if (out.data() == nullptr) return false;
-  if (!head.empty()) std::memcpy(out.data(), head.data(), head.size());
-  if (!rest.empty()) std::memcpy(out.data() + head.size(), rest.data(), rest.size());
-  ring_.commit();
-  return true;
+void Journal::Stream::end_spill(std::size_t size) {
+  TOLLGATE_CHECK(size <= kJournalRecordMax, "a journal record is bounded");
+  const auto length = static_cast<std::uint32_t>(size);
+  std::memcpy(spill_.data() + spill_last_ + 4, &length, sizeof length);
+  spill_.resize(spill_last_ + kSpillHeader + size);
 }
 
 void Journal::Stream::publish() {
@@ -139,7 +134,12 @@ void Journal::Stream::unspill() {
   while (spill_head_ < spill_.size() && !failed()) {
     std::array<std::uint32_t, 2> header;
     std::memcpy(header.data(), spill_.data() + spill_head_, kSpillHeader);
-    if (!push(header[0], {spill_.data() + spill_head_ + kSpillHeader, header[1]}, {})) return;
+    const Out out = ring_.try_reserve(header[0], header[1]);
+    if (out.data() == nullptr) return;
+    if (!out.empty()) {
+      std::memcpy(out.data(), spill_.data() + spill_head_ + kSpillHeader, out.size());
+    }
+    ring_.commit();
     spill_head_ += kSpillHeader + header[1];
   }
   spill_.clear();

@@ -144,8 +144,17 @@ class Journal::Stream {
   bool accepting() const noexcept { return state_.accepting.load(std::memory_order_acquire); }
   bool failed() const noexcept { return state_.failed.load(std::memory_order_acquire); }
 
-  // The record's payload is head and, behind it, rest. Copies; never refuses: without room in the
-  // ring it goes to the spill, which is as long as what is appended while spilled().
+  // Never refuses: without room in the ring the record goes to the spill, which is as long as what
+  // is appended while spilled(). fill(Out) writes the payload where it stays, at most `most`
+  // octets, and returns how many; it is not called once the journal has failed.
+  template <class Fill>
+  Mark append(std::uint32_t type, std::size_t most, Fill&& fill) {
+    TOLLGATE_CHECK(type <= kJournalTypeMax, "types above are the journal's own");
+    ++appended_;
+    put(type, most, fill);
+    return appended_;
+  }
+  // The payload is head and, behind it, rest.
   Mark append(std::uint32_t type, Octets head, Octets rest = {});
   // Something waits for room in the ring: hold what makes new records. publish() moves it on.
   bool spilled() const noexcept { return !spill_.empty(); }
@@ -165,8 +174,21 @@ class Journal::Stream {
  private:
   friend class Journal;
   Stream(std::size_t ring_octets, Writer& writer);
-  void put(std::uint32_t type, Octets head, Octets rest);
-  bool push(std::uint32_t type, Octets head, Octets rest) noexcept;
+  template <class Fill>
+  void put(std::uint32_t type, std::size_t most, Fill&& fill) {
+    if (failed()) return;  // nothing becomes durable any more: nothing has to be kept
+    Out out;
+    const bool fits = Mailbox::record_size(most) <= ring_.capacity() / 2;
+    if (fits && spill_.empty()) [[likely]]
+      out = ring_.try_reserve(type, most);
+    if (out.data() == nullptr) [[unlikely]]
+      return end_spill(fill(begin_spill(type, most)));
+    const std::size_t size = fill(out);
+    TOLLGATE_CHECK(size <= kJournalRecordMax, "a journal record is bounded");
+    ring_.commit(size);
+  }
+  Out begin_spill(std::uint32_t type, std::size_t most);
+  void end_spill(std::size_t size);
   void unspill();
 
   Mailbox ring_;
@@ -174,7 +196,8 @@ class Journal::Stream {
   Mark appended_ = 0;
   std::uint64_t oldest_needed_ = 0;
   std::vector<std::uint8_t> spill_;
-  std::size_t spill_head_ = 0;
+  std::size_t spill_head_ = 0;  // of the first record that is still to go
+  std::size_t spill_last_ = 0;  // of the last record
   alignas(kCacheLine) std::atomic<Mark> durable_{0};
 };
 

@@ -102,8 +102,18 @@ class Mailbox {
     if (pad != 0) put_header(at, static_cast<std::uint32_t>(pad - kRecordHeader), kPad);
     const std::size_t begin = pad == 0 ? at : 0;
     put_header(begin, static_cast<std::uint32_t>(length), type);
+    producer_.pad = pad;
     producer_.reserved = pad + need;
     return {ring_.get() + begin + kRecordHeader, length};
+  }
+  // The record that was reserved has only `length` octets after all.
+  void commit(std::size_t length) noexcept {
+    const std::size_t need = producer_.pad + record_size(length);
+    TOLLGATE_CHECK(need <= producer_.reserved, "a mailbox record keeps to what it reserved");
+    const auto written = static_cast<std::uint32_t>(length);
+    std::memcpy(ring_.get() + ((producer_.tail + producer_.pad) & mask_), &written, sizeof written);
+    producer_.reserved = need;
+    commit();
   }
   void commit() noexcept {
     producer_.tail += producer_.reserved;
@@ -210,7 +220,8 @@ class Mailbox {
     std::uint64_t tail = 0;
     std::uint64_t published = 0;
     std::uint64_t head_seen = 0;
-    std::size_t reserved = 0;
+    std::size_t reserved = 0;  // with the pad in front of it
+    std::size_t pad = 0;
   } producer_;
   alignas(kCacheLine) std::atomic<std::uint64_t> tail_{0};
   alignas(kCacheLine) std::atomic<std::uint64_t> head_{0};

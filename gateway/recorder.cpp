@@ -1,7 +1,7 @@
 #include "gateway/recorder.h"
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 
 #include "core/check.h"
 #include "core/log.h"
@@ -48,11 +48,13 @@ Recorder::Recorder(const Config& config, core::Shard& shard, core::Journal::Stre
 template <class Record>
 void Recorder::append(const Record& record, proto::Octets rest) {
   if (stream_ == nullptr || failed_) return;
-  std::array<std::uint8_t, record::kHeadMax> head;
-  const std::size_t length = record::encode(record, head);
-  TOLLGATE_CHECK(length != 0, "a record of ours fits its head");
   const auto type = static_cast<std::uint32_t>(Record::kType);
-  shard_.shut_gate(stream_->append(type, proto::Octets(head).first(length), rest));
+  shard_.shut_gate(stream_->append(type, record::kHeadMax + rest.size(), [&](proto::Out out) {
+    const std::size_t length = record::encode(record, out.first(record::kHeadMax));
+    TOLLGATE_CHECK(length != 0, "a record of ours fits its head");
+    if (!rest.empty()) std::memcpy(out.data() + length, rest.data(), rest.size());
+    return length + rest.size();
+  }));
 }
 
 std::string_view Recorder::carrier_name(std::uint16_t carrier) const {

@@ -103,7 +103,17 @@ inline void append_next(Journal::Stream& stream, unsigned index, StreamState& st
   const auto payload = payload_of(index, number);
   const std::size_t head = payload.size() / 2;
   const Octets all(payload);
-  stream.append(type_of(index, number), all.first(head), all.subspan(head));
+  if (number % 2 == 0) {
+    stream.append(type_of(index, number), all.first(head), all.subspan(head));
+    return;
+  }
+  // Asks for more than it takes.
+  const std::size_t most = payload.size() + number % 5 * 40;
+  stream.append(type_of(index, number), most, [&](Out out) {
+    std::memset(out.data(), 0xEE, out.size());
+    std::memcpy(out.data(), payload.data(), payload.size());
+    return payload.size();
+  });
 }
 
 }  // namespace tollgate::core::testing
