@@ -189,9 +189,11 @@ Finding apply(LiveMessage& message, const record::Accepted& record) {
 Finding apply(LiveMessage& message, const record::Intent& record) {
   if (record.attempt == 0) return Finding::malformed;
   if (record.attempt <= message.attempt) return Finding::none;
-  if (message.settled_with_cause()) return Finding::after_settled;
+  // The carrier's stream may lie behind the client's: what it did before the end is read after it.
+  const bool before_end = message.told() && record.wall_us <= message.notice_wall_us;
+  if (message.settled_with_cause()) return before_end ? Finding::none : Finding::after_settled;
   if (message.fate == Fate::sent) return Finding::second_submit;
-  const bool ended = message.notice_from == Source::ended;
+  const bool ended = message.notice_from == Source::ended && !before_end;
   overtake(message);
   set(message, attempt_of(record), Fate::in_flight);
   return ended ? Finding::intent_after_end : Finding::none;

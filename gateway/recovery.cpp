@@ -107,6 +107,7 @@ void Recovery::on(const Record& record) {
   const bool overtaken = message.overtaken != 0;
   Finding finding = gateway::apply(message, record);
   if (overtaken != (message.overtaken != 0)) note_overtaken(id, message, record.wall_us);
+  if (finding == Finding::intent_after_end && clock_back_) finding = Finding::none;
   // Of a message whose beginning is reclaimed, its intents may be too.
   if (kFromCarrier<Record> && !known && !whole_) finding = Finding::none;
   if (kBegins<Record> && !known) message.cut = !whole_ && at_.segment == first_segment_;
@@ -131,7 +132,8 @@ void Recovery::on_settled_id(MessageId id, const Record& record) {
     ++conservation_.settled;
     report(Finding::settled_twice, id);
   } else if constexpr (!kFromCarrier<Record>) {
-    report(Finding::after_settled, id);
+    const bool late = std::is_same_v<Record, record::Intent> && ended_after(id, record.wall_us);
+    if (!late) report(Finding::after_settled, id);
   }
 }
 
@@ -140,6 +142,10 @@ void Recovery::settle(MessageId id, LiveMessage& message, std::int64_t wall_us) 
   const bool known = message.known();
   ++(known ? conservation_.settled : conservation_.earlier);
   if (!known && whole_) report(Finding::settled_unknown, id);
+  if (message.notice_from == LiveMessage::Source::ended) {
+    if (ended_.size() == kEnded) ended_.pop_front();
+    ended_.emplace_back(id, message.notice_wall_us);
+  }
   if (known && !message.settled_with_cause()) {
     unproven_.emplace(id, Unproven{std::move(message), at_.stream, wall_us});
   }
@@ -236,6 +242,11 @@ void Recovery::judge_end(MessageId id, const LiveMessage& message) {
   } else if (message.settled && !message.settled_with_cause()) {
     report(Finding::settled_without_cause, id);
   }
+}
+
+bool Recovery::ended_after(MessageId id, std::int64_t wall_us) const {
+  return std::any_of(ended_.begin(), ended_.end(),
+                     [=](const auto& one) { return one.first == id && wall_us <= one.second; });
 }
 
 void Recovery::note_time(std::int64_t wall_us) {

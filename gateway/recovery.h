@@ -24,6 +24,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -159,6 +160,7 @@ class Recovery {
   void settle(MessageId id, LiveMessage& message, std::int64_t wall_us);
   void judge_end(MessageId id, const LiveMessage& message);
   void report(Finding finding, MessageId message);
+  bool ended_after(MessageId id, std::int64_t wall_us) const;
   void note_time(std::int64_t wall_us);
   bool may_be_cut(unsigned stream, std::int64_t wall_us) const;
   void note_overtaken(MessageId id, const LiveMessage& message, std::int64_t wall_us);
@@ -179,6 +181,10 @@ class Recovery {
     std::int64_t wall_us = 0;
   };
   absl::flat_hash_map<MessageId, Unproven> unproven_;
+  // The latest that were settled because we ended them, and when: an attempt from before that may
+  // lie further on, in the carrier's stream.
+  std::deque<std::pair<MessageId, std::int64_t>> ended_;
+  static constexpr std::size_t kEnded = 4096;
   // Live, with an earlier attempt whose outcome is yet to come; when the later one began.
   absl::flat_hash_map<MessageId, std::int64_t> overtaken_;
   std::uint64_t run_ = 0;

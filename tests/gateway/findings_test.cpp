@@ -206,6 +206,35 @@ TEST_CASE("no second submit while the first may still succeed") {
 
 TEST_CASE("nothing is sent once its client was to be told that it is over") {
   CHECK(Book().accepted().ended().intent(1).findings() == "intent_after_end ");
+  // Given up in doubt; the carrier's stream lies behind the client's.
+  CHECK(Book()
+            .by(0)
+            .clock(9)
+            .accepted()
+            .ended()
+            .by(1)
+            .clock(5)
+            .intent(1)
+            .in_doubt(1)
+            .by(0)
+            .clock(12)
+            .settled()
+            .findings()
+            .empty());
+  CHECK(Book()
+            .by(0)
+            .clock(9)
+            .accepted()
+            .ended()
+            .settled()
+            .by(1)
+            .clock(5)
+            .intent(1)
+            .in_doubt(1)
+            .findings()
+            .empty());
+  CHECK(Book().by(0).clock(9).accepted().ended().settled().by(1).clock(20).intent(1).findings() ==
+        "after_settled ");
   // A receipt may overtake the resend of what was in doubt.
   CHECK(Book().accepted().intent(1).in_doubt(1).receipt().intent(2).findings().empty());
 }

@@ -1,6 +1,8 @@
 #include "tests/sim/book.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <sstream>
 
 #include "tests/sim/plan.h"
@@ -8,15 +10,6 @@
 namespace tollgate::sim {
 
 using proto::Status;
-
-namespace {
-
-// After so long what was read has become durable, if the disk took anything at all.
-constexpr std::int64_t kDurableUs = kSlowSyncMaxUs + kNoSpaceMaxUs + 5 * kSecond;
-// A response so much later than its submit may come after the gateway's time-out.
-constexpr std::int64_t kSurelyInTimeUs = 60 * kSecond - kDurableUs;
-
-}  // namespace
 
 std::string error_of(Tag tag) {
   static constexpr char kDigits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -26,6 +19,7 @@ std::string error_of(Tag tag) {
 Tag Book::asked(unsigned client, std::string number, std::uint8_t registered_delivery) {
   Story story;
   story.client = client;
+  story.first = static_cast<Tag>(stories_.size());
   story.number = std::move(number);
   story.registered_delivery = registered_delivery;
   story.life = ground_.life;
@@ -34,7 +28,27 @@ Tag Book::asked(unsigned client, std::string number, std::uint8_t registered_del
   return static_cast<Tag>(stories_.size() - 1);
 }
 
-void Book::answered(Tag tag, Status status, std::string_view id) {
+Tag Book::asked_too(Tag first, std::string number) {
+  const Tag tag =
+      asked(stories_[first].client, std::move(number), stories_[first].registered_delivery);
+  stories_[tag].first = first;
+  return tag;
+}
+
+Tag Book::last_of(Tag first) const {
+  Tag last = first;
+  while (known(last + 1) && stories_[last + 1].first == first) ++last;
+  return last;
+}
+
+Tag Book::of(Tag first, std::string_view number) const {
+  for (Tag tag = first; tag <= last_of(first); ++tag) {
+    if (stories_[tag].number == number) return tag;
+  }
+  return first;
+}
+
+void Book::answered(Tag tag, Status status, std::string_view id, unsigned place) {
   Story& story = stories_[tag];
   if (story.answered) return wrong("a submit_sm has two responses", tag);
   story.answered = true;
@@ -42,9 +56,13 @@ void Book::answered(Tag tag, Status status, std::string_view id) {
   if (status != Status::ESME_ROK) return;
   ++accepted;
   story.id = id;
-  if (!ids_.emplace(std::pair(story.client, story.id), tag).second) {
-    wrong("two messages have one id", tag);
-  }
+  const std::size_t digits = story.id.size();
+  const std::uint64_t own = std::stoull(story.id, nullptr, 16) + place;
+  char text[24];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(own));
+  story.own_id = std::string_view(text).substr(16 - std::min<std::size_t>(digits, 16));
+  const auto [named, is_new] = ids_.emplace(Id(story.client, story.id), story.first);
+  if (!is_new && named->second != story.first) wrong("two messages have one id", tag);
 }
 
 std::size_t Book::submitted(Tag tag, unsigned carrier, std::string_view number) {
@@ -54,7 +72,9 @@ std::size_t Book::submitted(Tag tag, unsigned carrier, std::string_view number) 
     wrong("submitted although its client was refused", tag);
   }
   for (const Submitted& one : story.submits) {
-    if (!one.answered || one.status == Status::ESME_ROK) wrong("P3: submitted a second time", tag);
+    if (one.answered && one.status != Status::ESME_ROK) continue;
+    if (!resends[one.carrier]) wrong("P3: submitted a second time", tag);
+    if (!may_resend(one)) wrong("P3: submitted again, and the first was not in doubt", tag);
   }
   if (story.submits.empty()) {
     const std::uint32_t life = one_carrier ? 0 : story.life;
@@ -78,9 +98,13 @@ void Book::consumed(Tag tag, std::size_t submit) {
   stories_[tag].submits[submit].consumed_life = ground_.life;
 }
 
-void Book::acknowledged(Tag tag, std::int64_t read_us) {
+void Book::state_is(Tag tag, proto::MessageState state) {
+  if (stories_[tag].state == proto::MessageState::unknown) stories_[tag].state = state;
+}
+
+void Book::acknowledged(Tag tag, std::size_t submit, std::int64_t read_us) {
   ++receipts;
-  stories_[tag].acknowledged.push_back({ground_.us(), read_us, ground_.life});
+  stories_[tag].acknowledged.push_back({submit, ground_.us(), read_us, ground_.life});
 }
 
 void Book::told(unsigned client, std::string_view id, std::string_view from,
@@ -96,7 +120,7 @@ void Book::told(unsigned client, std::string_view id, std::string_view from,
   if (found == ids_.end()) {
     unnamed_.push_back(std::move(one));
   } else {
-    tell(found->second, one);
+    tell(of(found->second, one.from), one);
   }
 }
 
@@ -115,20 +139,26 @@ void Book::tell(Tag tag, const Unnamed& one) {
 // afterwards. A receipt that it read first is parked, which is durable before it is acknowledged;
 // whose it is dies with the gateway as long as the response's record is not durable.
 bool Book::safe(const Submitted& submit, const Acknowledged& acknowledged) const {
-  if (submit.consumed_us == kNever) return false;
-  if (submit.consumed_us - submit.at_us > kSurelyInTimeUs) return false;
-  if (submit.consumed_life != submit.life) return false;
+  if (!in_time(submit)) return false;
   if (acknowledged.life == submit.life && acknowledged.read_us > submit.consumed_us) return true;
-  const std::int64_t life_us =
-      submit.life <= lives_end_us_.size() ? lives_end_us_[submit.life - 1] : kNever;
-  return life_us - submit.consumed_us > kDurableUs;
+  return kept(submit);
 }
 
-bool Book::in_doubt(const Story& story, const Acknowledged& acknowledged) const {
-  for (const Submitted& submit : story.submits) {
-    if (submit.answered && submit.status == Status::ESME_ROK) return !safe(submit, acknowledged);
-  }
-  return true;
+// The gateway has surely read the response before its time-out, in the same life.
+bool Book::in_time(const Submitted& submit) const {
+  return submit.consumed_us != kNever && submit.consumed_us - submit.at_us <= kSurelyInTimeUs &&
+         submit.consumed_life == submit.life;
+}
+
+// And what it read has surely become durable, or has it in its memory.
+bool Book::kept(const Submitted& submit) const {
+  const std::int64_t life_us =
+      submit.life <= lives_end_us_.size() ? lives_end_us_[submit.life - 1] : kNever;
+  return life_us == kNever || life_us - submit.consumed_us > kDurableUs;
+}
+
+bool Book::may_resend(const Submitted& submit) const {
+  return !in_time(submit) || !kept(submit);
 }
 
 void Book::check_receipts(Tag tag) {
@@ -145,14 +175,17 @@ void Book::check_receipts(Tag tag) {
     return one.last && one.taken && one.from_carrier;
   });
   if (by_carrier) return;
-  if (in_doubt(story, story.acknowledged.front())) {
-    ++doubtful;
-    if (letters && !dead_.contains(error_of(tag)) && !dead_.contains(story.id)) {
-      wrong("P4: its receipt was acknowledged, never told, and is no dead letter", tag);
+  for (const Acknowledged& one : story.acknowledged) {
+    const Submitted& submit = story.submits[one.submit];
+    const bool answered = submit.answered && submit.status == Status::ESME_ROK;
+    if (answered && safe(submit, one)) {
+      return wrong("P4: its receipt was acknowledged and never told", tag);
     }
-    return;
   }
-  wrong("P4: its receipt was acknowledged and never told", tag);
+  ++doubtful;
+  if (letters && !dead_.contains(error_of(tag)) && !dead_.contains(story.own_id)) {
+    wrong("P4: its receipt was acknowledged, never told, and is no dead letter", tag);
+  }
 }
 
 void Book::check(Tag tag) {
@@ -176,34 +209,47 @@ bool Book::changed_between(std::int64_t from_us, std::int64_t to_us) const {
   return at != changes_us_.end() && *at <= to_us;
 }
 
+// Accepted before it. The ids of 3.3 sessions are the low half of the others': they turn over in 18
+// minutes of the clock where the ids begin, and less is known of messages further apart.
+bool Book::older(const Story& story, const Story& other) const {
+  if (story.id.size() == 16 && other.id.size() == 16) return story.id < other.id;
+  if (std::abs(story.at_us - other.at_us) > 2 * kMinute || story.life != other.life) return false;
+  const auto low = [](const std::string& id) {
+    return static_cast<std::uint32_t>(std::stoull(id, nullptr, 16));
+  };
+  return static_cast<std::int32_t>(low(story.id) - low(other.id)) < 0;
+}
+
 void Book::check_order() {
   for (const auto& [lane, tags] : lanes_) {
     Tag before = 0;
-    const std::string* id = nullptr;
+    const Story* last = nullptr;
     for (const Tag tag : tags) {
       const Story& story = stories_[tag];
       if (!story.accepted()) continue;
-      if (id != nullptr && story.id < *id &&
+      if (last != nullptr && older(story, *last) &&
           (one_carrier || !changed_between(story.at_us, story.submits.front().at_us))) {
         return wrong("P5: came to carrier " + std::to_string(lane.carrier) + " behind message " +
                          std::to_string(before) + ", which was accepted later",
                      tag);
       }
       before = tag;
-      id = &story.id;
+      last = &story;
     }
   }
 }
 
 void Book::dead(std::string_view error, std::string_view id) {
   if (!error.empty()) dead_.emplace(error);
-  if (!id.empty()) dead_.emplace(id);
+  if (id.empty()) return;
+  dead_.emplace(id);
+  dead_.emplace(id.substr(8));  // of a 3.3 session
 }
 
 void Book::check_end() {
   for (const Unnamed& one : unnamed_) {
     const auto found = ids_.find({one.client, one.id});
-    if (found != ids_.end()) tell(found->second, one);
+    if (found != ids_.end()) tell(of(found->second, one.from), one);
   }
   for (Tag tag = 0; tag < stories_.size(); ++tag) check(tag);
   if (ordered) check_order();

@@ -5,7 +5,8 @@
 // receipt's err is made from the tag, so that a receipt tells which message it speaks of.
 //
 //   P1  what was answered ESME_ROK reached a carrier, or its client was told how it ended
-//   P3  no submit_sm of a message while an earlier one was not refused
+//   P3  no submit_sm of a message while an earlier one was not refused; but one whose response the
+//       gateway may not have (in doubt) at a carrier whose policy is to send again
 //   P4  a receipt that was acknowledged to its carrier reaches the client, unless the message was
 //       in doubt by what could be seen: then it is told, or a dead letter; each accepted message
 //       that asked for one has a last receipt
@@ -38,7 +39,8 @@ struct Submitted {
   std::uint32_t consumed_life = 0;
 };
 
-struct Acknowledged {  // a last receipt, by the gateway to its carrier
+struct Acknowledged {      // a last receipt, by the gateway to its carrier
+  std::size_t submit = 0;  // that it is for
   std::int64_t at_us = 0;
   std::int64_t read_us = 0;  // the gateway had read it
   std::uint32_t life = 0;
@@ -54,6 +56,7 @@ struct Told {
 
 struct Story {
   unsigned client = 0;
+  Tag first = 0;  // of the submit_multi that it came with; or itself
   std::string number;
   std::uint8_t registered_delivery = 0;
   std::uint32_t life = 0;  // in which it was submitted
@@ -61,6 +64,7 @@ struct Story {
   bool answered = false;
   proto::Status status = proto::Status::ESME_ROK;
   std::string id;
+  std::string own_id;  // as the journal has it: that of a submit_multi's first, counted on
   proto::MessageState state = proto::MessageState::unknown;  // what its carrier will say
   std::vector<Submitted> submits;
   std::vector<Acknowledged> acknowledged;
@@ -78,13 +82,19 @@ class Book {
 
   // ---- as clients and carriers saw it ----
   Tag asked(unsigned client, std::string number, std::uint8_t registered_delivery);
-  void answered(Tag tag, proto::Status status, std::string_view id);
+  // One more of the submit_multi that `first` begins.
+  Tag asked_too(Tag first, std::string number);
+  Tag last_of(Tag first) const;
+  // The message of that submit_multi, or submit_sm, which is for this number; `first` if none is.
+  Tag of(Tag first, std::string_view number) const;
+  // `place`: among those that the same response accepts.
+  void answered(Tag tag, proto::Status status, std::string_view id, unsigned place = 0);
   // Returns the index of this submit of the message.
   std::size_t submitted(Tag tag, unsigned carrier, std::string_view number);
   void responded(Tag tag, std::size_t submit, proto::Status status);
   void consumed(Tag tag, std::size_t submit);
-  void state_is(Tag tag, proto::MessageState state) { stories_[tag].state = state; }
-  void acknowledged(Tag tag, std::int64_t read_us);
+  void state_is(Tag tag, proto::MessageState state);  // the first that is said holds
+  void acknowledged(Tag tag, std::size_t submit, std::int64_t read_us);
   void told(unsigned client, std::string_view id, std::string_view from, proto::MessageState state,
             std::string_view error, bool intermediate, bool taken);
   // What makes a loss of what was not durable possible: a crash, an end of carriers' links.
@@ -93,7 +103,7 @@ class Book {
   void route_changes() { changes_us_.push_back(ground_.us()); }
   void life_ends() { lives_end_us_.push_back(ground_.us()); }
 
-  // A receipt that could be told to nobody: its err, or its message as clients see it.
+  // A receipt that could be told to nobody: its err, or its message's id.
   void dead(std::string_view error, std::string_view id);
   void check_end();
   void wrong(std::string sentence, Tag tag);
@@ -103,9 +113,10 @@ class Book {
   Tag fault_of() const { return fault_of_; }
   std::string tell(Tag tag) const;
 
-  bool ordered = true;       // P5 can be judged
-  bool one_carrier = false;  // and without exception
-  bool letters = true;  // dead letters can be judged
+  std::vector<bool> resends;  // carriers that are sent again what is in doubt
+  bool ordered = true;        // P5 can be judged
+  bool one_carrier = false;   // and without exception
+  bool letters = true;        // dead letters can be judged
   std::uint64_t accepted = 0;
   std::uint64_t receipts = 0;
   std::uint64_t doubtful = 0;
@@ -113,8 +124,11 @@ class Book {
   std::size_t messages() const { return stories_.size(); }
 
  private:
-  bool in_doubt(const Story& story, const Acknowledged& acknowledged) const;
+  bool in_time(const Submitted& submit) const;
+  bool kept(const Submitted& submit) const;
   bool safe(const Submitted& submit, const Acknowledged& acknowledged) const;
+  bool may_resend(const Submitted& submit) const;
+  bool older(const Story& story, const Story& other) const;
   void check(Tag tag);
   void check_receipts(Tag tag);
   void check_order();
@@ -122,8 +136,9 @@ class Book {
 
   Ground& ground_;
   std::vector<Story> stories_;
-  std::map<std::pair<unsigned, std::string>, Tag> ids_;
-  struct Unnamed {  // told before (or without) the response that names it
+  using Id = std::pair<unsigned, std::string>;
+  std::map<Id, Tag> ids_;  // each of one submit_sm, or submit_multi: its first
+  struct Unnamed {         // told before (or without) the response that names it
     unsigned client;
     std::string id, from, error;
     Told told;

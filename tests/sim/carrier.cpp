@@ -56,7 +56,9 @@ void Carrier::step() {
 void Carrier::look_at(Bind& bind) {
   const std::uint64_t consumed = bind.link->consumed();
   while (!bind.responses.empty() && bind.responses.front().end <= consumed) {
-    book_.consumed(bind.responses.front().tag, bind.responses.front().submit);
+    const Bind::Response& response = bind.responses.front();
+    book_.consumed(response.tag, response.submit);
+    bind.open.erase(bind.open.find(response.asked_us));
     bind.responses.pop_front();
   }
   for (auto& [sequence, told] : bind.told) {
@@ -95,6 +97,7 @@ void Carrier::on_pdu(const std::shared_ptr<Bind>& bind, const Seen& pdu) {
                      static_cast<std::uint32_t>(proto::response_of(command)));
     bind->link->send(std::move(octets));
     bind->bound = true;
+    bind->receives = command != Command::bind_transmitter;
     book_.route_changes();
   } else if (command == Command::submit_sm) {
     on_submit(bind, pdu);
@@ -121,8 +124,15 @@ void Carrier::on_submit(const std::shared_ptr<Bind>& bind, const Seen& pdu) {
       Status::ESME_RX_T_APPN,  Status::ESME_RX_P_APPN,   Status::ESME_RINVSRCADR,
       Status::ESME_RINVMSGLEN, Status::ESME_RINVSERTYP,  static_cast<Status>(0x433)};
   const auto sm = pdu.as<proto::SubmitSm>();
-  const Tag tag = tag_of(sm);
-  if (!book_.known(tag)) return book_.wrong("submitted what nobody wrote", tag);
+  const Tag first = tag_of(sm);
+  if (!book_.known(first)) return book_.wrong("submitted what nobody wrote", first);
+  const Tag tag = book_.of(first, sm.destination_addr);
+  // What is in doubt is at most a window: one that was asked so long ago may have left it.
+  bind->open.insert(ground_.us());
+  const auto recent = bind->open.upper_bound(ground_.us() - kSurelyInTimeUs);
+  if (static_cast<std::size_t>(std::distance(recent, bind->open.end())) > window_) {
+    return book_.wrong("P3: more submits without a response than the window has", tag);
+  }
   const std::size_t submit = book_.submitted(tag, number_, sm.destination_addr);
   ground_.note("carrier: submit_sm", number_, tag);
   const std::uint32_t sequence = pdu.header.sequence_number;
@@ -162,20 +172,23 @@ void Carrier::take(const std::shared_ptr<Bind>& bind, const proto::SubmitSm& sm,
     receipt_us = delay_us + random.between(kSecond, 120 * kSecond);
   }
   if ((sm.registered_delivery & 0x10) != 0 && !plan_.ids_repeat && random.chance(0.5)) {
-    plan_receipt(tag, id, true, ground_.us() + random.between(0, receipt_us));
+    plan_receipt(tag, submit, id, true, ground_.us() + random.between(0, receipt_us));
   }
-  plan_receipt(tag, id, false, ground_.us() + receipt_us);
+  plan_receipt(tag, submit, id, false, ground_.us() + receipt_us);
 }
 
 void Carrier::respond(const std::shared_ptr<Bind>& bind, std::uint32_t sequence, Tag tag,
                       std::size_t submit, Status status, const std::string& id,
                       std::int64_t delay_us) {
+  const std::int64_t asked_us = ground_.us();
   ground_.after(delay_us, [=, this] {
     if (!bind->link->open()) return;
     ground_.note("carrier: response", number_, tag, id.empty() ? proto::status_name(status) : id);
     book_.responded(tag, submit, status);
     if (status != Status::ESME_ROK) {
-      return bind->link->answer(Command::submit_sm_resp, sequence, status);
+      const std::string octets = gateway::header_octets(Command::submit_sm_resp, sequence, status);
+      bind->responses.push_back({bind->link->send(octets), tag, submit, asked_us});
+      return;
     }
     proto::SubmitSmResp response;
     std::string text = id;
@@ -186,7 +199,7 @@ void Carrier::respond(const std::shared_ptr<Bind>& bind, std::uint32_t sequence,
     }
     response.message_id = text;
     const std::uint64_t end = bind->link->send(gateway::octets_of(response, sequence));
-    bind->responses.push_back({end, tag, submit});
+    bind->responses.push_back({end, tag, submit, asked_us});
   });
 }
 
@@ -200,9 +213,10 @@ std::string Carrier::new_id() {
   return std::to_string(1'000'000 * (number_ + 1) + ++last_id_);
 }
 
-void Carrier::plan_receipt(Tag tag, const std::string& id, bool intermediate, std::int64_t at_us) {
+void Carrier::plan_receipt(Tag tag, std::size_t submit, const std::string& id, bool intermediate,
+                           std::int64_t at_us) {
   const std::size_t receipt = receipts_.size();
-  receipts_.push_back({tag, id, intermediate});
+  receipts_.push_back({tag, submit, id, intermediate});
   ++left_;
   ground_.agenda.at(at_us, [this, receipt] { send_receipt(receipt, false); });
 }
@@ -212,7 +226,7 @@ void Carrier::send_receipt(std::size_t index, bool again) {
   if (receipt.acknowledged && !again) return;
   std::vector<Bind*> bound;
   for (const auto& bind : binds_) {
-    if (bind->bound && bind->link->open()) bound.push_back(bind.get());
+    if (bind->bound && bind->receives && bind->link->open()) bound.push_back(bind.get());
   }
   const std::int64_t next_us = bound.empty() ? kSecond : kReceiptTimeoutUs;
   if (!again) ground_.after(next_us, [this, index] { send_receipt(index, false); });
@@ -247,7 +261,7 @@ void Carrier::on_receipt_response(Bind& bind, const proto::Header& header) {
   ground_.note("carrier: receipt_resp", number_, receipt.tag,
                proto::status_name(header.command_status));
   if (header.command_status != Status::ESME_ROK) return;
-  if (!receipt.intermediate) book_.acknowledged(receipt.tag, read_us);
+  if (!receipt.intermediate) book_.acknowledged(receipt.tag, receipt.submit, read_us);
   if (receipt.acknowledged) return;
   receipt.acknowledged = true;
   --left_;
@@ -258,8 +272,8 @@ void Carrier::on_receipt_response(Bind& bind, const proto::Header& header) {
     ground_.after(again_us, [this, index] { send_receipt(index, true); });
   }
   // The response was read: its id means nothing else any more.
-  const auto& submits = book_.story(receipt.tag).submits;
-  if (!receipt.intermediate && submits.back().consumed_us != kNever) {
+  const Submitted& submit = book_.story(receipt.tag).submits[receipt.submit];
+  if (!receipt.intermediate && submit.consumed_us != kNever) {
     free_ids_.emplace_back(ground_.us() + rests_us, receipt.id);
   }
 }

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ class Carrier final : public gateway::Host {
       : ground_(ground),
         plan_(plan.carrier[number]),
         net_(plan.net),
+        window_(plan.limits.bind_window != 0 ? plan.limits.bind_window : kBindWindow),
         number_(number),
         book_(book) {}
 
@@ -32,6 +34,7 @@ class Carrier final : public gateway::Host {
   struct Bind {
     std::unique_ptr<Link> link;
     bool bound = false;
+    bool receives = false;
     struct Told {
       std::uint64_t end;  // in the stream
       std::size_t receipt;
@@ -42,11 +45,14 @@ class Carrier final : public gateway::Host {
       std::uint64_t end;
       Tag tag;
       std::size_t submit;
+      std::int64_t asked_us;
     };
-    std::deque<Response> responses;  // not read by the gateway yet
+    std::deque<Response> responses;    // not read by the gateway yet
+    std::multiset<std::int64_t> open;  // when submits came whose response it has not read
   };
   struct Receipt {
     Tag tag;
+    std::size_t submit;
     std::string id;
     bool intermediate;
     bool acknowledged = false;
@@ -59,7 +65,8 @@ class Carrier final : public gateway::Host {
                std::int64_t delay_us);
   void take(const std::shared_ptr<Bind>& bind, const proto::SubmitSm& sm, std::uint32_t sequence,
             Tag tag, std::size_t submit);
-  void plan_receipt(Tag tag, const std::string& id, bool intermediate, std::int64_t at_us);
+  void plan_receipt(Tag tag, std::size_t submit, const std::string& id, bool intermediate,
+                    std::int64_t at_us);
   void send_receipt(std::size_t receipt, bool again);
   void on_receipt_response(Bind& bind, const proto::Header& header);
   void look_at(Bind& bind);
@@ -69,6 +76,7 @@ class Carrier final : public gateway::Host {
   Ground& ground_;
   const CarrierPlan& plan_;
   const NetPlan& net_;
+  const std::size_t window_;  // of each bind
   const unsigned number_;
   Book& book_;
   std::vector<std::shared_ptr<Bind>> binds_;

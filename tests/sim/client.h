@@ -26,7 +26,8 @@ class Client {
   struct Session {
     std::unique_ptr<Link> link;
     bool bound = false;
-    std::map<std::uint32_t, Tag> asked;  // submit_sm without a response yet
+    bool transmits = false;
+    std::map<std::uint32_t, Tag> asked;  // without a response yet; of a submit_multi the first
   };
 
   void connect(std::size_t slot);
@@ -34,6 +35,9 @@ class Client {
   void on_receipt(const std::shared_ptr<Session>& session, const Seen& pdu);
   void submit();
   void submit_on(Session& session);
+  void submit_multi_on(Session& session, const proto::SubmitSm& sm, Tag first);
+  void on_multi_response(Tag first, const Seen& pdu);
+  std::string any_number();
 
   Ground& ground_;
   const ClientPlan& plan_;
@@ -44,6 +48,7 @@ class Client {
   gateway::WorldNet* net_ = nullptr;
   std::vector<std::shared_ptr<Session>> sessions_;  // null: not connected
   std::vector<std::int64_t> away_until_us_;
+  std::int64_t absent_until_us_ = 0;
 };
 
 }  // namespace tollgate::sim

@@ -60,13 +60,30 @@ LimitPlan limit_plan(Random& random) {
   return plan;
 }
 
+// What plans did not know when the first seeds were kept: a chance of its own, so that whoever adds
+// to it does not give every seed another world.
+void widen(Plan& plan, Random random) {
+  for (ClientPlan& client : plan.clients) {
+    client.absent = maybe(random, 0.005);
+    client.multi = maybe(random, 0.3);
+    client.old = random.chance(0.2);
+  }
+  for (CarrierPlan& carrier : plan.carrier) {
+    static constexpr carriers::InDoubt kPolicies[] = {
+        carriers::InDoubt::hold, carriers::InDoubt::hold, carriers::InDoubt::resend,
+        carriers::InDoubt::fail};
+    carrier.in_doubt = kPolicies[random.below(std::size(kPolicies))];
+    carrier.old = random.chance(0.2) && !carrier.ids_repeat;
+  }
+}
+
 void put(std::uint32_t limit, std::uint32_t& value) {
   if (limit != 0) value = limit;
 }
 
 }  // namespace
 
-Plan make_plan(Random& random) {
+Plan make_plan(Random& random, std::uint64_t seed) {
   Plan plan;
   plan.shards = static_cast<unsigned>(random.between(1, 3));
   plan.carriers = static_cast<unsigned>(random.between(1, 3));
@@ -90,6 +107,7 @@ Plan make_plan(Random& random) {
   for (const CarrierPlan& carrier : plan.carrier) {
     if (carrier.ids_repeat) plan.clock_jump = 0;
   }
+  widen(plan, Random(~seed));
   return plan;
 }
 
@@ -122,8 +140,14 @@ gateway::Config make_config(const Plan& plan) {
       bind.address = {names[i], 2775};
       bind.system_id = "tollgate";
       bind.password = "secret";
-      bind.window = 50;
+      bind.window = kBindWindow;
       put(plan.limits.bind_window, bind.window);
+      if (plan.carrier[i].old) {
+        bind.interface_version = 0x33;
+        bind.kind = proto::Command::bind_receiver;
+        carrier.binds.push_back(bind);
+        bind.kind = proto::Command::bind_transmitter;
+      }
       carrier.binds.push_back(bind);
     }
     carrier.queue_max = 20'000;
@@ -131,6 +155,7 @@ gateway::Config make_config(const Plan& plan) {
     put(plan.limits.carrier_queue, carrier.queue_max);
     put(plan.limits.early_receipts, carrier.early_receipts_max);
     carrier.pace_per_s = plan.limits.pace_per_s;
+    carrier.in_doubt = plan.carrier[i].in_doubt;
     if (plan.carrier[i].hex_ids) {
       carrier.dialect.id_response = carriers::IdForm::hex;
       carrier.dialect.id_receipt_text = carriers::IdForm::decimal;

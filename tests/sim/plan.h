@@ -23,6 +23,9 @@ struct ClientPlan {
   double silent = 0;  // a receipt gets no response
   double slow = 0;    // its response comes after seconds
   double leave = 0;   // each second
+  double absent = 0;  // each second: all sessions end, for up to half an hour, the quiet included
+  double multi = 0;   // a submit is a submit_multi to a few numbers
+  bool old = false;   // SMPP 3.3: a transmitter and a receiver; the second session stays
 };
 
 struct CarrierPlan {
@@ -38,6 +41,8 @@ struct CarrierPlan {
   double leave = 0;      // each second: every link ends, for up to a minute
   bool hex_ids = false;  // hexadecimal in responses, decimal in receipts
   bool ids_repeat = false;
+  bool old = false;  // SMPP 3.3: each bind is two, a transmitter and a receiver
+  carriers::InDoubt in_doubt = carriers::InDoubt::hold;
 };
 
 // Bounds that are met; 0: far away.
@@ -70,13 +75,18 @@ struct Plan {
   double clock_jump = 0;
 };
 
-Plan make_plan(Random& random);
+Plan make_plan(Random& random, std::uint64_t seed);
 gateway::Config make_config(const Plan& plan);
 
+inline constexpr std::uint32_t kBindWindow = 50;
 inline constexpr std::uint32_t kSegmentOctets = 32'768;
 inline constexpr std::int64_t kInDoubtHoldUs = 3 * kMinute;
 inline constexpr std::int64_t kReceiptKeepUs = 60 * kMinute;
 inline constexpr std::int64_t kSlowSyncMaxUs = 5 * kSecond;
 inline constexpr std::int64_t kNoSpaceMaxUs = 20 * kSecond;
+// After so long what was read has become durable, if the disk took anything at all.
+inline constexpr std::int64_t kDurableUs = kSlowSyncMaxUs + kNoSpaceMaxUs + 5 * kSecond;
+// A response so much later than its submit may come after the gateway's time-out.
+inline constexpr std::int64_t kSurelyInTimeUs = 60 * kSecond - kDurableUs;
 
 }  // namespace tollgate::sim

@@ -14,7 +14,7 @@ using core::testing::Survival;
 
 World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
     : ground_(seed, trace),
-      plan_(make_plan(ground_.random)),
+      plan_(make_plan(ground_.random, seed)),
       config_(make_config(plan_)),
       end_us_(ground_.us() + minutes * kMinute),
       book_(ground_),
@@ -22,7 +22,11 @@ World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
   disk_->keep_log = false;
   // A carrier without room is passed over, and the message may come back from another to one that
   // has taken later ones; nobody outside sees when.
-  book_.one_carrier = plan_.carriers == 1;
+  // What is sent again after it was lost on its way comes behind later ones.
+  for (const CarrierPlan& carrier : plan_.carrier) {
+    book_.resends.push_back(carrier.in_doubt == carriers::InDoubt::resend);
+  }
+  book_.one_carrier = plan_.carriers == 1 && !book_.resends[0];
   book_.ordered = book_.one_carrier || plan_.limits.carrier_queue == 0;
   for (unsigned i = 0; i < plan_.carriers; ++i) {
     carriers_.push_back(std::make_unique<Carrier>(ground_, plan_, i, book_));
