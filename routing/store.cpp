@@ -195,6 +195,14 @@ StoreResult<HistoryPage> Store::history(std::size_t count, std::uint32_t before)
       break;
     }
     auto each = version(number);
+    if (!each && each.error().fault == StoreFault::damaged) {
+      // Told in its place: the others can still be seen, and rolled back to.
+      TableVersion unreadable;
+      unreadable.number = number;
+      unreadable.based_on = number - 1;
+      unreadable.note = "cannot be read: " + each.error().reason;
+      each = std::move(unreadable);
+    }
     if (!each) return tl::unexpected(each.error());
     number = each->based_on;
     if (number >= each->number)
@@ -256,8 +264,12 @@ StoreResult<void> Store::begin_after(std::uint32_t number, const Actor& actor) {
 StoreResult<TableVersion> Store::publish_files(TableVersion version, const TableDraft* draft,
                                                const Actor& actor) {
   const auto base = base_files(version.based_on);
-  if (!base) return tl::unexpected(base.error());
-  if (differences(*base, version.files).empty()) {
+  // A current version that cannot be read is what a rollback mends.
+  const bool mends =
+      version.origin == Origin::rollback && !base &&
+      (base.error().fault == StoreFault::damaged || base.error().fault == StoreFault::missing);
+  if (!base && !mends) return tl::unexpected(base.error());
+  if (base && differences(*base, version.files).empty()) {
     return store_error(StoreFault::invalid,
                        "it changes nothing of version " + std::to_string(version.based_on));
   }

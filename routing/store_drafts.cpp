@@ -65,7 +65,11 @@ std::string Store::draft_key(std::uint32_t id) const {
 StoreResult<std::vector<TableFile>> Store::base_files(std::uint32_t base) {
   if (base == 0) return std::vector<TableFile>();
   auto from = version(base);
-  if (!from) return tl::unexpected(from.error());
+  if (!from) {
+    if (from.error().fault == StoreFault::damaged)
+      from.error().reason += "; roll back to a version that can be read";
+    return tl::unexpected(from.error());
+  }
   return std::move(from->files);
 }
 

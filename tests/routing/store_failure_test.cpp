@@ -166,6 +166,13 @@ TEST_CASE("records that are damaged, of another format or number are named", "[s
   future[1] = 9;
   server.say({"SET", "tollgate:tables:version:2", future});
   CHECK_THAT(bad(store.version(2), StoreFault::damaged), Contains("is of format 9"));
+  // Nothing can be based on it, but it can be undone.
+  CHECK_THAT(bad(store.create_draft(by("ann"), Changes{{"a.csv", "3"}}, ""), StoreFault::damaged),
+             Contains("roll back to a version that can be read"));
+  CHECK_THAT(good(store.history(10)).versions.at(0).note, Contains("cannot be read"));
+  CHECK(good(store.rollback(1, by("ann"))).number == 3);
+  CHECK(good(store.history(10)).versions.size() == 3);
+  server.say({"SET", "tollgate:tables:current", "2"});
   server.say({"DEL", "tollgate:tables:version:2"});
   bad(store.version(0), StoreFault::missing);
   server.say({"SET", "tollgate:tables:current", "-1"});
