@@ -39,7 +39,9 @@ void read_password_file(Section& section, const std::string& directory, TablesCo
 
 void read_redis(Section& section, const std::string& directory, TablesConfig& tables) {
   std::string why;
-  if (!parse_redis(tables.redis, tables, why)) section.fault("redis", why, kRedisRight);
+  section.text("redis", tables.redis, {1, 300});
+  if (!tables.redis.empty() && !parse_redis(tables.redis, tables, why))
+    section.fault("redis", why, kRedisRight);
   read_ascii(section, "user", tables.user, 1, 128);
   read_password_file(section, directory, tables);
   read_ascii(section, "prefix", tables.prefix, 1, 64);
@@ -86,18 +88,18 @@ void read_tables_directory(Section& section, std::string_view key, const std::st
   tables = path.string();
 }
 
+// Keys for Redis may stay when the directory is used instead.
 void read_tables(Section& section, const std::string& directory, Config& config) {
   const bool has_directory = section.has("directory");
-  section.text("redis", config.tables.redis, {1, 300});
   if (!config.gateway.tables.empty()) {
-    section.fault("", "gateway.tables names a directory already", "one of the two");
+    section.fault("", "gateway.tables names a directory already", "either of them");
   } else if (has_directory == section.has("redis")) {
     section.fault(has_directory ? "redis" : "directory",
                   has_directory ? "directory is given too" : "missing",
                   std::string("directory = \"tables\", or redis = ") + kRedisRight);
   }
   read_tables_directory(section, "directory", directory, config.gateway.tables);
-  if (section.has("redis")) read_redis(section, directory, config.tables);
+  read_redis(section, directory, config.tables);
 }
 
 }  // namespace tollgate::gateway

@@ -77,7 +77,8 @@ class Usage(unittest.TestCase):
         self.assertRegex(out, r"^tollgate \d+\.\d+\.\d+\n$")
 
     def test_every_help_has_an_example(self):
-        for command in ([], ["run"], ["check"], ["explain"], ["pdu"], ["journal"]):
+        for command in ([], ["run"], ["check"], ["explain"], ["pdu"], ["journal"],
+                        ["tables"], ["tables", "push"], ["tables", "publish"]):
             status, out, err = tollgate(*command, "--help")
             self.assertEqual((status, err), (0, ""))
             example = re.search(r"Examples?:\n  (.*)", out)

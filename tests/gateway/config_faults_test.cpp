@@ -290,6 +290,20 @@ TEST_CASE("faults of the file as a whole", "[config]") {
       {"[gateway]\n" + std::string(kClient) + kCarrier,
        {"1:1 gateway.listen: missing | \"127.0.0.1:2775\", \"[::1]:2775\", or a list of such",
         "1:1 gateway.tables: missing | the directory of the CSV tables, such as \"tables\""}},
+      {"[gateway]\nlisten = \"127.0.0.1:0\"\n[tables]\n" + std::string(kClient) + kCarrier,
+       {"3:1 tables.directory: missing | directory = \"tables\", or redis = \"host:port\", "
+        "\"host:port/database\" or a socket's path"}},
+      {std::string(kGateway) + "[tables]\nredis = \"127.0.0.1:1\"\n" + kClient + kCarrier,
+       {"4:1 tables: gateway.tables names a directory already | either of them"}},
+      {"[gateway]\nlisten = \"127.0.0.1:0\"\n[tables]\nredis = \"127.0.0.1:1/x\"\n"
+       "password_file = \"nowhere\"\npoll_seconds = 0\n" +
+           std::string(kClient) + kCarrier,
+       {"4:9 tables.redis = \"127.0.0.1:1/x\": its database is no number of at most 10000 | "
+        "\"host:port\", \"host:port/database\" or a socket's path",
+        "5:17 tables.password_file = (not shown): cannot be read, or its first line is empty | a "
+        "file with the "
+        "password in its first line",
+        "6:16 tables.poll_seconds = 0: out of range | a number of 0.05-3600"}},
       {"",
        {"1:1 gateway: missing | [gateway] with at least listen and tables",
         "1:1 client: missing | [[client]], once for each account that may bind",

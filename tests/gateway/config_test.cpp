@@ -389,6 +389,53 @@ std::vector<double> timers_and_dialect(const Config& config) {
 
 }  // namespace
 
+TEST_CASE("[tables] names a directory or a Redis", "[config]") {
+  const std::string head = "[gateway]\nlisten = \"127.0.0.1:0\"\n[tables]\n";
+  const std::string rest = std::string(kClient) + kCarrier;
+  const Config plain = good(head + "directory = \"tables\"\n" + rest);
+  CHECK(fs::path(plain.gateway.tables).filename() == "tables");
+  CHECK(plain.tables.redis.empty());
+  struct Case {
+    const char* text;
+    const char* host;
+    std::uint16_t port;
+    std::uint32_t database;
+  };
+  for (const Case& each : std::initializer_list<Case>{{"localhost:6379", "localhost", 6379, 0},
+                                                      {"10.0.0.1:7000/3", "10.0.0.1", 7000, 3},
+                                                      {"[::1]:6379/1", "::1", 6379, 1},
+                                                      {"/run/r.sock", "/run/r.sock", 6379, 0},
+                                                      {"/run/r.sock:2", "/run/r.sock", 6379, 2}}) {
+    INFO(each.text);
+    const Config config = good(head + "redis = \"" + each.text + "\"\n" + rest);
+    CHECK(config.gateway.tables.empty());
+    CHECK(config.tables.host == each.host);
+    CHECK(config.tables.port == each.port);
+    CHECK(config.tables.database == each.database);
+    CHECK(config.tables.poll_us == 2'000'000);
+    CHECK(fs::path(config.tables.cache).filename() == "tables_cache");
+    CHECK(fs::path(config.tables.cache).is_absolute());
+    CHECK_FALSE(config.tables.require_approval);
+  }
+  const ConfigPlace place;
+  std::ofstream(place.directory / "secret") << "open sesame\nmore\n";
+  const auto all = load_config(place.write(head + R"(redis = "127.0.0.1:1"
+user = "gw"
+password_file = "secret"
+prefix = "x:"
+cache = "/var/c"
+poll_seconds = 0.5
+require_approval = true
+)" + rest));
+  REQUIRE(all);
+  CHECK(all->tables.user == "gw");
+  CHECK(all->tables.password == "open sesame");
+  CHECK(all->tables.prefix == "x:");
+  CHECK(all->tables.cache == "/var/c");
+  CHECK(all->tables.poll_us == 500'000);
+  CHECK(all->tables.require_approval);
+}
+
 TEST_CASE("the manual is a configuration that works", "[config]") {
   const Config config = good(manual());
   CHECK(config.client_names() == std::vector<std::string>{"shop", "agg"});
@@ -409,14 +456,19 @@ TEST_CASE("every default that the manual tells is the default", "[config]") {
   CHECK(carrier_and_bind(plain) == carrier_and_bind(told));
   CHECK(timers_and_dialect(plain) == timers_and_dialect(told));
   CHECK(plain.gateway.system_id == told.gateway.system_id);
+  CHECK(plain.tables.prefix == told.tables.prefix);
+  CHECK(fs::path(plain.tables.cache).filename() == fs::path(told.tables.cache).filename());
+  CHECK(plain.tables.poll_us == told.tables.poll_us);
+  CHECK(plain.tables.require_approval == told.tables.require_approval);
 }
 
 TEST_CASE("the manual tells every key there is", "[config]") {
   const std::string text = manual();
   const std::string unknown = "zzzzzzzzzzzz = 1\n";
-  const std::string file = unknown + kGateway + unknown + "[gateway.limits]\n" + unknown + kClient +
-                           unknown + kCarrier + unknown + "[carrier.timers]\n" + unknown +
-                           "[carrier.dialect]\n" + unknown;
+  const std::string file = unknown + "[gateway]\nlisten = \"127.0.0.1:0\"\n" + unknown +
+                           "[tables]\ndirectory = \"tables\"\n" + unknown + "[gateway.limits]\n" +
+                           unknown + kClient + unknown + kCarrier + unknown + "[carrier.timers]\n" +
+                           unknown + "[carrier.dialect]\n" + unknown;
   const ConfigPlace place;
   const auto config = load_config(place.write(file));
   REQUIRE_FALSE(config);
