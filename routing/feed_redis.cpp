@@ -45,7 +45,8 @@ void Feed::refuse(std::uint32_t version, Refusal why, const std::string& reason)
   refused_reason_ = reason;
   next_report_us_ = 0;
   counters_.reload_failures.add();
-  core::log::error("tables_refused", {{"version", version},
+  // The version as text: the log sums what has the same texts.
+  core::log::error("tables_refused", {{"version", std::to_string(version)},
                                       {"why", refusal_name(why)},
                                       {"reason", reason},
                                       {"version_kept", version_}});
@@ -78,6 +79,8 @@ void Feed::poll() {
   next_poll_us_ = core::read_clock().mono_us + options_.poll_us;
   if (!store_.redis().connected()) verify_current_ = true;
   const auto number = store_.current();
+  if (!number && number.error().fault == StoreFault::damaged)
+    return refuse(0, Refusal::damaged, number.error().reason);
   if (!number) return unreachable(number.error());
   listen();
   counters_.redis_up.set(1);

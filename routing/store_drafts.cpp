@@ -218,7 +218,7 @@ StoreResult<TableDraft> Store::change_draft(std::uint32_t id, const Actor& actor
 
 StoreResult<TableDraft> Store::approve(std::uint32_t id, const Actor& actor) {
   return change(id, actor, "approve", [&](TableDraft& draft) -> StoreResult<void> {
-    if (draft.state == DraftState::approved) {
+    if (draft.approved_by == actor.who) {
       return store_error(StoreFault::invalid,
                          "draft " + std::to_string(id) + " was approved by " + draft.approved_by);
     }

@@ -30,8 +30,9 @@ T good(StoreResult<T> result) {
   return std::move(*result);
 }
 
+// On an idle machine; a busy one gets ten times as long.
 bool within(double seconds, const std::function<bool()>& is_so) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  const auto end = std::chrono::steady_clock::now() + 10 * std::chrono::duration<double>(seconds);
   while (!is_so()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -195,7 +196,8 @@ TEST_CASE("a version whose contents are damaged is refused until they are mended
   const std::string chunk = "tollgate:tables:blob:" + hex(sha256_of(text)) + ":0";
   const std::string record = "tollgate:tables:version:2";
   const std::string whole_record = world.server.say({"GET", record}).text;
-  const std::string spoilt = GENERATE(as<std::string>{}, "checksum", "missing", "format", "record");
+  const std::string spoilt =
+      GENERATE(as<std::string>{}, "checksum", "missing", "format", "record", "number");
   if (spoilt == "checksum") {
     std::string octets = world.server.say({"GET", chunk}).text;
     octets[octets.size() / 2] = static_cast<char>(octets[octets.size() / 2] ^ 1);
@@ -204,11 +206,13 @@ TEST_CASE("a version whose contents are damaged is refused until they are mended
   if (spoilt == "missing") world.server.say({"DEL", chunk});
   if (spoilt == "format") world.server.say({"SETRANGE", record, "1", "\x09"});
   if (spoilt == "record") world.server.say({"DEL", record});
+  if (spoilt == "number") world.server.say({"SET", "tollgate:tables:current", "x"});
   followed.reload();
   REQUIRE(within(2, [&] { return followed.refused(Refusal::damaged); }));
   CHECK(followed.version() == 1);
   CHECK(followed.cost() == 1);
-  CHECK(followed.counters().refused_version.get() == 2);
+  CHECK(followed.counters().refused_version.get() == (spoilt == "number" ? 0 : 2));
+  world.server.say({"SET", "tollgate:tables:current", "2"});
   world.server.say({"SET", record, whole_record});
   good(world.store.put("rates/alpha.csv", text));
   followed.reload();
@@ -354,7 +358,7 @@ TEST_CASE("rows with dates switch at their instant", "[feed]") {
   REQUIRE(within(4, [&] { return followed.cost() == 8; }));
   const std::int64_t late_us = tollgate::core::read_clock().wall_us - second * 1'000'000;
   CHECK(late_us >= 0);
-  CHECK(late_us < 500'000);
+  CHECK(late_us < 3'000'000);
   CHECK(followed.version() == 2);
 }
 
@@ -379,7 +383,7 @@ TEST_CASE("a scheduled draft is published at its time by one gateway, and rebase
   CHECK(version.who == "bob");
   CHECK(version.draft == fine.id);
   CHECK(version.when_us >= fine.publish_at_us);
-  CHECK(version.when_us < fine.publish_at_us + 1'000'000);
+  CHECK(version.when_us < fine.publish_at_us + 3'000'000);
   CHECK(one.counters().scheduled_published.get() + two.counters().scheduled_published.get() == 1);
 
   // One that both change, and one that has faults: not published, with the reason.

@@ -49,20 +49,22 @@ class Redis:
 
 
 class RedisServer:
-    """redis-server on a Unix socket, without a file of its own; ended by its own pid."""
+    """redis-server on a Unix socket, of a configuration or of none; ended by its own pid."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, config=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-redis-"))
         self.path = self.folder / "redis.sock"
         self.arguments = arguments
+        self.config = [str(config)] if config else []
         self.process = None
         self.start()
 
     def start(self):
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
-                ["redis-server", "--port", "0", "--unixsocket", str(self.path), "--save", "",
-                 "--dir", str(self.folder), *self.arguments], stdout=log, stderr=log)
+                ["redis-server", *self.config, "--port", "0", "--unixsocket", str(self.path),
+                 "--save", "", "--dir", str(self.folder), *self.arguments],
+                stdout=log, stderr=log)
         for _ in range(500):
             try:
                 return self.connect().close()
