@@ -78,6 +78,16 @@ std::optional<RecordHeader> get_record(Octets segment, std::uint64_t at,
   return record;
 }
 
+std::uint64_t last_octet(Octets octets, std::uint64_t from) noexcept {
+  std::uint64_t end = octets.size();
+  while (end >= from + kStorageBlock &&
+         all_zero(octets.subspan(end - kStorageBlock, kStorageBlock))) {
+    end -= kStorageBlock;
+  }
+  while (end > from && octets[end - 1] == 0) --end;
+  return std::max(end, from);
+}
+
 std::string segment_name(std::uint64_t segment) {
   return named(kName, segment);
 }

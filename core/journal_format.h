@@ -49,6 +49,14 @@ struct RecordHeader {
 };
 static_assert(sizeof(RecordHeader) == kRecordHeader);
 
+// Most of a segment that was not filled: judged a piece at a time, as fast as memory is read.
+inline bool all_zero(Octets octets) noexcept {
+  return octets.empty() ||
+         (octets[0] == 0 && std::memcmp(octets.data(), octets.data() + 1, octets.size() - 1) == 0);
+}
+// Behind the last octet that is not zero, at least `from`.
+std::uint64_t last_octet(Octets octets, std::uint64_t from) noexcept;
+
 constexpr std::size_t padded(std::size_t length) noexcept {
   return (length + 7) & ~std::size_t{7};
 }

@@ -143,13 +143,12 @@ std::string Reading::read_segment(const Found& found, std::uint64_t durable) {
     return {};
   }
   // Made ready, or its first batch torn: nothing of it counts.
-  const auto last = std::find_if(octets_.rbegin(), octets_.rend(), [](auto o) { return o != 0; });
-  torn(static_cast<std::uint64_t>(octets_.rend() - last));
+  torn(journal::last_octet(octets_, 0));
   return {};
 }
 
 void Reading::read_octets(File& file, const Found& found) {
-  octets_.assign(found.size, 0);
+  octets_.resize(found.size);
   const Out all(octets_);
   for (std::size_t at = 0; at < all.size();) {
     std::size_t n = std::min(kReadStep, all.size() - at);
@@ -164,7 +163,10 @@ void Reading::read_octets(File& file, const Found& found) {
         continue;
       }
     }
-    if (got == 0) break;
+    if (got == 0) {  // shorter than it said
+      std::memset(all.data() + at, 0, all.size() - at);
+      break;
+    }
     at += static_cast<std::size_t>(got);
   }
 }

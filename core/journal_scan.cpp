@@ -43,6 +43,11 @@ void SegmentScan::find_gaps() {
 // The next good record behind the bad one at `at`, or the end of the octets.
 std::uint64_t SegmentScan::resync(std::uint64_t at) const {
   for (std::uint64_t next = at + 8; next + kRecordHeader <= octets_.size(); next += 8) {
+    if (next % kStorageBlock == 0 && next + kStorageBlock <= octets_.size() &&
+        all_zero(octets_.subspan(next, kStorageBlock))) {
+      next += kStorageBlock - 8;
+      continue;
+    }
     std::uint64_t word;
     std::memcpy(&word, octets_.data() + next, 8);
     if (word != 0 && record(next)) return next;
@@ -60,15 +65,8 @@ void SegmentScan::judge() {
     }
     damage_.push_back(gap);
   }
-  torn_ = std::max(last_octet(end_), end_) - end_;
+  torn_ = last_octet(file_, end_) - end_;
   for_each([&](const RecordHeader& header, Octets, std::uint64_t) { batch_ = header.synced; });
-}
-
-// Behind the last octet that is not zero, at least `from`.
-std::uint64_t SegmentScan::last_octet(std::uint64_t from) const {
-  std::uint64_t end = file_.size();
-  while (end > from && file_[end - 1] == 0) --end;
-  return std::max(end, from);
 }
 
 bool SegmentScan::sector_missing(const Region& gap) const {
@@ -76,11 +74,7 @@ bool SegmentScan::sector_missing(const Region& gap) const {
        sector += kSector) {
     const std::uint64_t from = std::max(sector, gap.begin);
     const std::uint64_t to = std::min<std::uint64_t>(sector + kSector, file_.size());
-    const auto is_zero = [](std::uint8_t octet) { return octet == 0; };
-    if (std::all_of(file_.begin() + static_cast<std::ptrdiff_t>(from),
-                    file_.begin() + static_cast<std::ptrdiff_t>(to), is_zero)) {
-      return true;
-    }
+    if (all_zero(file_.subspan(from, to - from))) return true;
   }
   return false;
 }

@@ -46,7 +46,6 @@ class SegmentScan {
   void judge();
   std::uint64_t resync(std::uint64_t at) const;
   bool sector_missing(const Region& gap) const;
-  std::uint64_t last_octet(std::uint64_t from) const;
   std::optional<RecordHeader> record(std::uint64_t at) const {
     return get_record(octets_, at, header_, seed_);
   }
