@@ -18,6 +18,7 @@
 //   7 No wake-up is lost: the journal's thread sleeps by the protocol of mailbox.h; `wake` is
 //     called after the store of a stream's mark, whenever that mark moved, and once after failing.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -156,6 +157,10 @@ class Journal::Stream {
   }
   // The payload is head and, behind it, rest.
   Mark append(std::uint32_t type, Octets head, Octets rest = {});
+  // Octets that a record's payload may have.
+  std::size_t longest() const noexcept {
+    return std::min(kJournalRecordMax, ring_.capacity() / 2 - 64);
+  }
   // Something waits for room in the ring: hold what makes new records. publish() moves it on.
   bool spilled() const noexcept { return !spill_.empty(); }
   // Once a turn, at its end.

@@ -9,6 +9,8 @@
 //    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
 //    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of
 //    the ledger alone: 2 x receipts_max, and its windows.
+// 3. With a spill (gateway/spill.h) those beyond receipts_memory lie on the disk. While it is slow
+//    or fails, memory keeps up to kMemorySlack times as many; then as in 2.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +26,7 @@ namespace tollgate::gateway {
 
 class Session;
 
+inline constexpr std::uint64_t kMemorySlack = 4;
 inline constexpr std::uint32_t kPaceBurstMs = 1'000;  // so much of the pace at once
 
 class Client {
@@ -42,7 +45,11 @@ class Client {
 
   bool queue_full() const { return unsent_ >= config_.queue_max; }
   bool receipts_full() const { return owing_ >= config_.receipts_max; }
-  bool untaken_full() const { return delivery_.waiting() >= config_.receipts_max; }
+  bool untaken_full() const {
+    return delivery_.waiting() >= config_.receipts_max ||
+           (delivery_.memory_max() != 0 &&
+            delivery_.in_memory() >= kMemorySlack * delivery_.memory_max());
+  }
   // The session's submits wait: its reading is paused until there is room again.
   void pause(Session& session);
   void resume_paused(const core::Now& now);

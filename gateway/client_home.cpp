@@ -31,7 +31,8 @@ Status status_of(routing::Reason reason) {
 }  // namespace
 
 ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
-                       const TablesReader& tables, Recorder& recorder, FlowCounters& counters)
+                       const TablesReader& tables, Recorder& recorder, FlowCounters& counters,
+                       DueStore::Channel* due)
     : config_(config),
       shard_(shard),
       homes_(homes),
@@ -41,6 +42,7 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
       counters_(counters),
       ledger_(shard.index(), config.gateway.limits.messages_per_shard, shard.time().wall_us,
               shard.buffers()),
+      spill_(*this, shard, ledger_, recorder, counters, due),
       clients_(config.clients.size()),
       carriers_(config.carriers.size()),
       fenced_(config.carriers.size()),
@@ -52,6 +54,7 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
     if (homes.of_client(i) != shard.index()) continue;
     clients_[i] = std::make_unique<Client>(static_cast<std::uint16_t>(i), config.clients[i],
                                            ledger_, counters.clients[i], *this);
+    spill_.add(*clients_[i]);
   }
   touched_.reserve(clients_.size());
   counters_.ledger.capacity.set(ledger_.capacity());
@@ -93,7 +96,10 @@ void ClientHome::turn_end(const core::Now& now) {
   for (Client* client : touched_) {
     client->untouch();
     // After a failure what is told now could be contradicted by the next start.
-    if (!recorder_.failed()) client->delivery().pump(now);
+    if (!recorder_.failed()) {
+      spill_.work(*client, now);
+      client->delivery().pump(now);
+    }
     if (outbox_.empty()) client->resume_paused(now);
     if (const std::uint32_t submits = client->take_turn_submits()) {
       if (end_us == 0) end_us = shard_.time().mono_us;

@@ -33,6 +33,7 @@
 #include "gateway/mail.h"
 #include "gateway/recorder.h"
 #include "gateway/recovery.h"
+#include "gateway/spill.h"
 #include "gateway/window.h"
 #include "proto/pdu.h"
 #include "routing/router.h"
@@ -69,8 +70,10 @@ using TablesReader = core::Published<routing::Tables>::Reader;
 
 class ClientHome final : public Delivery::Settler {
  public:
+  // `due` null: receipts are kept in memory alone.
   ClientHome(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
-             const TablesReader& tables, Recorder& recorder, FlowCounters& counters);
+             const TablesReader& tables, Recorder& recorder, FlowCounters& counters,
+             DueStore::Channel* due);
 
   // Null when the client's home is another shard.
   Client* client(std::uint16_t id) { return clients_[id].get(); }
@@ -102,15 +105,24 @@ class ClientHome final : public Delivery::Settler {
   // Before the shards start (gateway/restore.h). Returns its id; 0: the ledger is full.
   MessageId restore(const Restored& restored, const RestoredPlaces& places, std::uint64_t segment);
   void begin_behind(MessageId id);
+  void restored_all();  // after the last one
   void carry_all();
+  // A message whose receipt was on the disk, under a new id; null: the ledger is full.
+  Message* bring_back(Client& client, const proto::record::Carried& carried,
+                      std::int64_t deadline_us, const core::Now& now);
+  Spill& spill() { return spill_; }
 
-  void stop_accepting() { accepting_ = false; }  // new submits: ESME_RSYSERR
-  void turn_start();                             // refreshes what is known of the carriers
+  void stop_accepting() {  // new submits: ESME_RSYSERR
+    accepting_ = false;
+    spill_.stop();
+  }
+  void turn_start();  // refreshes what is known of the carriers
   void turn_end(const core::Now& now);
 
   void settle(Message& message, How how) override;
 
   std::uint32_t messages() const { return ledger_.size(); }
+  std::uint64_t spilled() const { return spill_.spilled(); }
   std::uint32_t unsent() const { return unsent_; }
   const Message* find(MessageId id) { return ledger_.find(id); }
   std::array<std::uint32_t, kStages> stages() const;  // counted one by one
@@ -138,7 +150,9 @@ class ClientHome final : public Delivery::Settler {
   void taken(Message& message, const core::Now& now);
   void no_longer_unsent(Message& message);
   Message* restored_place(const Restored& restored, std::size_t body_length);
+  static void fill(Message& message, const proto::record::Accepted& accepted, const core::Now& now);
   void go_on(Message& message, const Restored& restored, const core::Now& now);
+  void told_again(Message& message, const Restored& restored, const core::Now& now);
   void fail(Message& message, proto::MessageState state, proto::Status status,
             const core::Now& now);
   void end(Message& message, const Notice& last, const core::Now& now);
@@ -157,7 +171,9 @@ class ClientHome final : public Delivery::Settler {
   Recorder& recorder_;
   FlowCounters& counters_;
   Ledger ledger_;
+  Spill spill_;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::uint32_t> told_;              // restored
   std::vector<routing::CarrierState> carriers_;  // as they were at the turn's start
   std::vector<Client*> touched_;
   std::vector<bool> fenced_;  // a fence is on its way there and back

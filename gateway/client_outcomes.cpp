@@ -315,9 +315,16 @@ void ClientHome::sweep(const core::Now& now) {
     const bool held = message.stage == Stage::in_doubt || message.stage == Stage::awaiting;
     if (held && message.deadline_us <= now.mono_us) {
       fail(message, MessageState::unknown, message.status, now);
-    } else if (recorder_.old(message)) {
+      continue;
+    }
+    if (recorder_.old(message)) {
       recorder_.carried(message);
     }
+    if (message.behind == 0) continue;
+    Client& client = *clients_[message.client];
+    if (client.delivery().overflows()) continue;
+    client.delivery().push(message);
+    touch(client);
   }
   if (now.mono_us - looked_us_ >= kLookUs) look_at_clients(now);
   shard_.timers().arm(sweep_timer_,

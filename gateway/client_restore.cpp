@@ -60,6 +60,70 @@ Message* ClientHome::restored_place(const Restored& restored, std::size_t body_l
   return ledger_.restore(ledger_.next_id(), body_length);
 }
 
+void ClientHome::fill(Message& message, const proto::record::Accepted& accepted,
+                      const core::Now& now) {
+  message.public_id = accepted.public_id;
+  message.accepted_us = now.mono_us - (now.wall_us - accepted.wall_us);
+  message.accepted_wall_us = accepted.wall_us;
+  message.deadline_us = now.mono_us + (accepted.deadline_wall_us - now.wall_us);
+  message.price_nano = accepted.price_nano;
+  message.tables_version = accepted.tables_version;
+  message.destination_id = accepted.destination_id;
+  message.registered_delivery = accepted.registered_delivery;
+  message.short_id = accepted.short_id ? 1 : 0;
+  message.source = party_of(accepted.source);
+  message.destination = party_of(accepted.destination);
+  message.text = accepted.text;
+}
+
+// Its own id may be so old that the index would have to reach back over many that are gone.
+Message* ClientHome::bring_back(Client& client, const proto::record::Carried& carried,
+                                std::int64_t deadline_us, const core::Now& now) {
+  Message* const message = ledger_.restore(ledger_.next_id(), 0);
+  if (message == nullptr) return nullptr;
+  fill(*message, carried.accepted, now);
+  message->deadline_us = deadline_us;
+  message->client = client.id();
+  message->status = carried.status;
+  message->notice = notice_of(carried.notice);
+  message->stage = Stage::told;
+  for (std::size_t i = 0; i < config_.carriers.size(); ++i) {
+    if (config_.carriers[i].name != carried.carrier) continue;
+    message->carrier = static_cast<std::uint16_t>(i);
+    message->attempt = carried.attempt;
+  }
+  return message;
+}
+
+// In the order in which their receipts came, as far as the journal tells; those that are older than
+// what is on the disk in front of it.
+void ClientHome::restored_all() {
+  const auto older = [](std::int64_t a_us, MessageId a, std::int64_t b_us, MessageId b) {
+    return a_us != b_us ? a_us < b_us : a < b;
+  };
+  std::sort(told_.begin(), told_.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const Message& x = ledger_.at(a);
+    const Message& y = ledger_.at(b);
+    return older(x.deadline_us, x.id, y.deadline_us, y.id);
+  });
+  for (const std::uint32_t place : told_) {
+    Message& message = ledger_.at(place);
+    Delivery& delivery = clients_[message.client]->delivery();
+    const auto& chunks = delivery.overflow().chunks;
+    const bool in_front = !chunks.empty() && older(message.deadline_us, message.id,
+                                                   chunks.front().first_deadline_wall_us +
+                                                       chunks.front().mono_less_wall_us,
+                                                   chunks.front().first);
+    if (in_front) {
+      delivery.push_older(message);
+    } else {
+      delivery.push(message);
+    }
+    touch(*clients_[message.client]);
+  }
+  told_ = {};
+}
+
 MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& places,
                               std::uint64_t segment) {
   const core::Now now = shard_.time();
@@ -69,25 +133,14 @@ MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& pl
   Message* message = restored_place(restored, unsent ? accepted.body.size() : 0);
   if (message == nullptr) return 0;
   if (message->body) std::copy(accepted.body.begin(), accepted.body.end(), message->body.data());
-  message->public_id = accepted.public_id;
-  message->accepted_us = now.mono_us - (now.wall_us - accepted.wall_us);
-  message->accepted_wall_us = accepted.wall_us;
-  message->deadline_us = now.mono_us + (accepted.deadline_wall_us - now.wall_us);
-  message->price_nano = accepted.price_nano;
+  fill(*message, accepted, now);
   message->candidates = places.candidates;
   std::copy_n(places.carriers.begin(), places.candidates, message->carriers.begin());
   std::copy_n(places.costs.begin(), places.candidates, message->cost_nano.begin());
-  message->tables_version = accepted.tables_version;
-  message->destination_id = accepted.destination_id;
   message->client = places.client;
   message->attempt = restored.attempt;
   message->carrier = places.carrier;
-  message->registered_delivery = accepted.registered_delivery;
-  message->short_id = accepted.short_id ? 1 : 0;
-  message->source = party_of(accepted.source);
-  message->destination = party_of(accepted.destination);
   message->carrier_message_id = restored.carrier_message_id;
-  message->text = accepted.text;
   message->status = restored.status;
   recorder_.restored(*message, segment);
   if (message->id != restored.id) {
@@ -129,11 +182,26 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
       message.deadline_us = message.accepted_us + client.config().receipt_keep_us;
       break;
     case LiveStage::told:
-      return end(message, message.notice, now);
+      return told_again(message, restored, now);
   }
   if (restored.has_notice && wants_intermediate(message.registered_delivery)) {
     client.delivery().push(message);
   }
+}
+
+// Its time goes on where it was.
+void ClientHome::told_again(Message& message, const Restored& restored, const core::Now& now) {
+  Client& client = *clients_[message.client];
+  if (wants_receipt(message.registered_delivery)) client.sub_owing();
+  message.stage = Stage::told;
+  const std::int64_t until_wall_us = restored.carried_told
+                                         ? restored.accepted.deadline_wall_us
+                                         : restored.wall_us + client.config().receipt_keep_us;
+  message.deadline_us = now.mono_us + (until_wall_us - now.wall_us);
+  if (!wants_final(message.registered_delivery, message.notice.state)) {
+    return settle(message, How::no_receipt);
+  }
+  told_.push_back(ledger_.place_of(message));
 }
 
 }  // namespace tollgate::gateway

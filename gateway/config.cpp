@@ -240,6 +240,7 @@ void read_client(Section& section, ClientConfig& client, std::string& plain_pass
   section.integer("queue_max", client.queue_max, {1, 100'000'000});
   section.seconds("queue_full_seconds", client.queue_full_us, {0.01, 3600});
   section.integer("receipts_max", client.receipts_max, {1, 100'000'000});
+  section.integer("receipts_memory", client.receipts_memory, {1, 10'000'000});
   section.integer("receipts_window", client.receipts_window, {1, 10'000});
   section.seconds("response_timeout_seconds", client.response_timeout_us, {0.1, 3600});
   section.seconds("enquire_link_seconds", client.enquire_link_us, {0, 86'400});

@@ -55,12 +55,13 @@ struct ClientConfig {
   bool long_password = false;    // accept up to 64 octets in the bind, not 8
   std::vector<IpNetwork> allow;  // empty = any address
   Versions versions;
-  std::uint32_t window = 100;              // submits without a response yet, per session; 1-10,000
-  double pace_per_s = 0;                   // messages a second over all its sessions; 0 = no limit
-  std::uint32_t sessions_max = 16;         // bound at a time, over all listeners
-  std::uint32_t queue_max = 10'000;        // accepted, not yet handed to a carrier's bind
-  std::int64_t queue_full_us = 1'000'000;  // not read while it is full; then refused
-  std::uint32_t receipts_max = 1'000'000;  // messages that may still bring a receipt
+  std::uint32_t window = 100;               // submits without a response yet, per session; 1-10,000
+  double pace_per_s = 0;                    // messages a second over all its sessions; 0 = no limit
+  std::uint32_t sessions_max = 16;          // bound at a time, over all listeners
+  std::uint32_t queue_max = 10'000;         // accepted, not yet handed to a carrier's bind
+  std::int64_t queue_full_us = 1'000'000;   // not read while it is full; then refused
+  std::uint32_t receipts_max = 10'000'000;  // messages that may bring one; receipts that wait
+  std::uint32_t receipts_memory = 20'000;  // of these in memory; the rest on the disk, by [journal]
   std::uint32_t receipts_window = 100;     // deliver_sm without a response yet, per session
   std::int64_t response_timeout_us = 30'000'000;   // our deliver_sm and enquire_link
   std::int64_t enquire_link_us = 30'000'000;       // idle time before we ask; 0 = never

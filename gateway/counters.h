@@ -43,6 +43,7 @@ struct alignas(core::kCacheLine) ClientCounters {
   core::Cell in_doubt;            // gauge: sent, no response
   core::Cell receipts_owing;      // gauge: messages that may still bring a receipt
   core::Cell receipts_waiting;    // gauge: receipts that no session has taken yet
+  core::Cell receipts_spilled;    // gauge: of them, those on the disk
   core::Cell receipts_in_flight;  // gauge: deliver_sm without a response
   std::array<core::Cell, kMessageStates> receipts;  // that came for its messages, by state
   core::Cell receipts_sent;                         // deliver_sm sent, repeats included
@@ -86,11 +87,12 @@ struct alignas(core::kCacheLine) DoorCounters {
   core::Cell enquire_misses;  // sessions closed for no enquire_link_resp
 };
 
-// The ledger of one shard: accepted = settled + unsent + awaiting + in doubt + told.
+// The ledger of one shard: accepted = settled + unsent + awaiting + in doubt + told + spilled.
 struct alignas(core::kCacheLine) LedgerCounters {
   core::Cell accepted;
   core::Cell settled;
-  core::Cell messages;       // gauge: accepted - settled
+  core::Cell messages;       // gauge: accepted - settled - spilled
+  core::Cell spilled;        // gauge: told, on the disk until their client comes
   core::Cell capacity;       // gauge
   core::Cell full;           // submits refused because it was
   core::Cell waiting;        // gauge: every candidate was down or full, or refused for now

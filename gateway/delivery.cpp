@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "gateway/session.h"
 
@@ -18,9 +19,23 @@ std::uint16_t lane_of(const Message& message) {
 void Delivery::push(Message& message) {
   message.notice_sent = 0;
   if (message.queued != 0 || message.in_flight != 0) return;  // told again after the response
+  const bool over = overflows();
+  message.behind = over && message.stage != Stage::told ? 1 : 0;
+  if (message.behind != 0) return;
+  message.queued = 1;
+  (over ? overflow_.tail : due_).push_back(ledger_, ledger_.place_of(message));
+  count_waiting();
+}
+
+void Delivery::push_older(Message& message) {
+  message.notice_sent = 0;
   message.queued = 1;
   due_.push_back(ledger_, ledger_.place_of(message));
-  count_waiting();
+}
+
+void Delivery::take_back_tail() {
+  overflow_.tail.prepend(ledger_, due_);
+  std::swap(due_, overflow_.tail);
 }
 
 Session* Delivery::pick(std::uint16_t lane) {
@@ -131,6 +146,7 @@ void Delivery::take_from_lane(const Told& told) {
 void Delivery::count_waiting() {
   counters_.receipts_waiting.set(waiting());
   counters_.receipts_in_flight.set(in_flight_);
+  counters_.receipts_spilled.set(overflow_.spilled);
 }
 
 void Delivery::remove_receiver(Session& session) {

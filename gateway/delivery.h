@@ -13,13 +13,19 @@
 //    One that is refused for now (or times out) goes to the back after kRetryUs; those of a lost
 //    session are told again first, in their order.
 // 4. Nothing is sent on a session above its output's high-water mark.
+// 5. With a bound on memory (bound_memory) final receipts beyond it go to the overflow, and from
+//    then on all others behind them, until it is empty: the order stays. What is there leaves by
+//    gateway/spill.h alone. An intermediate notice that would have to go there is kept with its
+//    message instead, until the final one replaces it or the overflow is empty.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "gateway/counters.h"
+#include "gateway/due_chunk.h"
 #include "gateway/ledger.h"
 
 namespace tollgate::gateway {
@@ -31,6 +37,21 @@ struct Told {
   std::uint32_t place = kNoPlace;
   std::uint16_t lane = 0;
   std::int64_t sent_us = 0;
+};
+
+// The receipts of one client that memory has no room for, oldest first: on the disk, on their way
+// there, and those that are not enough for a chunk yet.
+struct Overflow {
+  std::deque<DueChunk> chunks;
+  MessageList writing;
+  MessageList tail;
+  std::uint64_t spilled = 0;     // receipts in chunks
+  std::int64_t retry_us = 0;     // after a failure, not before
+  std::uint32_t read_tries = 0;  // of the first chunk, in vain
+  bool busy = false;             // a job of it is out
+  bool waits = false;            // for a job that it can have
+
+  bool empty() const { return chunks.empty() && writing.empty() && tail.empty(); }
 };
 
 class Delivery {
@@ -60,15 +81,36 @@ class Delivery {
   // Its session is gone: told again before the others. Call for the newest first.
   void lost(const Told& told);
 
+  void count_waiting();
+
   void add_receiver(Session& session) { receivers_.push_back(&session); }
   void remove_receiver(Session& session);
 
-  // Receipts that no session has taken yet.
-  std::uint32_t waiting() const { return due_.size() + retries_.size() + held_; }
+  // From then on at most so many receipts and the overflow's tail are kept in memory; 0: all are.
+  void bound_memory(std::uint32_t receipts) { memory_max_ = receipts; }
+  std::uint32_t memory_max() const { return memory_max_; }
+  Overflow& overflow() { return overflow_; }
+  // A told message that is older than all in the overflow; one that came back from it.
+  void push_older(Message& message);
+  // What is in the overflow's tail is due, nothing lies before it.
+  void take_back_tail();
+  bool has_receiver() const { return !receivers_.empty(); }
+
+  // Receipts that no session has taken yet: in front of the overflow, in memory, all.
+  std::uint32_t at_hand() const { return due_.size() + retries_.size() + held_; }
+  std::uint32_t in_memory() const {
+    return at_hand() + overflow_.writing.size() + overflow_.tail.size();
+  }
+  std::uint64_t waiting() const { return in_memory() + overflow_.spilled; }
+  // The next one goes to the overflow.
+  bool overflows() const {
+    return memory_max_ != 0 && (!overflow_.empty() || at_hand() >= memory_max_);
+  }
   bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0; }
   // pump() has something to do by time alone.
   bool due(const core::Now& now) const {
-    return (!retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us) ||
+    return !overflow_.empty() ||
+           (!retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us) ||
            (!due_.empty() && expired(ledger_.at(due_.head()), now));
   }
 
@@ -86,7 +128,6 @@ class Delivery {
   bool any_can_take() const;
   void release(Lane& lane);
   void take_from_lane(const Told& told);
-  void count_waiting();
 
   Ledger& ledger_;
   ClientCounters& counters_;
@@ -95,6 +136,8 @@ class Delivery {
   MessageList retries_;  // by Message::retry_us
   std::uint32_t in_flight_ = 0;
   std::uint32_t held_ = 0;  // in all lanes
+  Overflow overflow_;
+  std::uint32_t memory_max_ = 0;
   std::vector<Session*> receivers_;
   std::size_t next_receiver_ = 0;
   std::array<Lane, kLanes> lanes_;

@@ -30,7 +30,7 @@ Flow::Flow(const Setup& setup)
       recorder_(setup.config, setup.shard, setup.stream),
       carrier_home_(setup.config, setup.shard, setup.homes, outbox_, recorder_, setup.seed),
       client_home_(setup.config, setup.shard, setup.homes, outbox_, tables_, recorder_,
-                   setup.counters),
+                   setup.counters, setup.due),
       listener_(setup.config, setup.shard, setup.homes, outbox_, client_home_, setup.auth,
                 setup.counters, setup.shared.connections),
       spill_timer_([](void*, const core::Now&) {}, nullptr),
@@ -71,6 +71,7 @@ bool Flow::drain(const core::Now& now) {
         kMailPerTurn, [&](std::uint32_t type, core::Octets record) { on_mail(type, record, now); });
     more |= taken == kMailPerTurn;
   }
+  client_home_.spill().drain(now);
   if (!outbox_.empty()) {
     counters_.ledger.mail_spilled.add();
     if (!outbox_.clear()) shard_.timers().arm(spill_timer_, now.mono_us + kSpillUs);

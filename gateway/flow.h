@@ -56,6 +56,7 @@ class Flow final : private core::TurnStart {
     Shared& shared;
     std::uint64_t seed;                       // of reconnects' jitter and the like
     core::Journal::Stream* stream = nullptr;  // this shard's; null: no journal
+    DueStore::Channel* due = nullptr;         // likewise
   };
 
   explicit Flow(const Setup& setup);
@@ -72,6 +73,7 @@ class Flow final : private core::TurnStart {
   Recorder& recorder() { return recorder_; }
   // When the shard stands: messages in the ledger, one of them, how many are in each stage.
   std::uint32_t messages() const { return client_home_.messages(); }
+  std::uint64_t spilled() const { return client_home_.spilled(); }
   const Message* find(MessageId id) { return client_home_.find(id); }
   std::array<std::uint32_t, kStages> stages() const { return client_home_.stages(); }
 

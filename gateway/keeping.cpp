@@ -39,6 +39,37 @@ void tell(const core::JournalReport& report, const Recovery& recovery, std::int6
                                    {"took_ms", took_us / 1000}});
 }
 
+// After Journal::open(), see due_stock.h.
+std::string open_due(const Config& config, const core::JournalReport& report, Keeping& keeping) {
+  const std::string directory = config.journal.directory + "/due";
+  auto storage = core::open_directory(directory, core::StorageUse::exclusive);
+  if (!storage) return storage.error();
+  keeping.due_storage = std::move(*storage);
+  auto stock = take_stock(*keeping.due_storage, *keeping.recovery, !report.damage.empty());
+  if (!stock) return stock.error();
+  if (const auto mended = mend(*keeping.due_storage, *stock); !mended) return mended.error();
+  for (const std::uint64_t chunk : stock->damaged) {
+    core::log::error("due_chunk_damaged",
+                     {{"chunk", chunk}, {"what", "nothing of it can be read"}});
+  }
+  for (const std::uint64_t chunk : stock->missing) {
+    core::log::error("due_chunk_missing", {{"chunk", chunk}});
+  }
+  core::log::info("due_read", {{"chunks", stock->chunks.size()},
+                               {"receipts", stock->receipts()},
+                               {"removed", stock->removable.size()}});
+  DueOptions options;
+  options.storage = keeping.due_storage.get();
+  options.reserve_octets =
+      std::uint64_t{config.journal.reserve_octets} + config.journal.segment_octets;
+  options.numbers_behind = stock->highest;
+  options.chunks = stock->chunks.size();
+  options.octets = stock->octets();
+  keeping.due = std::make_unique<DueStore>(std::move(options));
+  keeping.stock = std::move(*stock);
+  return {};
+}
+
 }  // namespace
 
 tl::expected<Keeping, std::string> open_journal(const Config& config,
@@ -87,6 +118,9 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
   auto journal = core::Journal::open(std::move(options));
   if (!journal) return tl::make_unexpected(journal.error());
   keeping.journal = std::move(*journal);
+  if (std::string error = open_due(config, *report, keeping); !error.empty()) {
+    return tl::make_unexpected(std::move(error));
+  }
   return keeping;
 }
 

@@ -11,6 +11,8 @@
 #include "core/storage.h"
 #include "gateway/config.h"
 #include "gateway/dead_letters.h"
+#include "gateway/due_stock.h"
+#include "gateway/due_store.h"
 #include "gateway/recovery.h"
 
 namespace tollgate::gateway {
@@ -20,9 +22,13 @@ struct Keeping {
   std::unique_ptr<Recovery> recovery;  // what is to be restored
   std::unique_ptr<DeadLetters> dead_letters;
   std::unique_ptr<core::Journal> journal;
+  std::unique_ptr<core::Storage> due_storage;
+  DueStock stock;  // what is to be restored of the due store
+  std::unique_ptr<DueStore> due;
 };
 
-// Reads the journal in config.journal.directory and makes it ready to be written. Tells the log
+// Reads the journal in config.journal.directory, and the heads of what is in its folder `due`, and
+// makes both ready to be written. Tells the log
 // what it found. An empty directory name: no journal, all null. The error is a sentence.
 // `wake`: of a shard, when records of its stream became durable.
 tl::expected<Keeping, std::string> open_journal(const Config& config,

@@ -75,8 +75,9 @@ class Ledger {
   Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
          core::BufferPool& buffers);
 
-  // Before the first accept(): a message of an earlier process under its own id, null when it is
-  // full; and where the ids go on, if that is later than they would begin.
+  // A message that was accepted earlier: of an earlier process under its own id, or under
+  // next_id(); null when it is full. And where the ids go on, if that is later than they would
+  // begin.
   Message* restore(MessageId id, std::size_t body_length);
   void begin_behind(MessageId id);
 

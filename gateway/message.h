@@ -111,6 +111,7 @@ struct Message {
   std::uint8_t queued = 0;       // in its client's receipts
   std::uint8_t in_flight = 0;    // a deliver_sm for it has no response yet
   std::uint8_t notice_sent = 0;  // the deliver_sm in flight tells the newest notice
+  std::uint8_t behind = 0;       // its intermediate notice waits for older receipts on the disk
   Party source;
   Party destination;
   ShortText<64> carrier_message_id;  // while its receipt is awaited, for the journal

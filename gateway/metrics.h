@@ -20,6 +20,7 @@
 #include "core/counters.h"
 #include "core/journal.h"
 #include "core/shard.h"
+#include "gateway/due_store.h"
 #include "routing/feed_counters.h"
 
 namespace tollgate::carriers {
@@ -45,6 +46,7 @@ struct MetricsSources {
   const core::Cells<core::JournalCount, core::kJournalCounts>* journal = nullptr;
   const core::Histogram* journal_sync_us = nullptr;
   const core::Cell* dead_letters = nullptr;
+  const core::Cells<DueCount, kDueCounts>* due = nullptr;
 };
 
 class Metrics {

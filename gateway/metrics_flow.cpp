@@ -8,6 +8,7 @@
 #include "gateway/auth.h"
 #include "gateway/config.h"
 #include "gateway/counters.h"
+#include "gateway/due_store.h"
 #include "gateway/metrics_page.h"
 #include "proto/receipt.h"
 #include "proto/status.h"
@@ -40,6 +41,8 @@ constexpr CellRow<ClientCounters> kClientRows[] = {
      &ClientCounters::receipts_owing},
     {{"client_receipts_queue", "Receipts that no session has taken yet", Kind::gauge},
      &ClientCounters::receipts_waiting},
+    {{"client_receipts_spilled", "Receipts that wait on the disk, of the queue", Kind::gauge},
+     &ClientCounters::receipts_spilled},
     {{"client_receipts_window_in_use", "deliver_sm without a response", Kind::gauge},
      &ClientCounters::receipts_in_flight},
     {{"client_receipts_sent_total", "deliver_sm sent, repeats included"},
@@ -87,7 +90,9 @@ constexpr CellRow<DoorCounters> kDoorRows[] = {
 constexpr CellRow<LedgerCounters> kLedgerRows[] = {
     {{"ledger_accepted_total", "Messages accepted"}, &LedgerCounters::accepted},
     {{"ledger_settled_total", "Messages that ended"}, &LedgerCounters::settled},
-    {{"ledger_messages", "Messages kept: accepted less settled", Kind::gauge},
+    {{"ledger_spilled", "Messages whose receipt waits on the disk", Kind::gauge},
+     &LedgerCounters::spilled},
+    {{"ledger_messages", "Messages kept: accepted less settled and spilled", Kind::gauge},
      &LedgerCounters::messages},
     {{"ledger_capacity", "Messages there is room for", Kind::gauge}, &LedgerCounters::capacity},
     {{"ledger_full_total", "Submits refused because the ledger was full"}, &LedgerCounters::full},
@@ -169,6 +174,18 @@ void add_standard(Page& page) {
              static_cast<double>(std::distance(begin(descriptors), end(descriptors))));
   }
 }
+
+constexpr std::string_view kDueHelp[kDueCounts] = {
+    "Chunks of receipts that wait on the disk",
+    "Octets of these chunks",
+    "Chunks written",
+    "Chunks read back",
+    "Chunks removed",
+    "Writes, reads and removals of chunks that failed and are tried again",
+    "Of them: the disk was full",
+    "Chunks with damage, set aside",
+    "Receipts that could not be read from damaged chunks",
+};
 
 void add_client(Page& page, const std::string& name, const Parts<ClientCounters>& parts) {
   const Labels labels{{"client", name}};
@@ -257,6 +274,14 @@ void add_journal(Page& page, const MetricsSources& sources) {
   }
   const Parts<core::Histogram> sync{sources.journal_sync_us};
   page.add({"journal_sync_seconds", "Write and fdatasync of a batch"}, {}, sync);
+  if (sources.due == nullptr) return;
+  for (std::size_t i = 0; i < kDueCounts; ++i) {
+    const auto count = static_cast<DueCount>(i);
+    const bool is_now = count == DueCount::chunks || count == DueCount::octets;
+    const std::string name = "due_" + std::string(due_count_name(count)) + (is_now ? "" : "_total");
+    page.add({name, kDueHelp[i], is_now ? Kind::gauge : Kind::counter}, {},
+             static_cast<double>((*sources.due)[count].get()));
+  }
 }
 
 void add_shards(Page& page, const MetricsSources& sources) {

@@ -104,10 +104,12 @@ class Process {
       counters_.push_back(
           std::make_unique<FlowCounters>(config_.clients.size(), config_.carriers.size()));
       core::Journal::Stream* stream = keeping_.journal ? &keeping_.journal->stream(i) : nullptr;
+      DueStore::Channel* due = keeping_.due ? &keeping_.due->add(shards_[i]) : nullptr;
       flows_.push_back(
           std::make_unique<Flow>(Flow::Setup{config_, shards_[i], homes_, tables_, *counters_[i],
-                                             auth_, shared_, seed + i * 0x10000, stream}));
+                                             auth_, shared_, seed + i * 0x10000, stream, due}));
     }
+    if (keeping_.due) keeping_.due->start();
     return keeping_.journal == nullptr || restore_messages();
   }
 
@@ -145,15 +147,16 @@ class Process {
     shards_.join();
     metrics_.reset();
     std::uint64_t left = 0;
-    for (const auto& flow : flows_) left += flow->messages();
+    for (const auto& flow : flows_) left += flow->messages() + flow->spilled();
     core::log::info("stopped", {{"messages_left", left}});
   }
 
  private:
   bool restore_messages() {
     const RestoreCounts counts =
-        restore(config_, homes_, *keeping_.recovery, flows_, core::read_clock());
+        restore(config_, homes_, {*keeping_.recovery, keeping_.stock}, flows_, core::read_clock());
     keeping_.recovery.reset();
+    keeping_.stock = {};
     if (counts.without_room != 0) {
       core::log::error("journal_refused",
                        {{"reason", "it holds more messages than messages_per_shard"},
@@ -164,6 +167,7 @@ class Process {
                                  {"in_doubt", counts.in_doubt},
                                  {"awaiting", counts.awaiting},
                                  {"told", counts.told},
+                                 {"spilled", counts.spilled},
                                  {"parked", counts.parked},
                                  {"without_client", counts.without_client}});
     return true;
@@ -192,6 +196,7 @@ class Process {
       sources.journal = &keeping_.journal->counts();
       sources.journal_sync_us = &keeping_.journal->sync_us();
       sources.dead_letters = &keeping_.dead_letters->kept();
+      sources.due = &keeping_.due->counts();
     }
     try {
       metrics_ = std::make_unique<Metrics>(std::move(sources));

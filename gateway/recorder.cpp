@@ -142,6 +142,36 @@ void Recorder::restored(Message& message, std::uint64_t segment) {
   stream_->set_oldest_needed(first_);
 }
 
+// What told messages need no more is left out.
+std::size_t Recorder::encode_due(const Message& message, proto::Out out) const {
+  record::Carried carried;
+  carried.accepted = accepted_record(message);
+  carried.accepted.candidate_count = 0;
+  carried.wall_us = shard_.now().wall_us;
+  carried.stage = record::Stage::told;
+  carried.attempt = message.attempt;
+  if (message.attempt != 0) carried.carrier = carrier_name(message.carrier);
+  carried.status = message.status;
+  carried.notice = notice_of(message.notice);
+  return record::encode(carried, out);
+}
+
+void Recorder::spilled(std::uint64_t chunk, std::uint16_t client, proto::Octets ids) {
+  chunks_go_on_behind(chunk);
+  append(record::Spilled{chunk, shard_.now().wall_us, config_.clients[client].system_id, ids}, ids);
+}
+
+void Recorder::came_back(Message& message) {
+  message.segment = hold();
+  last_id_ = std::max(last_id_, message.id);
+}
+
+Recorder::Kept Recorder::loaded(const record::Loaded& record) {
+  const std::uint64_t segment = hold();
+  append(record, record.messages);
+  return {segment, stream_->appended()};
+}
+
 void Recorder::intent(MessageId message, std::uint16_t attempt, std::uint16_t carrier) {
   append(record::Intent{message, shard_.now().wall_us, attempt, carrier_name(carrier)});
 }
@@ -224,6 +254,7 @@ void Recorder::note_ids() {
   if (last_id_ == 0 || ids_segment_ == current) return;
   ids_segment_ = current;
   append(record::Ids{last_id_, shard_.now().wall_us});
+  if (last_chunk_ != 0) append(record::Spilled{last_chunk_, shard_.now().wall_us, {}, {}});
 }
 
 void Recorder::release(std::uint64_t segment) {

@@ -52,6 +52,24 @@ class Recorder {
   void restored(Message& message, std::uint64_t segment);
 
   std::string_view carrier_name(std::uint16_t carrier) const;
+  // Receipts on their way to the due store and back (gateway/spill.h).
+  std::size_t longest() const { return stream_->longest(); }  // octets of a record's payload
+  core::Mark durable() const { return stream_->durable(); }
+  // A told message as a carried record, for a chunk.
+  std::size_t encode_due(const Message& message, proto::Out out) const;
+  // The chunk is durable, with the messages of these ids (record::Spilled).
+  void spilled(std::uint64_t chunk, std::uint16_t client, proto::Octets ids);
+  void let_go(const Message& message) { release(message.segment); }
+  void chunks_go_on_behind(std::uint64_t chunk) { last_chunk_ = std::max(last_chunk_, chunk); }
+  // Before loaded(), each message that came back: it holds the record's segment.
+  void came_back(Message& message);
+  // Holds the record until let_go(): as long as the chunk may still be there.
+  struct Kept {
+    std::uint64_t segment = 0;
+    core::Mark mark = 0;
+  };
+  Kept loaded(const proto::record::Loaded& record);
+  void let_go(const Kept& kept) { release(kept.segment); }
 
   // From the carrier's home.
   void intent(MessageId message, std::uint16_t attempt, std::uint16_t carrier);
@@ -101,7 +119,8 @@ class Recorder {
   std::deque<ParkedHold> parked_;  // at most one a second
   std::uint64_t parked_number_ = 0;
   MessageId last_id_ = 0;
-  std::uint64_t ids_segment_ = 0;  // that last_id_ was noted in
+  std::uint64_t last_chunk_ = 0;
+  std::uint64_t ids_segment_ = 0;  // that both were noted in
   bool failed_ = false;
 };
 

@@ -332,6 +332,7 @@ void Recovery::drain(const std::function<void(const Restored&)>& f) {
       restored.carrier_message_id = message.carrier_message_id;
       restored.status = message.status;
       restored.follows = message.follows;
+      restored.carried_told = message.notice_from == LiveMessage::Source::carried;
       restored.has_notice = message.notice_from != LiveMessage::Source::none;
       restored.notice = message.notice;
       restored.notice.error = message.notice_error;

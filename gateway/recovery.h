@@ -70,6 +70,7 @@ struct Restored {
   proto::Status status = proto::Status::ESME_ROK;                 // of the last refusal
   proto::record::Follows follows = proto::record::Follows::next;  // stage refused
   bool has_notice = false;                                        // told, or intermediate
+  bool carried_told = false;  // told, and carried so: accepted.deadline_wall_us ends its time
   proto::record::Notice notice;
   std::int64_t wall_us = 0;  // of the record that made the stage
 };

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/log.h"
+#include "proto/escape.h"
 
 namespace tollgate::gateway {
 namespace {
@@ -63,6 +64,19 @@ class Restoring {
     at->restore_awaiting(restored.carrier_message_id, id);
   }
 
+  void spilled(const ChunkContent& content) {
+    const auto client = clients_.find(content.client);
+    if (client == clients_.end()) {
+      core::log::warn("due_without_client", {{"chunk", content.chunk.number},
+                                             {"client", proto::escaped(content.client)},
+                                             {"receipts", content.chunk.receipts}});
+      return;
+    }
+    ClientHome& home = flows_[homes_.of_client(client->second)]->clients();
+    home.spill().found(*home.client(client->second), content.chunk);
+    counts.spilled += content.chunk.receipts;
+  }
+
   void parked(const ParkedReceipt& receipt, const core::Now& now) {
     const auto carrier = carriers_.find(receipt.carrier);
     if (carrier == carriers_.end()) return without_carrier(receipt);
@@ -115,15 +129,19 @@ class Restoring {
 
 }  // namespace
 
-RestoreCounts restore(const Config& config, const Homes& homes, Recovery& recovery,
+RestoreCounts restore(const Config& config, const Homes& homes, const Left& left,
                       const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now) {
   Restoring restoring(config, homes, flows);
+  Recovery& recovery = left.recovery;
   for (std::size_t i = 0; i < flows.size(); ++i) {
     flows[i]->clients().begin_behind(recovery.highest_id(static_cast<unsigned>(i)));
+    flows[i]->recorder().chunks_go_on_behind(left.stock.highest);
   }
+  for (const ChunkContent& each : left.stock.chunks) restoring.spilled(each);
   const std::uint64_t segment = recovery.first_segment();
   recovery.drain([&](const Restored& restored) { restoring.message(restored, segment); });
   for (const auto& flow : flows) {
+    flow->clients().restored_all();
     if (flow->clients().messages() <= kCarriedAtStart) flow->clients().carry_all();
   }
   recovery.for_each_parked([&](const ParkedReceipt& receipt) { restoring.parked(receipt, now); });

@@ -6,7 +6,9 @@
 // 1. Every restored message ends as any other: queued ones are ordered again, an attempt without
 //    an outcome is in doubt (it is not sent again), receipts due are told.
 // 2. A message whose client is no longer configured is settled (given up) and told in the log; a
-//    carrier that is no longer there is no candidate, and no receipt of it can come.
+//    carrier that is no longer there is no candidate, and no receipt of it can come. Receipts on
+//    the disk stay there for such a client: it may be configured again.
+// 3. Receipts due keep the order in which they came, those on the disk among them.
 #pragma once
 
 #include <string>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "gateway/config.h"
+#include "gateway/due_stock.h"
 #include "gateway/flow.h"
 #include "gateway/recovery.h"
 
@@ -24,13 +27,19 @@ struct RestoreCounts {
   std::uint64_t in_doubt = 0;
   std::uint64_t awaiting = 0;
   std::uint64_t told = 0;
+  std::uint64_t spilled = 0;  // receipts on the disk
   std::uint64_t parked = 0;
   std::uint64_t without_client = 0;
   std::uint64_t without_room = 0;  // beyond the ledger's capacity: the start must not go on
 };
 
-// Empties `recovery`. `flows` by shard; `now`: parked receipts are kept by it.
-RestoreCounts restore(const Config& config, const Homes& homes, Recovery& recovery,
+struct Left {
+  Recovery& recovery;     // is emptied
+  const DueStock& stock;  // of the due store
+};
+
+// `flows` by shard; `now`: parked receipts are kept by it.
+RestoreCounts restore(const Config& config, const Homes& homes, const Left& left,
                       const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now);
 
 }  // namespace tollgate::gateway

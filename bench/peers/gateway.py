@@ -23,11 +23,12 @@ def free_port():
 
 def toml(values, carriers):
     """`carriers`: {name: port}; `values`: the rest of what the template wants. `journal` is
-    a section of its own, none by default; `tables` the line that names their directory."""
+    a section of its own, none by default, nor are metrics; `tables` the line that names their
+    directory."""
     head, carrier, bind = (part.partition("\n")[2] if i else part for i, part in
                            enumerate(TEMPLATE.read_text().split("#%%")))
     text = string.Template(head).substitute(
-        {"journal": "", "tables": 'tables = "tables"', **values})
+        {"journal": "", "metrics": "", "tables": 'tables = "tables"', **values})
     for name, port in carriers.items():
         dialect = values.get("dialects", {}).get(name, "")
         each = {**values, "carrier": name, "carrier_port": port, "dialect": dialect}
@@ -36,7 +37,7 @@ def toml(values, carriers):
     return text
 
 
-def write_tables(directory, carriers, order):
+def write_tables(directory, carriers, order, clients=("shop",)):
     """The sample numbering plan; one price for every country, every carrier a little dearer than
     the one before, so that each message has as many candidates as there are carriers. `order` is
     that of the rules: least_cost, or weighted (all alike)."""
@@ -51,7 +52,8 @@ def write_tables(directory, carriers, order):
     plans.mkdir()
     (directory / "carriers.csv").write_text(
         "carrier,quality,senders\n" + "".join(f"{name},95,\n" for name in carriers))
-    (directory / "clients.csv").write_text("client,plan,default_country\nshop,bench,\n")
+    (directory / "clients.csv").write_text(
+        "client,plan,default_country\n" + "".join(f"{name},bench,\n" for name in clients))
     (directory / "rules.csv").write_text(
         "plan,client,destination,order,weights,max_attempts,on_loss\n"
         f",,,{order},{weights if order == 'weighted' else ''},{min(8, len(carriers))},block\n")
@@ -76,7 +78,8 @@ class Gateway:
         self.program = program
         self.wrapper = wrapper
         self.config = self.directory / "tollgate.toml"
-        write_tables(self.directory / "tables", carriers, values["order"])
+        write_tables(self.directory / "tables", carriers, values["order"],
+                     values.get("clients", ("shop",)))
         self.config.write_text(toml({**values, "port": self.port}, carriers))
         self.log = (self.directory / "log").open("a+")
         self.process = None

@@ -11,6 +11,7 @@
 #include "core/journal_reader.h"
 #include "core/storage.h"
 #include "gateway/cli/commands.h"
+#include "gateway/cli/journal_due.h"
 #include "gateway/cli/journal_text.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/dead_letters.h"
@@ -71,7 +72,8 @@ class Command {
   explicit Command(const JournalOptions& options)
       : options_(options),
         prints_(!options.verify && !options.audit && !options.dead),
-        recovery_([this](const Found& found) { on_found(found); }) {}
+        recovery_([this](const Found& found) { on_found(found); }),
+        due_(options.directory) {}
 
   int run();
 
@@ -89,11 +91,14 @@ class Command {
   int print_letters(core::Storage& storage);
   Json verified_json(const core::JournalReport& report) const;
   Json audit_json();
+  void print_due(bool audited) const;
+  Json due_json() const;
 
   const JournalOptions& options_;
   const bool prints_;
   Choice choice_;
   Recovery recovery_;
+  DueLook due_;
   std::vector<Found> found_;  // as many as are shown
   std::uint64_t findings_ = 0;
   std::uint64_t chosen_ = 0;  // records that are asked for
@@ -165,6 +170,7 @@ void Command::print_verified(const core::JournalReport& report) const {
   print(stdout, fine ? green("no damage", stdout) + "\n"
                      : counted(report.damage.size(), "damaged region") + " of " +
                            counted(report.damaged_octets, "octet") + "\n");
+  if (due_.chunks != 0) print_due(false);
 }
 
 void Command::print_audit() {
@@ -177,7 +183,9 @@ void Command::print_audit() {
   };
   row("accepted", sum.accepted);
   row("carried in", sum.carried_in);
+  row("loaded", sum.loaded);
   row("settled", sum.settled);
+  row("spilled", sum.spilled);
   for (std::size_t stage = 0; stage < kLiveStages; ++stage) {
     row(live_stage_name(static_cast<LiveStage>(stage)), sum.live[stage]);
   }
@@ -185,12 +193,41 @@ void Command::print_audit() {
   row("orphans", recovery_.orphans());
   row("parked", recovery_.parked());
   row("dead letters", recovery_.dead_letters());
+  row("due on disk", due_.stock.receipts());
   print(stdout, "conservation: " + std::to_string(sum.accepted) + " + " +
-                    std::to_string(sum.carried_in) + (sum.holds() ? " = " : " is not ") +
-                    std::to_string(sum.settled) + " + " + std::to_string(sum.live_total()) + "\n");
+                    std::to_string(sum.carried_in) + " + " + std::to_string(sum.loaded) +
+                    (sum.holds() ? " = " : " is not ") + std::to_string(sum.settled) + " + " +
+                    std::to_string(sum.spilled) + " + " + std::to_string(sum.live_total()) + "\n");
+  print_due(true);
   for (const Found& found : found_) print(stdout, red(found_text(found), stdout) + "\n");
   print(stdout, findings_ == 0 ? green("no findings", stdout) + "\n"
                                : counted(findings_, "finding") + "\n");
+}
+
+void Command::print_due(bool audited) const {
+  const auto tell = [](const std::vector<std::uint64_t>& numbers, std::string_view what) {
+    for (const std::uint64_t number : numbers) {
+      print(stdout,
+            red("due", stdout) + " " + chunk_name(number) + ": " + std::string(what) + "\n");
+    }
+  };
+  if (!audited) {
+    print(stdout, counted(due_.chunks, "chunk") + " of receipts that wait, " +
+                      std::to_string(due_.damaged.size()) + " damaged\n");
+    return tell(due_.damaged, "records fail their checksums");
+  }
+  tell(due_.stock.missing, "the journal says that it is there, and it is not");
+  tell(due_.stock.damaged, "nothing of it can be read");
+}
+
+Json Command::due_json() const {
+  Json json;
+  json["chunks"] = due_.stock.chunks.size();
+  json["receipts"] = due_.stock.receipts();
+  json["octets"] = due_.stock.octets();
+  json["missing"] = due_.stock.missing;
+  json["damaged"] = due_.stock.damaged;
+  return json;
 }
 
 int Command::print_letters(core::Storage& storage) {
@@ -217,6 +254,8 @@ Json Command::verified_json(const core::JournalReport& report) const {
   json["torn_octets"] = report.torn_octets;
   json["malformed_records"] = malformed_;
   json["damaged_octets"] = report.damaged_octets;
+  json["due_chunks"] = due_.chunks;
+  json["due_damaged"] = due_.damaged;
   json["damage"] = Json::array();
   for (const core::JournalDamage& damage : report.damage) {
     json["damage"].push_back({{"segment", damage.segment},
@@ -232,7 +271,10 @@ Json Command::audit_json() {
   Json json;
   json["accepted"] = sum.accepted;
   json["carried_in"] = sum.carried_in;
+  json["loaded"] = sum.loaded;
   json["settled"] = sum.settled;
+  json["spilled"] = sum.spilled;
+  json["due"] = due_json();
   for (std::size_t stage = 0; stage < kLiveStages; ++stage) {
     json[std::string(live_stage_name(static_cast<LiveStage>(stage)))] = sum.live[stage];
   }
@@ -271,6 +313,10 @@ int Command::run() {
       **storage, [this](const core::JournalRecord& record) { on_record(record); });
   if (!report) return complain(kFindings, report.error());
   if (options_.audit) recovery_.finish();
+  std::string trouble;
+  if (options_.audit) trouble = due_.audit(recovery_, !report->damage.empty());
+  if (trouble.empty() && options_.verify) trouble = due_.verify();
+  if (!trouble.empty()) return complain(kFindings, trouble);
   if (prints_) {
     if (options_.limit != 0 && chosen_ > options_.limit) {
       print(stderr, "tollgate journal: " + counted(chosen_ - options_.limit, "record") +
@@ -290,7 +336,8 @@ int Command::run() {
     if (options_.audit) print_audit();
     if (!options_.verify) print_damage(*report, stderr);
   }
-  const bool fine = report->damage.empty() && malformed_ == 0 && findings_ == 0;
+  const bool fine = report->damage.empty() && malformed_ == 0 && findings_ == 0 &&
+                    due_.stock.fine() && due_.damaged.empty();
   return fine ? kFine : kFindings;
 }
 

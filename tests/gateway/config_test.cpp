@@ -93,6 +93,7 @@ pace = 0.5
 sessions_max = 2
 queue_max = 3
 receipts_max = 4
+receipts_memory = 10
 receipts_window = 5
 response_timeout_seconds = 6
 enquire_link_seconds = 7
@@ -111,6 +112,7 @@ receipt_keep_seconds = 9
   CHECK(client.sessions_max == 2);
   CHECK(client.queue_max == 3);
   CHECK(client.receipts_max == 4);
+  CHECK(client.receipts_memory == 10);
   CHECK(client.receipts_window == 5);
   CHECK(client.response_timeout_us == 6'000'000);
   CHECK(client.enquire_link_us == 7'000'000);
@@ -335,6 +337,7 @@ std::vector<double> gateway_and_client(const Config& config) {
           number(client.sessions_max),
           number(client.queue_max),
           number(client.receipts_max),
+          number(client.receipts_memory),
           number(client.receipts_window),
           number(client.response_timeout_us),
           number(client.enquire_link_us),

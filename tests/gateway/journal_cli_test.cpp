@@ -222,7 +222,7 @@ TEST_CASE("a lawful journal is verified and audited without a finding") {
   const auto text = place.of_journal("--verify --audit");
   CHECK(text.status == 0);
   CHECK(text.out.find("\nno damage\n") != std::string::npos);
-  CHECK(text.out.find("conservation: 300 + 0 = ") != std::string::npos);
+  CHECK(text.out.find("conservation: 300 + 0 + 0 = ") != std::string::npos);
   CHECK(text.out.ends_with("no findings\n"));
 }
 
@@ -236,7 +236,7 @@ TEST_CASE("an audit names what is wrong, and where") {
   CHECK(result.status == 1);
   CHECK(result.out.find("message 018f3a5b9c2d4e60 settled_twice: the message is settled a second "
                         "time\n") != std::string::npos);
-  CHECK(result.out.find("conservation: 1 + 0 is not 2 + 0\n") != std::string::npos);
+  CHECK(result.out.find("conservation: 1 + 0 + 0 is not 2 + 0 + 0\n") != std::string::npos);
   CHECK(result.out.ends_with("2 findings\n"));
   const auto lines = place.of_journal("").lines();
   const std::string at = lines.back().substr(0, lines.back().find(' '));

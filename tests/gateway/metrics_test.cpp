@@ -71,7 +71,8 @@ struct World {
             auth.get(),
             &journal,
             &journal_sync_us,
-            &dead_letters};
+            &dead_letters,
+            &due};
   }
 
   // The page's lines, comments apart.
@@ -108,6 +109,7 @@ struct World {
   core::Cells<core::JournalCount, core::kJournalCounts> journal;
   core::Histogram journal_sync_us;
   core::Cell dead_letters;
+  core::Cells<DueCount, kDueCounts> due;
   std::unique_ptr<Auth> auth;
   std::vector<std::string> lines, comments;
 };
@@ -200,6 +202,9 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   world.journal[core::JournalCount::accepting].set(1);
   world.journal_sync_us.observe(100);
   world.dead_letters.add(28);
+  world.due[DueCount::chunks].set(28);
+  world.due[DueCount::errors].add(29);
+  world.flow[1]->ledger.spilled.set(30);
   world.scrape();
   CHECK(world.value("tollgate_shard_turns_total{shard=\"1\"}") == 21);
   CHECK(world.value("tollgate_shard_turns_total{shard=\"0\"}") == 0);
@@ -215,6 +220,9 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   CHECK(world.value("tollgate_auth_checks_total{outcome=\"wrong_password\"}") == 0);
   CHECK(world.value("tollgate_journal_records_total") == 27);
   CHECK(world.value("tollgate_journal_accepting") == 1);
+  CHECK(world.value("tollgate_due_chunks") == 28);
+  CHECK(world.value("tollgate_due_errors_total") == 29);
+  CHECK(world.value("tollgate_ledger_spilled{shard=\"1\"}") == 30);
   CHECK(world.value("tollgate_journal_sync_seconds_count") == 1);
   CHECK(world.value("tollgate_journal_dead_letters_total") == 28);
   CHECK(world.value("tollgate_info{version=\"" TOLLGATE_VERSION "\"}") == 1);

@@ -105,11 +105,14 @@ core::ShardsOptions World::shards_options(const WorldOptions& options) {
 }
 
 World::World(WorldOptions options)
-    : config_(make_config(options)),
+    : now_{1'000'000'000 + options.later_us, routing::kNow + options.later_us},
+      config_(make_config(options)),
       tables_(compile(world_tables(), config_, 1)),
       shards_(shards_options(options)),
       homes_(options.shards, config_.carriers.size()),
-      auth_(config_.clients, {options.shards, [](unsigned) {}, {}}) {
+      auth_(config_.clients, {options.shards, [](unsigned) {}, {}}),
+      disk_(options.disk) {
+  if (disk_ != nullptr) open_disk();
   for (const auto& config : config_.carriers) {
     carriers_.push_back(std::make_unique<CarrierEnd>(config.name));
     internet_.hosts[config.name] = carriers_.back().get();
@@ -118,8 +121,10 @@ World::World(WorldOptions options)
     counters_.push_back(
         std::make_unique<FlowCounters>(config_.clients.size(), config_.carriers.size()));
     flows_.push_back(std::make_unique<Flow>(Flow::Setup{
-        config_, shards_[i], homes_, tables_, *counters_[i], auth_, shared_, 7 + i * 0x10000}));
+        config_, shards_[i], homes_, tables_, *counters_[i], auth_, shared_, 7 + i * 0x10000,
+        journal_ ? &journal_->stream(i) : nullptr, due_ ? &due_->channel(i) : nullptr}));
   }
+  if (disk_ != nullptr) restored_ = restore(config_, homes_, {recovery_, stock_}, flows_, now_);
   for (auto& flow : flows_) REQUIRE_FALSE(flow->start());
   if (options.carriers_bound) {
     REQUIRE(until([this] {
@@ -130,15 +135,76 @@ World::World(WorldOptions options)
   }
 }
 
+// As gateway/keeping.cpp does, with rings that tests can fill.
+void World::open_disk() {
+  constexpr std::size_t kRing = 8192;
+  RecoveryOptions reading;
+  reading.quarantine = true;
+  const auto report = recover(*disk_, recovery_, reading);
+  REQUIRE(report.has_value());
+  findings_ = recovery_.findings();
+  core::JournalOptions options;
+  options.storage = disk_;
+  options.streams = config_.gateway.shards;
+  options.segment_octets = config_.journal.segment_octets;
+  options.ring_octets = options.batch_octets = kRing;
+  options.tail = report->tail;
+  options.clock = [this] { return now_; };
+  options.salt = 11;
+  options.own_thread = false;
+  auto journal = core::Journal::open(std::move(options));
+  REQUIRE(journal.has_value());
+  journal_ = std::move(*journal);
+  auto stock = take_stock(*disk_, recovery_, !report->damage.empty());
+  REQUIRE(stock.has_value());
+  REQUIRE(mend(*disk_, *stock).has_value());
+  stock_ = std::move(*stock);
+  DueOptions due;
+  due.storage = disk_;
+  due.numbers_behind = stock_.highest;
+  due.chunks = stock_.chunks.size();
+  due.octets = stock_.octets();
+  due.clock = [this] { return now_; };
+  due.salt = 13;
+  due.own_thread = false;
+  due_ = std::make_unique<DueStore>(std::move(due));
+  for (unsigned i = 0; i < shards_.size(); ++i) due_->add(shards_[i]);
+}
+
+void World::abandon() {
+  disk_->crashed = true;
+  finished_ = true;
+}
+
+std::uint64_t World::spilled() const {
+  std::uint64_t total = 0;
+  for (const auto& flow : flows_) total += flow->spilled();
+  return total;
+}
+
 World::~World() {
+  flows_.clear();
   if (!finished_ && std::uncaught_exceptions() == 0) std::abort();
 }
 
 void World::turn(int times) {
   for (int i = 0; i < times; ++i) {
     for (unsigned s = 0; s < shards_.size(); ++s) shards_[s].turn();
+    due_first_ = !due_first_;
+    if (due_first_) step_due();
+    while (journal_ && !disk_->crashed && journal_->step()) {
+    }
+    if (!due_first_) step_due();
     step();
   }
+}
+
+void World::step_due() {
+  if (due_ == nullptr) return;
+  if (around_due) around_due(true);
+  while (!disk_->crashed && due_->step()) {
+  }
+  if (around_due) around_due(false);
 }
 
 void World::step() {
@@ -247,10 +313,12 @@ void World::check_conserved() const {
   const std::uint32_t awaiting = stage(Stage::awaiting);
   const std::uint32_t told = stage(Stage::told);
   CHECK(sum(&LedgerCounters::accepted) ==
-        sum(&LedgerCounters::settled) + placed + waiting + in_doubt + awaiting + told);
+        sum(&LedgerCounters::settled) + placed + waiting + in_doubt + awaiting + told + spilled());
+  CHECK(sum(&LedgerCounters::spilled) == spilled());
   CHECK(sum(&LedgerCounters::messages) == messages());
   CHECK(sum(&LedgerCounters::waiting) == waiting);
   std::uint64_t accepted = 0;
+  std::uint64_t now_accepted = 0;
   std::uint64_t settled = 0;
   std::uint64_t unsent = 0;
   std::uint64_t doubtful = 0;
@@ -267,8 +335,12 @@ void World::check_conserved() const {
     std::uint64_t answered = 0;
     for (const core::Cell& cell : counters.responses) answered += cell.get();
     CHECK(counters.submits.get() == answered);
-    CHECK(counters.responses[0].get() == counters.accepted.get());
+    CHECK((counters.responses[0].get() == counters.accepted.get() || disk_ != nullptr));
+    now_accepted += counters.responses[0].get();
   }
+  const std::uint64_t restored = restored_.queued + restored_.in_doubt + restored_.awaiting +
+                                 restored_.told + restored_.spilled;
+  CHECK(accepted == now_accepted + restored);
   CHECK(accepted == sum(&LedgerCounters::accepted));
   CHECK(settled == sum(&LedgerCounters::settled));
   CHECK(unsent == placed + waiting);

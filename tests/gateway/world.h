@@ -14,7 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "core/journal.h"
+#include "gateway/due_stock.h"
 #include "gateway/flow.h"
+#include "gateway/restore.h"
+#include "tests/core/faulty_storage.h"
 #include "tests/gateway/ends.h"
 #include "tests/gateway/world_net.h"
 #include "tests/routing/directory.h"
@@ -36,6 +40,10 @@ struct WorldOptions {
   std::size_t carriers = 2;
   std::function<void(Config&)> change = {};  // of the configuration, before anything is made
   bool carriers_bound = true;                // turn until they are
+  // With a journal and a due store on this disk, as a start finds them; their threads take steps
+  // after each turn. Null: none. What ends the disk ends the world (abandon()).
+  core::testing::FaultyStorage* disk = nullptr;
+  std::int64_t later_us = 0;  // than other worlds begin
 };
 
 class World {
@@ -52,6 +60,7 @@ class World {
     now_.mono_us += us;
     now_.wall_us += us;
   }
+  void jump_wall(std::int64_t us) { now_.wall_us += us; }
   // Time passes in steps, each with a few turns.
   void pass(std::int64_t us, std::int64_t step_us = 10 * kMs);
   // Turns, a millisecond each, until it is true; false when that takes too long.
@@ -100,8 +109,20 @@ class World {
   enum class Left : std::uint8_t { nothing, something };
   void finish(Left left = Left::nothing);
   void check_conserved() const;
+  // Gone in the middle of what it did, as after kill -9; nothing more reaches the disk.
+  void abandon();
+
+  // Called before and behind the due store's steps of a turn: for faults that are its alone.
+  std::function<void(bool begins)> around_due;
+  DueStore* due() { return due_.get(); }
+  const RestoreCounts& restored() const { return restored_; }
+  std::uint64_t findings() const { return findings_; }  // of the start's recovery
+  const DueStock& stock() const { return stock_; }      // as the start found it
+  std::uint64_t spilled() const;
 
  private:
+  void open_disk();
+  void step_due();
   core::ShardsOptions shards_options(const WorldOptions& options);
   static Config make_config(const WorldOptions& options);
   static std::unique_ptr<const routing::Tables> compile(const routing::Files& files,
@@ -120,6 +141,14 @@ class World {
   Homes homes_;
   Auth auth_;
   Shared shared_;
+  core::testing::FaultyStorage* disk_ = nullptr;
+  Recovery recovery_;
+  RestoreCounts restored_;
+  std::uint64_t findings_ = 0;
+  DueStock stock_;
+  std::unique_ptr<core::Journal> journal_;
+  std::unique_ptr<DueStore> due_;
+  bool due_first_ = false;  // its steps before the journal's; every other turn
   std::vector<std::unique_ptr<FlowCounters>> counters_;
   std::vector<std::unique_ptr<Flow>> flows_;
   bool finished_ = false;

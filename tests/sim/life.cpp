@@ -54,7 +54,7 @@ void tell_records(core::Storage& disk, const std::set<std::string>& messages, st
 }
 
 std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
-                      core::JournalTail& tail, std::string& findings,
+                      core::JournalReport& report, std::string& findings,
                       gateway::DeadLetters* dead_letters) {
   std::set<std::string> messages;
   recovery = std::make_unique<Recovery>([&](const gateway::Found& found) {
@@ -64,10 +64,10 @@ std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
   gateway::RecoveryOptions options;
   options.quarantine = true;
   options.dead_letters = dead_letters;
-  const auto report = gateway::recover(disk, *recovery, options);
-  if (!report) return report.error();
-  tail = report->tail;
-  for (const auto& damage : report->damage) findings += "damage: " + damage.what + "\n";
+  auto read = gateway::recover(disk, *recovery, options);
+  if (!read) return read.error();
+  report = std::move(*read);
+  for (const auto& damage : report.damage) findings += "damage: " + damage.what + "\n";
   if (!recovery->conservation().holds()) findings += "P2: conservation does not hold\n";
   if (!messages.empty()) tell_records(disk, messages, findings);
   return {};
@@ -109,7 +109,7 @@ std::string Life::recover() {
   auto dead_letters = gateway::DeadLetters::open(std::move(letters));
   if (!dead_letters) return dead_letters.error();
   dead_letters_ = std::move(*dead_letters);
-  std::string error = read_disk(setup_.disk, recovery_, tail_, findings_, dead_letters_.get());
+  std::string error = read_disk(setup_.disk, recovery_, report_, findings_, dead_letters_.get());
   if (!error.empty()) return error;
   core::JournalOptions options;
   options.storage = &setup_.disk;
@@ -117,7 +117,7 @@ std::string Life::recover() {
   options.segment_octets = setup_.config.journal.segment_octets;
   options.ring_octets = kRing;
   options.batch_octets = kRing;
-  options.tail = tail_;
+  options.tail = report_.tail;
   options.apart = dead_letters_.get();
   options.clock = [this] { return setup_.ground.now; };
   options.salt = setup_.seed | 1;
@@ -125,6 +125,24 @@ std::string Life::recover() {
   auto journal = core::Journal::open(std::move(options));
   if (!journal) return journal.error();
   journal_ = std::move(*journal);
+  return open_due(!report_.damage.empty());
+}
+
+// On the journal's disk: what ends one ends both.
+std::string Life::open_due(bool damaged) {
+  auto stock = gateway::take_stock(setup_.disk, *recovery_, damaged);
+  if (!stock) return stock.error();
+  if (!stock->fine()) findings_ += "due: chunks are missing or damaged\n";
+  if (const auto mended = gateway::mend(setup_.disk, *stock); !mended) return mended.error();
+  stock_ = std::move(*stock);
+  gateway::DueOptions options;
+  options.storage = &setup_.disk;
+  options.numbers_behind = stock_.highest;
+  options.clock = [this] { return setup_.ground.now; };
+  options.salt = setup_.seed | 1;
+  options.own_thread = false;
+  due_ = std::make_unique<gateway::DueStore>(std::move(options));
+  for (unsigned i = 0; i < shards_.size(); ++i) due_->add(shards_[i]);
   return {};
 }
 
@@ -136,16 +154,16 @@ std::string Life::start() {
         std::make_unique<gateway::FlowCounters>(config.clients.size(), config.carriers.size()));
     flows_.push_back(std::make_unique<gateway::Flow>(
         gateway::Flow::Setup{config, shards_[i], homes_, tables_, *counters_[i], auth_, shared_,
-                             setup_.seed + i * 0x10000, &journal_->stream(i)}));
+                             setup_.seed + i * 0x10000, &journal_->stream(i), &due_->channel(i)}));
   }
   const gateway::RestoreCounts counts =
-      gateway::restore(config, homes_, *recovery_, flows_, setup_.ground.now);
+      gateway::restore(config, homes_, {*recovery_, stock_}, flows_, setup_.ground.now);
   recovery_.reset();
   if (counts.without_room != 0 || counts.without_client != 0) {
     return std::to_string(counts.without_room) + " messages without room, " +
            std::to_string(counts.without_client) + " without a client";
   }
-  setup_.ground.note("restored", counts.queued + counts.told,
+  setup_.ground.note("restored", counts.queued + counts.told + counts.spilled,
                      counts.in_doubt * 1000 + counts.awaiting);
   for (auto& flow : flows_) {
     if (flow->start()) return "an address cannot be had";
@@ -156,6 +174,7 @@ std::string Life::start() {
 bool Life::turn(unsigned shard) {
   const bool more = shards_[shard].turn();
   auth_.step();
+  due_->step();
   return more;
 }
 
@@ -163,9 +182,9 @@ void Life::publish(std::uint32_t which) {
   tables_.publish(tables(which, setup_.config, which + 1));
 }
 
-std::uint32_t Life::messages() const {
-  std::uint32_t total = 0;
-  for (const auto& flow : flows_) total += flow->messages();
+std::uint64_t Life::messages() const {
+  std::uint64_t total = 0;
+  for (const auto& flow : flows_) total += flow->messages() + flow->spilled();
   return total;
 }
 

@@ -8,6 +8,7 @@
 #include "core/journal.h"
 #include "gateway/auth.h"
 #include "gateway/dead_letters.h"
+#include "gateway/due_stock.h"
 #include "gateway/flow.h"
 #include "gateway/recovery.h"
 #include "tests/gateway/world_net.h"
@@ -39,13 +40,17 @@ class Life {
   void publish(std::uint32_t tables);
   void stop() { shared_.stopping = true; }
   bool stopped() const { return shared_.finished == shards_.size(); }
-  std::uint32_t messages() const;
+  std::uint64_t messages() const;  // those whose receipt is on the disk too
+  std::uint64_t chunks_read() const {
+    return due_ ? due_->counts()[gateway::DueCount::read].get() : 0;
+  }
   // What recovery found that should not be there; "" when nothing.
   const std::string& findings() const { return findings_; }
 
  private:
   core::ShardsOptions shards_options();
   std::string recover();
+  std::string open_due(bool damaged);
 
   Setup setup_;
   gateway::Internet internet_;
@@ -58,9 +63,11 @@ class Life {
   std::unique_ptr<gateway::Recovery> recovery_;
   std::unique_ptr<gateway::DeadLetters> dead_letters_;
   std::unique_ptr<core::Journal> journal_;
+  gateway::DueStock stock_;
+  std::unique_ptr<gateway::DueStore> due_;
   std::vector<std::unique_ptr<gateway::FlowCounters>> counters_;
   std::vector<std::unique_ptr<gateway::Flow>> flows_;
-  core::JournalTail tail_;
+  core::JournalReport report_;
   std::string findings_;
 };
 
@@ -70,7 +77,7 @@ void tell_records(core::Storage& disk, const std::set<std::string>& messages, st
 // Reads the disk's journal. `findings`: what it should not hold, a line each. Returns why it cannot
 // be read at all.
 std::string read_disk(core::Storage& disk, std::unique_ptr<gateway::Recovery>& recovery,
-                      core::JournalTail& tail, std::string& findings,
+                      core::JournalReport& report, std::string& findings,
                       gateway::DeadLetters* dead_letters = nullptr);
 
 }  // namespace tollgate::sim

@@ -113,6 +113,7 @@ bool run(std::uint64_t seed, const Options& options, Verdict& sum) {
   sum.told_by_us += verdict.told_by_us;
   sum.crashes += verdict.crashes;
   sum.stops += verdict.stops;
+  sum.chunks += verdict.chunks;
   if (verdict.fault.empty()) return true;
   const std::string name = "sim-seed-" + std::to_string(seed) + ".trace";
   std::printf("seed %llu failed: %s\n", static_cast<unsigned long long>(seed),
@@ -154,13 +155,13 @@ int main(int argc, char** argv) {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     std::printf(
         "%s %llu seeds, %llu failed: %llu messages, %llu accepted, %llu receipts, "
-        "%llu in doubt, %llu crashes, %llu stops; %.1f s\n",
+        "%llu in doubt, %llu crashes, %llu stops, %llu chunks read; %.1f s\n",
         what, static_cast<unsigned long long>(done), static_cast<unsigned long long>(failed),
         static_cast<unsigned long long>(sum.messages),
         static_cast<unsigned long long>(sum.accepted),
         static_cast<unsigned long long>(sum.receipts),
         static_cast<unsigned long long>(sum.doubtful), static_cast<unsigned long long>(sum.crashes),
-        static_cast<unsigned long long>(sum.stops), s);
+        static_cast<unsigned long long>(sum.stops), static_cast<unsigned long long>(sum.chunks), s);
     std::fflush(stdout);
   };
   for (const std::uint64_t seed : options.seeds) {

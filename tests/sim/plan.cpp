@@ -108,6 +108,10 @@ Plan make_plan(Random& random, std::uint64_t seed) {
     if (carrier.ids_repeat) plan.clock_jump = 0;
   }
   widen(plan, Random(~seed));
+  Random own(~seed ^ 9);
+  if (own.chance(0.5)) {
+    plan.limits.receipts_memory = static_cast<std::uint32_t>(own.between(1, 40));
+  }
   return plan;
 }
 
@@ -128,6 +132,7 @@ gateway::Config make_config(const Plan& plan) {
     client.receipt_keep_us = kReceiptKeepUs;
     put(plan.limits.client_queue, client.queue_max);
     put(plan.limits.client_receipts, client.receipts_max);
+    put(plan.limits.receipts_memory, client.receipts_memory);
     put(plan.limits.receipts_window, client.receipts_window);
     config.clients.push_back(client);
   }

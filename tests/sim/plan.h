@@ -50,6 +50,7 @@ struct LimitPlan {
   std::uint32_t messages = 0;  // of a shard
   std::uint32_t client_queue = 0;
   std::uint32_t client_receipts = 0;
+  std::uint32_t receipts_memory = 0;  // the rest on the disk
   std::uint32_t receipts_window = 0;
   std::uint32_t bind_window = 0;
   std::uint32_t carrier_queue = 0;

@@ -70,6 +70,7 @@ Verdict World::run() {
   verdict.told_by_us = book_.told_by_us;
   verdict.crashes = crashes_;
   verdict.stops = stops_;
+  verdict.chunks = chunks_;
   return verdict;
 }
 
@@ -211,6 +212,7 @@ void World::end_life() {
   if (!stopped) disk_->crashed = true;
   for (const auto& carrier : carriers_) carrier->gateway_crashed();
   for (const auto& client : clients_) client->gateway_crashed();
+  chunks_ += life_->chunks_read();
   life_.reset();
   book_.loss();
   book_.life_ends();
@@ -273,10 +275,14 @@ void World::read_letters() {
 void World::check_disk(core::Storage& disk) {
   std::string findings;
   std::unique_ptr<gateway::Recovery> recovery;
-  core::JournalTail tail;
-  findings += read_disk(disk, recovery, tail, findings);
+  core::JournalReport report;
+  findings += read_disk(disk, recovery, report, findings);
   if (recovery->live() != 0) {
     findings += "P2: " + std::to_string(recovery->live()) + " messages live in the journal alone\n";
+  }
+  const auto stock = gateway::take_stock(disk, *recovery, !report.damage.empty());
+  if (!stock || !stock->fine() || stock->receipts() != 0) {
+    findings += "P2: receipts are left on the disk, or missing there\n";
   }
   if (!flipped_ && !findings.empty()) book_.wrong(findings, 0xFFFFFFFF);
 }

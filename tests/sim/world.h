@@ -31,6 +31,7 @@ struct Verdict {
   std::uint64_t told_by_us = 0;
   std::uint64_t crashes = 0;
   std::uint64_t stops = 0;
+  std::uint64_t chunks = 0;  // of receipts, read back from the disk
 };
 
 class World {
@@ -73,6 +74,7 @@ class World {
   bool flipped_ = false;  // a bit of what was not synced
   std::uint64_t crashes_ = 0;
   std::uint64_t stops_ = 0;
+  std::uint64_t chunks_ = 0;
 };
 
 }  // namespace tollgate::sim
