@@ -40,6 +40,22 @@ PrefixIndex::PrefixIndex(const std::vector<Entry>& entries) {
   index_roots();
 }
 
+std::string PrefixIndex::start(std::size_t i) const {
+  constexpr NumberKey kPastNine = 11;  // digit + 1 of "behind 9": the place before counts on
+  NumberKey key = spans_[i].start;
+  std::string digits;
+  for (int place = 0; place < 15; ++place) {
+    const NumberKey digit = key >> (4 * place) & 15;
+    if (digit == kPastNine) key += (NumberKey{1} << (4 * (place + 1))) - (digit << (4 * place));
+  }
+  for (int place = 14; place >= 0; --place) {
+    const NumberKey digit = key >> (4 * place) & 15;
+    if (digit == 0 || digit == kPastNine) break;
+    digits += static_cast<char>('0' + digit - 1);
+  }
+  return digits;
+}
+
 // A later span that starts where the last one does replaces it: that one was empty.
 void PrefixIndex::push(NumberKey start, Leaf leaf) {
   if (spans_.back().start == start) spans_.pop_back();

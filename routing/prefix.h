@@ -10,6 +10,7 @@
 // 3. find() allocates nothing and reads only `root` and `spans`.
 #pragma once
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -63,6 +64,10 @@ class PrefixIndex {
     return base->leaf;
   }
   std::size_t spans() const { return spans_.size(); }
+  // The i-th stretch of numbers: the digits its first number begins with ("" for the very first
+  // stretch), and what find() gives there. For whoever asks every stretch once.
+  std::string start(std::size_t i) const;
+  const Leaf& leaf(std::size_t i) const { return spans_[i].leaf; }
   std::size_t bytes() const {
     return spans_.capacity() * sizeof(Span) + root_.capacity() * sizeof(root_[0]);
   }

@@ -53,10 +53,11 @@ std::string finding_text(const SheetFinding& finding);
 
 enum class BookKind : std::uint8_t { rate_book, price_plan };
 
-// What a segment costs; the total is charged. kNone = no such charge.
+// What a segment costs; both parts are charged. kNone (routing/tables.h) = no such part.
 struct Charge {
   Nano submit = 0, delivered = 0;
   std::string currency;
+  std::string delivered_currency = {};  // only where it is another one
   bool operator==(const Charge&) const = default;
 };
 
@@ -69,10 +70,13 @@ struct RateChange {
   bool is_prefix = false;
   std::string thing;  // "23415", "234" (a country's default) or a prefix
   std::optional<Charge> before, after;
-  std::optional<double> percent;  // of the change, in the base currency, for people
+  std::optional<std::int64_t> basis_points;  // of the change: 150 = 1.5 %, in the base currency
   std::int64_t from_us = 0;
-  std::int64_t to_us = 0;  // int64's maximum = open
-  std::size_t row = 0;     // of the sheet; 0 = closed because a full sheet does not name it
+  std::int64_t to_us = 0;           // int64's maximum = open
+  bool ends_at_planned = false;     // to_us is where a row that the book plans already begins
+  bool leaves_gap = false;          // at to_us nothing follows: from then on there is no rate
+  std::optional<Nano> told_before;  // what the sheet says the price was
+  std::size_t row = 0;  // of the sheet; 0 = closed because a full sheet does not name it
 };
 
 struct ImportRequest {

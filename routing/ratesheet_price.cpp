@@ -214,6 +214,7 @@ tl::expected<Price, Bad> parse_price(std::string_view text, char decimal, bool c
   std::string number(text);
   // Blanks and apostrophes group thousands: 1 234,5 and 1'234.5.
   std::string_view rest = number;
+  if (rest.find_first_of("0123456789") == std::string_view::npos) return bad("is not an amount");
   if (rest.starts_with('-') || rest.starts_with("\xe2\x88\x92"))
     return bad("is negative", "a price is 0 or more");
   if (!take_exponent(rest, exponent)) return bad("is not an amount");

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "gateway/cli/commands.h"
+#include "gateway/cli/sheet_flags.h"
 #include "gateway/cli/tables.h"
 #include "gateway/config.h"
 
@@ -116,6 +117,7 @@ int dispatch(int argc, char** argv) {
   ExplainOptions explain_options;
   PduOptions pdu_options;
   JournalOptions journal_options;
+  SheetCommands sheet_commands;
   TablesOptions tables_options;
   add_run(app, run_options);
   add_check(app, check_options);
@@ -123,6 +125,7 @@ int dispatch(int argc, char** argv) {
   add_pdu(app, pdu_options);
   add_journal(app, journal_options);
   add_tables(app, tables_options);
+  add_sheets(app, sheet_commands);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -137,6 +140,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("explain")) return explain(explain_options);
   if (app.got_subcommand("journal")) return journal(journal_options);
   if (app.got_subcommand("tables")) return run_tables(app, tables_options);
+  if (const auto status = run_sheets(app, sheet_commands)) return *status;
   return pdu(pdu_options);
 }
 

@@ -1,0 +1,251 @@
+#include "gateway/cli/sheet_text.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "gateway/cli/terminal.h"
+#include "routing/ratesheet_book.h"
+
+namespace tollgate::gateway::cli {
+namespace {
+
+using namespace routing;
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::vector<std::string>>;
+
+std::string money(Nano amount) {
+  return amount == kNone ? "-" : format_nano(amount, 4);
+}
+
+std::string charge_text(const std::optional<Charge>& charge) {
+  if (!charge) return "-";
+  std::string text;
+  if (charge->submit != kNone) text = format_nano(charge->submit) + " " + charge->currency;
+  if (charge->delivered != kNone) {
+    const std::string& own = charge->delivered_currency;
+    text += (text.empty() ? "" : " + ") + format_nano(charge->delivered) + " " +
+            (own.empty() ? charge->currency : own) + " delivered";
+  }
+  return text;
+}
+
+std::string percent_text(const std::optional<std::int64_t>& basis_points) {
+  if (!basis_points) return "";
+  return (*basis_points > 0 ? "+" : "") + format_nano(*basis_points * (kNanoPerUnit / 100));
+}
+
+std::string thing_text(const RateChange& change, const SheetContext& context) {
+  if (change.is_prefix) return "+" + change.thing;
+  std::string text = change.thing;
+  const KnownNetwork* network = context.network(change.thing);
+  if (network == nullptr) return text + " unknown";
+  if (!network->name.empty()) text += " " + network->name;
+  if (change.thing.size() == 3) text += " others";
+  return network->country.empty() ? text : text + ", " + network->country;
+}
+
+// Widths count characters, not octets.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string aligned(const Rows& rows, const std::string& right) {  // 'r' a column to the right
+  std::vector<std::size_t> widths(right.size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string blanks(widths[i] - width_of(row[i]), ' ');
+      line += (i > 0 ? "  " : "") + (right[i] == 'r' ? blanks + row[i] : row[i] + blanks);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string more_text(std::size_t all, std::size_t limit) {
+  return limit == 0 || all <= limit ? "" : "and " + std::to_string(all - limit) + " more\n";
+}
+
+std::string changes_text(const SheetReport& report) {
+  Rows rows = {{"change", "destination", "before", "after", "%", "from", "until", "row"}};
+  std::size_t count = 0;
+  for (const RateChange& change : report.import.changes) {
+    if (change.kind == ChangeKind::unchanged) continue;
+    if (++count > report.limit && report.limit != 0) continue;
+    rows.push_back({change_name(change.kind), thing_text(change, report.context),
+                    charge_text(change.before), charge_text(change.after),
+                    percent_text(change.basis_points), date_text(change.from_us),
+                    date_text(change.to_us), change.row == 0 ? "-" : std::to_string(change.row)});
+  }
+  if (count == 0) return "";
+  return aligned(rows, "llrrrllr") + more_text(count, report.limit) + "\n";
+}
+
+std::string effect_text(const SheetReport& report) {
+  const ImportEffect& effect = *report.effect;
+  const MarginEffect& margins = effect.margins;
+  std::string text = "margins as of " + date_text(effect.as_of_us) + ": " +
+                     counted(margins.clients, "client") + ", " +
+                     counted(margins.numbers, "number") + " asked; " +
+                     std::to_string(margins.newly_unroutable) + " newly unroutable, " +
+                     std::to_string(margins.newly_at_loss) + " newly at a loss\n";
+  if (margins.rows.empty()) return text + "no route and no margin changes\n";
+  Rows rows = {
+      {"client", "destination", "example", "price", "margin", "becomes", "carrier", "becomes", ""}};
+  for (const MarginRow& row : margins.rows) {
+    if (report.limit != 0 && rows.size() > report.limit) break;
+    const std::string note = row.newly_unroutable > 0
+                                 ? std::string("no route: ") + reason_name(row.reason_after)
+                             : row.newly_at_loss > 0 ? "loss"
+                                                     : "";
+    rows.push_back({row.client, row.mccmnc + (row.network.empty() ? "" : " " + row.network),
+                    "+" + row.number, money(row.price_after), money(row.margin_before),
+                    money(row.margin_after), row.carrier_before.empty() ? "-" : row.carrier_before,
+                    row.carrier_after.empty() ? "-" : row.carrier_after, note});
+  }
+  return text + aligned(rows, "lllrrrlll") + more_text(margins.rows.size(), report.limit);
+}
+
+std::string counts_text(const Import& import) {
+  std::string text;
+  for (std::size_t kind = 0; kind < kChangeKinds; ++kind)
+    text += std::to_string(import.counts[kind]) + " " + change_name(static_cast<ChangeKind>(kind)) +
+            ", ";
+  return text + std::to_string(import.in_error) + " in error";
+}
+
+Json charge_json(const std::optional<Charge>& charge) {
+  if (!charge) return {};
+  const auto amount = [](Nano nano) { return nano == kNone ? Json() : Json(format_nano(nano)); };
+  const std::string& own = charge->delivered_currency;
+  return {{"submit", amount(charge->submit)},
+          {"delivered", amount(charge->delivered)},
+          {"currency", charge->currency},
+          {"delivered_currency", own.empty() ? charge->currency : own}};
+}
+
+Json date_json(std::int64_t us) {
+  const std::string text = date_text(us);
+  return text.empty() ? Json() : Json(text);
+}
+
+Json finding_json(const SheetFinding& finding) {
+  return {{"severity", finding.severity == Severity::fault ? "fault" : "warning"},
+          {"file", finding.file},
+          {"sheet", finding.sheet},
+          {"row", finding.row},
+          {"column", finding.column},
+          {"cell", finding.cell},
+          {"value", finding.value},
+          {"reason", finding.reason},
+          {"right", finding.right}};
+}
+
+Json change_json(const RateChange& change) {
+  return {{"change", change_name(change.kind)},
+          {change.is_prefix ? "prefix" : "mccmnc", change.thing},
+          {"before", charge_json(change.before)},
+          {"after", charge_json(change.after)},
+          {"percent", change.basis_points ? Json(percent_text(change.basis_points)) : Json()},
+          {"effective_from", date_json(change.from_us)},
+          {"effective_to", date_json(change.to_us)},
+          {"row", change.row == 0 ? Json() : Json(change.row)}};
+}
+
+Json effect_json(const ImportEffect& effect) {
+  const auto amount = [](Nano nano) { return nano == kNone ? Json() : Json(format_nano(nano)); };
+  Json rows = Json::array();
+  for (const MarginRow& row : effect.margins.rows) {
+    rows.push_back({{"client", row.client},
+                    {"mccmnc", row.mccmnc},
+                    {"country", row.country},
+                    {"network", row.network},
+                    {"numbers", row.numbers},
+                    {"changed", row.changed},
+                    {"newly_unroutable", row.newly_unroutable},
+                    {"newly_at_loss", row.newly_at_loss},
+                    {"number", row.number},
+                    {"price_before", amount(row.price_before)},
+                    {"price_after", amount(row.price_after)},
+                    {"margin_before", amount(row.margin_before)},
+                    {"margin_after", amount(row.margin_after)},
+                    {"carrier_before", row.carrier_before},
+                    {"carrier_after", row.carrier_after},
+                    {"reason_after", reason_name(row.reason_after)}});
+  }
+  return {{"as_of", date_text(effect.as_of_us)},
+          {"clients", effect.margins.clients},
+          {"numbers", effect.margins.numbers},
+          {"newly_unroutable", effect.margins.newly_unroutable},
+          {"newly_at_loss", effect.margins.newly_at_loss},
+          {"rows", std::move(rows)}};
+}
+
+}  // namespace
+
+bool is_fine(const SheetReport& report) {
+  return report.import.findings.empty() && report.effect != nullptr &&
+         report.effect->faults.empty() && report.effect->margins.newly_unroutable == 0 &&
+         report.effect->margins.newly_at_loss == 0;
+}
+
+std::string sheet_text(const SheetReport& report) {
+  const Import& import = report.import;
+  std::string text;
+  for (const SheetFinding& finding : import.findings)
+    text += (finding.severity == Severity::fault ? red("fault", stdout) : bold("warning", stdout)) +
+            "  " + finding_text(finding) + "\n";
+  if (report.effect != nullptr) {
+    for (const TableFault& fault : report.effect->faults)
+      text += red("fault", stdout) + "  " + fault_text(fault) + "\n";
+  }
+  if (!text.empty()) text += "\n";
+  if (import.header_row != 0) {
+    text += bold(import.book_file, stdout) + ": " +
+            (import.kind == SheetKind::full ? "full" : "partial") + " sheet" +
+            (import.sheet.empty() ? "" : " " + import.sheet) + ", header in row " +
+            std::to_string(import.header_row) + "\n";
+    text += "  " + listed(import.columns, 30) + "\n\n";
+  }
+  text += changes_text(report);
+  text += counts_text(import) + "\n";
+  if (import.has_fault()) return text + red("nothing can be published of it", stdout) + "\n";
+  if (report.effect == nullptr || !report.effect->faults.empty()) return text;
+  return text + "\n" + effect_text(report);
+}
+
+std::string sheet_json(const SheetReport& report) {
+  const Import& import = report.import;
+  Json json = {{"fine", is_fine(report)},
+               {"publishable", !import.has_fault()},
+               {"book", import.book_file},
+               {"sheet", import.sheet},
+               {"kind", import.kind == SheetKind::full ? "full" : "partial"},
+               {"header_row", import.header_row},
+               {"columns", import.columns}};
+  for (std::size_t kind = 0; kind < kChangeKinds; ++kind)
+    json["counts"][change_name(static_cast<ChangeKind>(kind))] = import.counts[kind];
+  json["counts"]["error"] = import.in_error;
+  json["findings"] = Json::array();
+  for (const SheetFinding& finding : import.findings)
+    json["findings"].push_back(finding_json(finding));
+  json["changes"] = Json::array();
+  for (const RateChange& change : import.changes) json["changes"].push_back(change_json(change));
+  if (report.effect != nullptr && report.effect->faults.empty())
+    json["margins"] = effect_json(*report.effect);
+  json["table_faults"] = Json::array();
+  if (report.effect != nullptr) {
+    for (const TableFault& fault : report.effect->faults)
+      json["table_faults"].push_back(fault_text(fault));
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace tollgate::gateway::cli

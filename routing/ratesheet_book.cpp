@@ -1,0 +1,133 @@
+#include "routing/ratesheet_book.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include <absl/time/civil_time.h>
+
+#include "routing/source.h"
+
+namespace tollgate::routing {
+namespace {
+
+enum BookColumn : std::size_t { kMccmnc, kMcc, kPrefix, kPrice, kCurrency, kFrom, kTo, kCharge };
+constexpr std::array<Column, 8> kColumns = {{{"mccmnc", false},
+                                             {"mcc", false},
+                                             {"prefix", false},
+                                             {"price"},
+                                             {"currency"},
+                                             {"effective_from", false},
+                                             {"effective_to", false},
+                                             {"charge", false}}};
+
+constexpr std::int64_t kSecond = 1'000'000, kDay = 86'400 * kSecond;
+
+bool before(const BookRow& a, const BookRow& b) {
+  return std::tie(a.thing, a.delivered, a.from_us) < std::tie(b.thing, b.delivered, b.from_us);
+}
+
+bool read_row(Sheet& sheet, BookKind kind, BookRow& row) {
+  std::size_t filled = 0, column = kMccmnc;
+  for (std::size_t i : {kMccmnc, kMcc, kPrefix}) {
+    if (sheet[i].empty()) continue;
+    ++filled;
+    column = i;
+  }
+  const char* why = filled == 1 ? nullptr : "fills not one of mccmnc, mcc and prefix";
+  if (why == nullptr) {
+    why = column == kPrefix ? bad_digits(sheet[column], kNumberDigitsMax)
+                            : bad_destination(sheet[column]);
+  }
+  if (why != nullptr) {
+    sheet.fault(column, why);
+    return false;
+  }
+  row.thing = thing_of(sheet[column], column == kPrefix);
+  if (const char* bad = parse_nano(sheet[kPrice], row.amount)) {
+    sheet.fault(kPrice, bad);
+    return false;
+  }
+  row.currency = sheet[kCurrency];
+  row.delivered = kind == BookKind::rate_book && sheet[kCharge] == "delivered";
+  row.from_us = kAlways;
+  row.to_us = kOpen;
+  for (std::size_t i : {kFrom, kTo}) {
+    if (sheet[i].empty()) continue;
+    const char* bad = parse_date(sheet[i], i == kFrom ? row.from_us : row.to_us);
+    if (bad == nullptr) continue;
+    sheet.fault(i, bad);
+    return false;
+  }
+  return true;
+}
+
+void append_row(const BookRow& row, BookKind kind, std::string& out) {
+  const std::string thing = row.thing.text();
+  if (row.thing.prefix)
+    out += ",," + thing;
+  else
+    out += thing.size() == 3 ? "," + thing + "," : thing + ",,";
+  out += "," + format_nano(row.amount) + "," + row.currency;
+  if (kind == BookKind::rate_book) out += row.delivered ? ",delivered" : ",submit";
+  out += "," + (row.from_us == kAlways ? "" : date_text(row.from_us));
+  out += "," + (row.to_us == kOpen ? "" : date_text(row.to_us)) + "\n";
+}
+
+}  // namespace
+
+std::string date_text(std::int64_t us) {
+  if (us == kAlways || us == kOpen) return "";
+  std::int64_t seconds = us / kSecond;
+  if (us % kSecond < 0) --seconds;
+  const absl::CivilSecond time = absl::CivilSecond(1970, 1, 1) + seconds;
+  if (seconds * kSecond % kDay == 0) return absl::FormatCivilTime(absl::CivilDay(time));
+  if (time.second() == 0) return absl::FormatCivilTime(absl::CivilMinute(time)) + "Z";
+  return absl::FormatCivilTime(time) + "Z";
+}
+
+std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::string& file,
+                               std::vector<TableFault>& faults) {
+  Book book;
+  if (text.empty()) return book;
+  FaultList list;
+  const auto columns =
+      std::span(kColumns).first(kind == BookKind::rate_book ? kColumns.size() : kCharge);
+  Sheet sheet(file, text, columns, list);
+  BookRow row;
+  while (sheet.next()) {
+    if (read_row(sheet, kind, row)) book.push_back(row);
+  }
+  if (!std::is_sorted(book.begin(), book.end(), before))
+    std::stable_sort(book.begin(), book.end(), before);
+  for (std::size_t i = 1; i < book.size(); ++i) {
+    const BookRow &a = book[i - 1], &b = book[i];
+    if (a.thing == b.thing && a.delivered == b.delivered && a.to_us > b.from_us)
+      list.add({file, 0, "", a.thing.text(), "has rows that are in force at the same time"});
+  }
+  if (list.empty()) return book;
+  faults = list.take();
+  return std::nullopt;
+}
+
+std::string write_book(const Book& book, BookKind kind) {
+  std::string out = kind == BookKind::rate_book
+                        ? "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to\n"
+                        : "mccmnc,mcc,prefix,price,currency,effective_from,effective_to\n";
+  out.reserve(out.size() + book.size() * 48);
+  for (const BookRow& row : book) append_row(row, kind, out);
+  return out;
+}
+
+std::optional<Charge> charge_at(const BookRow* begin, const BookRow* end, std::int64_t us) {
+  std::optional<Charge> charge;
+  for (const BookRow* row = begin; row != end; ++row) {
+    if (row->from_us > us || us >= row->to_us) continue;
+    if (!charge) charge = Charge{kNone, kNone, row->currency};
+    (row->delivered ? charge->delivered : charge->submit) = row->amount;
+    if (row->currency != charge->currency) charge->delivered_currency = row->currency;
+  }
+  return charge;
+}
+
+}  // namespace tollgate::routing

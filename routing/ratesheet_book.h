@@ -1,0 +1,54 @@
+// A rate book or a price plan as rows in time, and what a sheet makes of it. One thread.
+//
+// 1. For one thing and one kind of charge, periods never overlap.
+// 2. An item holds from its date until its own end, else until the next row of its thing that the
+//    book already plans, else for good. Rows in force at its date end there; a planned row of the
+//    same date is replaced.
+// 3. A row that says what the book says already is kept as it is, not cut in two.
+// 4. write_book(parse_book(text)) == text when text is canonical.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "routing/fault.h"
+#include "routing/ratesheet_rows.h"
+
+namespace tollgate::routing {
+
+struct BookRow {
+  Thing thing;
+  bool delivered = false;
+  std::int64_t from_us = kAlways, to_us = kOpen;
+  Nano amount = 0;
+  std::string currency;
+};
+using Book = std::vector<BookRow>;  // sorted by thing, charge, from
+
+// nullopt = faults were added (named as of `file`).
+std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::string& file,
+                               std::vector<TableFault>& faults);
+std::string write_book(const Book& book, BookKind kind);
+std::string date_text(std::int64_t us);  // "2026-12-01", "2026-12-01T08:30Z"; "" = no limit
+
+// What is charged for a thing at an instant; none = nothing.
+std::optional<Charge> charge_at(const BookRow* begin, const BookRow* end, std::int64_t us);
+
+struct MergeRequest {
+  const SheetContext& context;
+  BookKind kind;
+  // Of a full sheet: when what it does not name ends; none = a partial sheet.
+  std::optional<std::int64_t> close_from_us;
+};
+struct Merged {
+  Book book;
+  std::vector<RateChange> changes;  // by thing, then date
+  std::size_t in_force = 0;         // things, at the closing date
+  std::size_t missing = 0;          // of them, not named by a full sheet
+};
+// `items` are sorted by thing and date, without conflicts.
+Merged merge(const Book& book, const std::vector<SheetItem>& items, const MergeRequest& request);
+
+}  // namespace tollgate::routing
