@@ -6,21 +6,13 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "routing/fault.h"
+#include "routing/table_set.h"
+
 namespace tollgate::routing {
 namespace {
 
 namespace fs = std::filesystem;
-
-// "rates/acme.csv", "rules.csv": at most one folder, and nothing that leads elsewhere.
-bool is_table_name(const fs::path& name) {
-  if (name.is_absolute() || name.extension() != ".csv") return false;
-  std::size_t parts = 0;
-  for (const fs::path& part : name) {
-    if (part == ".." || part == ".") return false;
-    ++parts;
-  }
-  return parts == 1 || (parts == 2 && (*name.begin() == "rates" || *name.begin() == "plans"));
-}
 
 void link_files(const fs::path& base, const fs::path& to, const fs::path& folder) {
   std::error_code error;
@@ -45,7 +37,8 @@ Overlay::Overlay(const std::string& base, const ChangedFiles& changed) {
     }
     link_files(base, path_, "");
     for (const auto& [file, text] : changed) {
-      if (!is_table_name(file)) throw std::runtime_error(file + " is not a table file");
+      if (const char* why = bad_table_name(file))
+        throw std::runtime_error("\"" + printable(file) + "\" " + why);
       const fs::path path = fs::path(path_) / file;
       fs::remove(path);
       if (!text) continue;

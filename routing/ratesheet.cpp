@@ -88,6 +88,9 @@ class Importer {
         clash(item, "says something else for the same date than row " + std::to_string(last->row));
       } else if (last->to_us != kOpen && last->to_us > item.from_us) {
         clash(item, "is in force at the same time as row " + std::to_string(last->row));
+      } else if (kept.size() >= kDatesPerThingMax &&
+                 kept[kept.size() - kDatesPerThingMax].thing == item.thing) {
+        clash(item, "has more than " + std::to_string(kDatesPerThingMax) + " dates");
       } else {
         kept.push_back(std::move(item));
       }

@@ -34,6 +34,7 @@ inline constexpr std::size_t kSheetColumnsMax = 256;
 inline constexpr std::size_t kSheetCellBytesMax = 32'768;
 inline constexpr std::size_t kSheetItemsMax = 2'000'000;  // rows of meaning, ranges expanded
 inline constexpr std::size_t kSheetFindingsMax = 1'000;
+inline constexpr std::size_t kDatesPerThingMax = 200;  // rows of one network or prefix
 
 enum class Severity : std::uint8_t { fault, warning };
 

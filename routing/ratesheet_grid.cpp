@@ -49,6 +49,8 @@ bool Grid::add(std::size_t column, std::string_view text, CellKind kind) {
   if (column >= kSheetColumnsMax) return text.empty();
   if (text.size() > kSheetCellBytesMax) return false;
   Row& row = rows_.back();
+  if (text_.size() + text.size() > kGridBytesMax || cells_.size() + column > kGridCellsMax)
+    return false;
   while (row.count <= column) {
     cells_.push_back({});
     ++row.count;
@@ -65,6 +67,14 @@ bool Grid::add(std::size_t column, std::string_view text, CellKind kind) {
     i += std::max<std::size_t>(length, 1);
   }
   return true;
+}
+
+std::pair<const char*, const char*> Grid::refusal(std::size_t column, std::string_view text) {
+  if (column >= kSheetColumnsMax)
+    return {"is beyond 256 columns", "keep the columns with rates alone"};
+  if (text.size() > kSheetCellBytesMax)
+    return {"is longer than 32768 octets", "a cell holds one value"};
+  return {"is one too many: at most 16000000 cells and 256 MiB of text", "split the sheet"};
 }
 
 void Findings::fault(SheetFinding finding) {
@@ -85,7 +95,7 @@ void Findings::add(SheetFinding finding) {
   finding.sheet = sheet;
   if (all_.size() >= kSheetFindingsMax) {
     ++left_out_;
-    if (finding.severity == Severity::warning) return;
+    if (finding.severity == Severity::warning || faults_ > kSheetFindingsMax) return;
     const auto last = std::find_if(all_.rbegin(), all_.rend(), [](const SheetFinding& f) {
       return f.severity == Severity::warning;
     });

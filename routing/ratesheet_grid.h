@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "routing/ratesheet.h"
@@ -23,6 +24,8 @@ namespace tollgate::routing {
 inline constexpr std::size_t kUnpackedBytesMax = std::size_t{128} << 20;
 inline constexpr std::size_t kXmlMarksMax = 12'000'000;  // '<' and '=': what the parsed form costs
 inline constexpr std::size_t kWorkbookSheetsMax = 100;
+inline constexpr std::size_t kGridBytesMax = std::size_t{256} << 20;  // of all cells' text
+inline constexpr std::size_t kGridCellsMax = 16'000'000;
 
 enum class CellKind : std::uint8_t {
   empty,
@@ -48,10 +51,13 @@ class Grid {
   std::size_t number(std::size_t row) const { return rows_[row].number; }  // as shown
   std::size_t columns(std::size_t row) const { return rows_[row].count; }
   Cell at(std::size_t row, std::size_t column) const;
+  std::size_t octets() const { return text_.size() + cells_.size() * sizeof(Stored); }
 
   // Building. Rows come in order; false = beyond the bound.
   void begin_row(std::size_t number);
   [[nodiscard]] bool add(std::size_t column, std::string_view text, CellKind kind);
+  // Why add() refused the cell, and what would be right.
+  static std::pair<const char*, const char*> refusal(std::size_t column, std::string_view text);
 
  private:
   struct Stored {

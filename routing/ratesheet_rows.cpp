@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "routing/ratesheet_row.h"
 
@@ -65,20 +66,18 @@ class SheetReader {
     for (const std::string& digits : place->things) {
       item.thing = thing_of(digits, place->prefix);
       out_.items.push_back(item);
-      if (!place->prefix && digits.size() > 3)
-        countries_[lower(row_.country())].push_back(digits.substr(0, 3));
-      if (!place->prefix && digits.size() == 3) countries_[lower(row_.country())].push_back(digits);
+      if (!place->prefix) countries_[lower(row_.country())].insert(digits.substr(0, 3));
     }
     if (place->things.empty()) pending_.push_back({row_.country(), row_.iso(), item});
   }
 
   void resolve(Pending& pending) {
-    std::vector<std::string> mccs;
+    std::set<std::string> mccs;
     const auto named = countries_.find(lower(pending.country));
     if (!pending.country.empty() && named != countries_.end()) mccs = named->second;
-    if (mccs.empty()) mccs = context_.mccs(pending.iso);
-    std::sort(mccs.begin(), mccs.end());
-    mccs.erase(std::unique(mccs.begin(), mccs.end()), mccs.end());
+    if (mccs.empty()) {
+      for (std::string& mcc : context_.mccs(pending.iso)) mccs.insert(std::move(mcc));
+    }
     for (const std::string& mcc : mccs) {
       pending.item.thing = thing_of(mcc, false);
       out_.items.push_back(pending.item);
@@ -100,7 +99,7 @@ class SheetReader {
   Findings& findings_;
   SheetRows out_;
   std::vector<Pending> pending_;
-  std::map<std::string, std::vector<std::string>> countries_;
+  std::map<std::string, std::set<std::string>> countries_;  // their MCCs
 };
 
 }  // namespace

@@ -169,9 +169,8 @@ class TextReader {
   }
 
   bool refuse_cell(std::size_t column, std::string_view cell) {
-    if (column >= kSheetColumnsMax)
-      return refuse_at(column, cell, "is beyond 256 columns", "keep the columns with rates alone");
-    return refuse_at(column, cell, "is longer than 32768 octets", "a cell holds one value");
+    const auto [reason, right] = Grid::refusal(column, cell);
+    return refuse_at(column, cell, reason, right);
   }
   bool refuse_at(std::size_t column, std::string_view value, const char* reason,
                  const char* right) {

@@ -83,6 +83,7 @@ class WorkbookReader {
       targets[std::string(attribute(each, "Id"))] = attribute(each, "Target");
     if (!read_strings() || !read_styles()) return {};
     std::vector<Grid> grids;
+    std::size_t octets = 0;
     for (pugi::xml_node each : child(root, "sheets").children()) {
       if (grids.size() == kWorkbookSheetsMax) {
         refuse("", "has more than 100 sheets", "keep the sheet with the rates");
@@ -98,6 +99,11 @@ class WorkbookReader {
       grids.back().hidden = state == "hidden" || state == "veryHidden";
       findings_.sheet = grids.back().name;
       if (!read_sheet(path, grids.back())) return {};
+      octets += grids.back().octets();
+      if (octets > 2 * kGridBytesMax) {
+        refuse("", "has too much in its sheets", "keep the sheet with the rates");
+        return {};
+      }
     }
     findings_.sheet.clear();
     if (grids.empty()) refuse("", "has no sheets", "");
@@ -221,13 +227,12 @@ class WorkbookReader {
   }
 
   bool refuse_cell(std::size_t row, std::size_t column, const std::string& text) {
-    const bool wide = column >= kSheetColumnsMax;
-    findings_.fault(
-        {.row = row,
-         .cell = column_letters(column) + std::to_string(row),
-         .value = shown_value(text),
-         .reason = wide ? "is beyond 256 columns" : "is longer than 32768 octets",
-         .right = wide ? "keep the columns with rates alone" : "a cell holds one value"});
+    const auto [reason, right] = Grid::refusal(column, text);
+    findings_.fault({.row = row,
+                     .cell = column_letters(column) + std::to_string(row),
+                     .value = shown_value(text),
+                     .reason = reason,
+                     .right = right});
     return false;
   }
 
@@ -236,7 +241,8 @@ class WorkbookReader {
     for (const std::size_t m : active_) {
       const Merge& merge = merges_[m];
       if (grid.at(place, merge.column).kind != CellKind::empty) continue;
-      if (!grid.add(merge.column, merge.text, merge.kind)) return false;
+      if (!grid.add(merge.column, merge.text, merge.kind))
+        return refuse_cell(number, merge.column, merge.text);
     }
     for (; next_merge_ < merges_.size() && merges_[next_merge_].row <= number; ++next_merge_) {
       Merge& merge = merges_[next_merge_];

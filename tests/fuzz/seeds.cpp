@@ -1,6 +1,6 @@
-// Writes the seed corpora: seeds DIRECTORY makes pdu/, tlv/, receipt/ and record/ below it. Every
-// PDU type in two forms, TLV blocks, the receipt forms and journal records, all from the tests'
-// generators and from here.
+// Writes the seed corpora: seeds DIRECTORY makes pdu/, tlv/, receipt/, record/ and ratesheet/ below
+// it. Every PDU type in two forms, TLV blocks, the receipt forms and journal records, all from the
+// tests' generators and from here.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -83,6 +83,25 @@ void add_records(Corpus& corpus) {
   });
 }
 
+// The small sheets of the torture set, and the XML of a workbook's sheet.
+void add_sheets(Corpus& corpus) {
+  for (const auto& entry : std::filesystem::directory_iterator(TOLLGATE_SHEETS)) {
+    const auto kind = entry.path().extension();
+    if ((kind != ".csv" && kind != ".tsv" && kind != ".toml") || entry.file_size() > 2'000)
+      continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    std::vector<std::uint8_t> seed = {0};
+    seed.insert(seed.end(), std::istreambuf_iterator<char>(in), {});
+    corpus.add(seed);
+  }
+  const std::string_view xml =
+      "\x01<worksheet><sheetData><row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c><c t=\"s\"><v>1"
+      "</v></c><c t=\"inlineStr\"><is><t>Effective</t></is></c></row><row r=\"2\"><c><v>26201"
+      "</v></c><c><f>1+1</f><v>0.05</v></c><c s=\"1\"><v>46357</v></c></row></sheetData>"
+      "<mergeCells><mergeCell ref=\"A2:A3\"/></mergeCells></worksheet>";
+  corpus.add({reinterpret_cast<const std::uint8_t*>(xml.data()), xml.size()});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -100,5 +119,7 @@ int main(int argc, char** argv) {
   add_receipts(receipt);
   Corpus records(root / "record");
   add_records(records);
+  Corpus sheets(root / "ratesheet");
+  add_sheets(sheets);
   return 0;
 }
