@@ -299,6 +299,19 @@ TEST_CASE("whatever answers garbage is no Redis, within the time and in little m
   }
 }
 
+TEST_CASE("an answer that is too long is not waited for", "[store]") {
+  RedisServer server;
+  const std::string path = (server.folder() / "fake.sock").string();
+  // More than any answer may have, and all of it comes.
+  const std::size_t size = 4 * kReplyOctetsMax;
+  const FakeServer fake(path, "$" + std::to_string(size) + "\r\n" + std::string(size, 'x') + "\r\n",
+                        -1);
+  StoreOptions options = server.options();
+  options.redis.host = path;
+  options.redis.command_us = 60'000'000;
+  CHECK_THAT(bad(Store(options).current(), StoreFault::unreachable), Contains("too long"));
+}
+
 TEST_CASE("a wake-up ends any wait", "[store]") {
   RedisServer server;
   const int wake = eventfd(0, EFD_NONBLOCK);
