@@ -48,7 +48,7 @@ class Client {
   bool untaken_full() const {
     return delivery_.waiting() >= config_.receipts_max ||
            (delivery_.memory_max() != 0 &&
-            delivery_.in_memory() >= kMemorySlack * delivery_.memory_max());
+            delivery_.in_memory() >= kMemorySlack * config_.receipts_memory);
   }
   // The session's submits wait: its reading is paused until there is room again.
   void pause(Session& session);

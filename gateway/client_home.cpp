@@ -54,7 +54,7 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
     if (homes.of_client(i) != shard.index()) continue;
     clients_[i] = std::make_unique<Client>(static_cast<std::uint16_t>(i), config.clients[i],
                                            ledger_, counters.clients[i], *this);
-    spill_.add(*clients_[i]);
+    spill_.add(*clients_[i], static_cast<std::uint32_t>(clients_.size()));
   }
   touched_.reserve(clients_.size());
   counters_.ledger.capacity.set(ledger_.capacity());

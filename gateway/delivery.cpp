@@ -31,6 +31,7 @@ void Delivery::push_older(Message& message) {
   message.notice_sent = 0;
   message.queued = 1;
   due_.push_back(ledger_, ledger_.place_of(message));
+  count_waiting();
 }
 
 void Delivery::take_back_tail() {

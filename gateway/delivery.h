@@ -87,8 +87,14 @@ class Delivery {
   void remove_receiver(Session& session);
 
   // From then on at most so many receipts and the overflow's tail are kept in memory; 0: all are.
-  void bound_memory(std::uint32_t receipts) { memory_max_ = receipts; }
-  std::uint32_t memory_max() const { return memory_max_; }
+  // `share` of them while the ledger is more than half full: many clients may stay away at once.
+  void bound_memory(std::uint32_t receipts, std::uint32_t share) {
+    memory_max_ = receipts;
+    share_ = share < receipts ? share : receipts;
+  }
+  std::uint32_t memory_max() const {
+    return ledger_.size() > ledger_.capacity() / 2 ? share_ : memory_max_;
+  }
   Overflow& overflow() { return overflow_; }
   // A told message that is older than all in the overflow; one that came back from it.
   void push_older(Message& message);
@@ -104,7 +110,7 @@ class Delivery {
   std::uint64_t waiting() const { return in_memory() + overflow_.spilled; }
   // The next one goes to the overflow.
   bool overflows() const {
-    return memory_max_ != 0 && (!overflow_.empty() || at_hand() >= memory_max_);
+    return memory_max_ != 0 && (!overflow_.empty() || at_hand() >= memory_max());
   }
   bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0; }
   // pump() has something to do by time alone.
@@ -138,6 +144,7 @@ class Delivery {
   std::uint32_t held_ = 0;  // in all lanes
   Overflow overflow_;
   std::uint32_t memory_max_ = 0;
+  std::uint32_t share_ = 0;
   std::vector<Session*> receivers_;
   std::size_t next_receiver_ = 0;
   std::array<Lane, kLanes> lanes_;

@@ -40,8 +40,15 @@ Spill::Spill(ClientHome& home, core::Shard& shard, Ledger& ledger, Recorder& rec
   list_.reserve(listed_max_);
 }
 
-void Spill::add(Client& client) {
-  if (on()) client.delivery().bound_memory(client.config().receipts_memory);
+void Spill::add(Client& client, std::uint32_t clients) {
+  if (!on()) return;
+  const std::uint32_t share = std::max(ledger_.capacity() / 4 / clients, 1U);
+  client.delivery().bound_memory(client.config().receipts_memory, share);
+}
+
+std::uint32_t Spill::enough() const {
+  const bool scarce = ledger_.size() > ledger_.capacity() / 2;
+  return scarce ? std::max(chunk_of_ / 8, 1U) : chunk_of_;
 }
 
 void Spill::found(Client& client, DueChunk chunk) {
@@ -76,7 +83,7 @@ void Spill::work(Client& client, const core::Now& now) {
       return read(client, overflow.read_tries + 1 >= kReadTries);
     }
   }
-  if (overflow.tail.size() >= chunk_of_ && now.mono_us >= overflow.retry_us) write(client);
+  if (overflow.tail.size() >= enough() && now.mono_us >= overflow.retry_us) write(client);
 }
 
 DueJob* Spill::take_job(Client& client) {

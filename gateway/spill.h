@@ -17,6 +17,8 @@
 // 4. What fails is tried again after kRetryUs; a chunk that cannot be read kReadTries times is
 //    damage: it is kept aside, counted and told (due_store.h), and the receipts behind it go on.
 // 5. Memory: of a receipt on the disk its share of a DueChunk, less than an octet; kJobs chunks.
+//    While the ledger is more than half full each client has its share of a quarter of it for
+//    receipts, and chunks are written that are not full: those who stay away leave room for others.
 // 6. Receipts whose time (receipt_keep) is over are given up and counted, chunks as a whole by
 //    their newest one. A jump of the wall clock does not change when.
 #pragma once
@@ -43,8 +45,8 @@ class Spill {
         FlowCounters& counters, DueStore::Channel* channel);
 
   bool on() const { return channel_ != nullptr; }
-  // A client of this home, before its first message.
-  void add(Client& client);
+  // A client of this home, before its first message; one of so many.
+  void add(Client& client, std::uint32_t clients);
   // A chunk that was there at the start, in the order of their numbers.
   void found(Client& client, DueChunk chunk);
 
@@ -76,6 +78,7 @@ class Spill {
   DueJob* take_job(Client& client);
   void give_back(DueJob& job);
   void count(Client& client);
+  std::uint32_t enough() const;  // of a tail, for a chunk
 
   ClientHome& home_;
   core::Shard& shard_;

@@ -470,6 +470,30 @@ TEST_CASE("an intermediate notice never overtakes receipts on the disk", "[spill
   all_over(world, disk);
 }
 
+TEST_CASE("those who stay away leave room in the ledger for others", "[spill]") {
+  FaultyStorage disk;
+  WorldOptions options = on(disk, 10'000);
+  options.change = [change = options.change](Config& config) {
+    change(config);
+    config.gateway.limits.messages_per_shard = 1'000;
+  };
+  World world(options);
+  world.carrier(0).receipts = MessageState::delivered;
+  Account account;
+  for (int i = 0; i < 100; ++i) REQUIRE(account.submit(world, 40) == 40);
+  world.pass(kSecond);
+  CHECK(world.messages() < 600);
+  CHECK(world.messages() + world.spilled() == 4'000);
+  ClientEnd& other = world.bind("depot");
+  for (int i = 0; i < 100; ++i) other.submit();
+  world.settle();
+  CHECK(world.until([&] { return other.told.size() == 100; }));
+  CHECK(world.sum(&LedgerCounters::full) == 0);
+  collect(world, account);
+  account.check_exact();
+  all_over(world, disk);
+}
+
 TEST_CASE("a client whose receipts are on the disk does not hold up another", "[spill]") {
   FaultyStorage disk;
   World world(on(disk));
