@@ -76,6 +76,14 @@ bool RowReader::names_a_network() const {
   return !name.empty() && !is_default_word(name) && name != text(Meaning::country);
 }
 
+// A fault, or a row passed over where the template says so.
+void RowReader::uncoded(Meaning column, const Bad& bad) {
+  if (request_.layout.skip_uncoded)
+    findings_.warn(finding(column, bad.reason + "; the row is passed over", bad.right));
+  else
+    refuse(column, bad);
+}
+
 // MCC and MNC beside MCCMNC must not say something else.
 bool RowReader::agrees(const std::vector<std::string>& networks) {
   const std::string_view mcc = text(Meaning::mcc), mnc = text(Meaning::mnc);
@@ -130,8 +138,8 @@ std::optional<std::vector<std::string>> RowReader::networks_by_parts() {
     return std::nullopt;
   }
   if (mncs->empty() && text(Meaning::mnc).empty() && names_a_network()) {
-    fault(layout_[Meaning::mnc] ? Meaning::mnc : Meaning::network,
-          "names a network without its MNC", "write the MNC, or * for the country's default");
+    uncoded(layout_[Meaning::mnc] ? Meaning::mnc : Meaning::network,
+            {"names a network without its MNC", "write the MNC, or * for the country's default"});
     return std::nullopt;
   }
   if (!mncs->empty() && mccs->size() > 1) {
@@ -166,8 +174,8 @@ std::optional<std::vector<std::string>> RowReader::networks() {
                                  text(Meaning::mnc).empty()))
     return networks_by_parts();
   if (names_a_network() && together.empty()) {
-    fault(layout_[Meaning::mccmnc] ? Meaning::mccmnc : Meaning::mcc,
-          "is empty, and a network's name is not enough", "write its MCC and MNC");
+    uncoded(layout_[Meaning::mccmnc] ? Meaning::mccmnc : Meaning::mcc,
+            {"is empty, and a network's name is not enough", "write its MCC and MNC"});
     return std::nullopt;
   }
   if (!country_.empty() || !iso().empty()) return std::vector<std::string>();

@@ -50,15 +50,19 @@ std::string RowReader::iso() const {
   return country_.size() == 2 ? upper(country_) : "";
 }
 
-void RowReader::fault(Meaning meaning, std::string reason, std::string right) {
+SheetFinding RowReader::finding(Meaning meaning, std::string reason, std::string right) const {
   const auto& column = layout_[meaning];
-  SheetFinding finding{.row = number(), .reason = std::move(reason), .right = std::move(right)};
+  SheetFinding out{.row = number(), .reason = std::move(reason), .right = std::move(right)};
   if (column) {
-    finding.column = column->title;
-    finding.cell = column_letters(column->column) + std::to_string(number());
-    finding.value = shown_value(text(meaning));
+    out.column = column->title;
+    out.cell = column_letters(column->column) + std::to_string(number());
+    out.value = shown_value(text(meaning));
   }
-  findings_.fault(std::move(finding));
+  return out;
+}
+
+void RowReader::fault(Meaning column, std::string reason, std::string right) {
+  findings_.fault(finding(column, std::move(reason), std::move(right)));
 }
 
 bool RowReader::refuse(Meaning column, const Bad& bad) {

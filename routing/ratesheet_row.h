@@ -45,6 +45,7 @@ class RowReader {
   Grid::Cell cell(Meaning meaning) const;
   std::string_view text(Meaning meaning) const { return cell(meaning).text; }
   std::size_t number() const { return grid_.number(row_); }
+  SheetFinding finding(Meaning column, std::string reason, std::string right) const;
   bool refuse(Meaning column, const Bad& bad);
   void see_zeros();
 
@@ -59,6 +60,7 @@ class RowReader {
   std::optional<std::vector<std::string>> networks_by_parts();
   std::optional<std::vector<std::string>> prefixes();
   bool names_a_network() const;
+  void uncoded(Meaning column, const Bad& bad);
   bool agrees(const std::vector<std::string>& networks);
   bool check_network(std::string& digits, Meaning column);
   bool zeros_kept(Meaning column) const;

@@ -96,6 +96,8 @@ class TemplateReader {
       if (at >= 0) form.kind = static_cast<SheetKind>(at);
     } else if (key == "till") {
       form.till_inclusive = word(node, key, {"inclusive", "exclusive"}) != 1;
+    } else if (key == "uncoded") {
+      form.skip_uncoded = word(node, key, {"refuse", "skip"}) == 1;
     } else {
       fault(node, key, "is not a key of a template");
     }

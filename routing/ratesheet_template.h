@@ -12,6 +12,7 @@
 //   charge = "delivered"          what a single price column is: "submit" or "delivered"
 //   kind = "full"                 "full" or "partial"
 //   till = "inclusive"            whether a last day without a time still counts; it does
+//   uncoded = "skip"              rows that name a network without its MNC are passed over and told
 //   notice_days = 7               how long before a raise the carrier must tell
 //   change_percent_max = 50       larger changes are listed
 //   closed_percent_max = 20       a full sheet that closes more asks for force
@@ -69,6 +70,7 @@ struct SheetTemplate {
   bool charge_delivered = false;
   std::optional<SheetKind> kind;
   bool till_inclusive = true;
+  bool skip_uncoded = false;
   unsigned notice_days = 0;
   unsigned change_percent_max = 50;
   unsigned closed_percent_max = 20;
