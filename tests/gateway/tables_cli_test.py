@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`tollgate tables` as analysts use it, against a real redis-server with deploy/redis' configuration;
-and a gateway that follows what they publish.
+"""`tollgate tables` as analysts use it, against a real redis-server with the configuration
+of deploy/redis, and a gateway that follows what they publish.
 
 tables_cli_test.py TOLLGATE SOURCE_DIRECTORY
 """
