@@ -122,7 +122,7 @@ class Importer {
 
   void merge_into(const Book& book, const std::vector<SheetItem>& items) {
     const auto close = close_from(items);
-    Merged merged = merge(book, items, {context_, request_.book, close});
+    Merged merged = merge(book, items, {context_, request_.book, request_.now_us, close});
     const std::size_t most = request_.layout.closed_percent_max;
     if (merged.missing * 100 > merged.in_force * most && !request_.force)
       findings_.fault(

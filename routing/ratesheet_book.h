@@ -2,8 +2,8 @@
 //
 // 1. For one thing and one kind of charge, periods never overlap.
 // 2. An item holds from its date until its own end, else until the next row of its thing that the
-//    book already plans, else for good. Rows in force at its date end there; a planned row of the
-//    same date is replaced.
+//    book plans (that begins later than now), else for good. Rows in force at its date end there; a
+//    planned row of the same date is replaced.
 // 3. A row that says what the book says already is kept as it is, not cut in two.
 // 4. write_book(parse_book(text)) == text when text is canonical.
 #pragma once
@@ -39,6 +39,7 @@ std::optional<Charge> charge_at(const BookRow* begin, const BookRow* end, std::i
 struct MergeRequest {
   const SheetContext& context;
   BookKind kind;
+  std::int64_t now_us = kAlways;  // rows that begin later are planned
   // Of a full sheet: when what it does not name ends; none = a partial sheet.
   std::optional<std::int64_t> close_from_us;
 };

@@ -23,11 +23,13 @@ class Timeline {
   }
 
   // Returns when the item's rows end.
-  std::int64_t apply(const SheetItem& item) {
+  std::int64_t apply(const SheetItem& item, std::int64_t now_us) {
     std::int64_t end = item.to_us;
+    // What began before now is no plan: a sheet with a date in the past puts it right.
+    const std::int64_t planned_after = std::max(item.from_us, now_us);
     if (end == kOpen && !item.closed) {
       for (const BookRow& row : rows_) {
-        if (row.from_us > item.from_us) end = std::min(end, row.from_us);
+        if (row.from_us > planned_after) end = std::min(end, row.from_us);
       }
     }
     // What the sheet ends by itself does not come back; what ends at a planned row does.
@@ -156,12 +158,14 @@ class Merger {
     RateChange change;
     change.is_prefix = item.thing.prefix;
     change.thing = item.thing.text();
-    change.before = timeline.at(item.from_us);
+    // Of a date in the past what counts is what is in force now.
+    const bool past = item.from_us < request_.now_us && request_.now_us < item.to_us;
+    change.before = timeline.at(past ? request_.now_us : item.from_us);
     change.from_us = item.from_us;
     change.row = item.row;
     change.told_before = item.told_before;
     const bool lasted = timeline.lasts(item.from_us);
-    change.to_us = timeline.apply(item);
+    change.to_us = timeline.apply(item, request_.now_us);
     change.ends_at_planned = change.to_us != item.to_us;
     if (!item.closed) change.after = item.charge;
     change.kind =

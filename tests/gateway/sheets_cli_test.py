@@ -71,7 +71,7 @@ class Sheets(unittest.TestCase):
         self.assertFalse(out.exists())
 
     def test_lost_routes_are_findings(self):
-        # Everybody else asks more than the price of 40410's clients, or nothing; then so does bravo.
+        # Nobody else has a rate; then alpha asks more than anybody pays.
         text = (self.tables / "plans/retail.csv").read_text()
         priced = {row["mcc"] for row in self.book(text) if row["mcc"]}
         self.assertIn("234", priced)

@@ -41,11 +41,11 @@ struct Calendar {
     return days[kind][day] != kNone && (day == 0 || days[kind][day] != days[kind][day - 1]);
   }
 
-  void apply(const SheetItem& item) {
+  void apply(const SheetItem& item, int now) {
     const int from = static_cast<int>(item.from_us / kDay);
     const bool told = item.to_us != kOpen;
     int end = told ? static_cast<int>(item.to_us / kDay) : kDays + 1;
-    for (int day = kDays; !told && !item.closed && day > from; --day) {
+    for (int day = kDays; !told && !item.closed && day > std::max(from, now); --day) {
       if (begins(0, day) || begins(1, day)) end = day;
     }
     for (int kind : {0, 1}) {
@@ -64,12 +64,14 @@ struct World {
   Book book;
   std::vector<SheetItem> items;
   Calendar calendar;
+  int now = 0;  // day
 };
 
 World make_world(std::mt19937& random) {
   World world;
   const Thing thing = thing_of("23415", false);
   Nano next = 1;
+  world.now = static_cast<int>(random() % 12);
   for (const bool delivered : {false, true}) {
     for (int day = static_cast<int>(random() % 5); day < kDays;) {
       const int length = 1 + static_cast<int>(random() % 8);
@@ -104,9 +106,9 @@ TEST_CASE("a merge charges on every day what a slow calendar says") {
   std::mt19937 random(11);
   for (int round = 0; round < 20'000; ++round) {
     World world = make_world(random);
-    const Merged merged =
-        merge(world.book, world.items, {context(), BookKind::rate_book, std::nullopt});
-    for (const SheetItem& item : world.items) world.calendar.apply(item);
+    const Merged merged = merge(world.book, world.items,
+                                {context(), BookKind::rate_book, world.now * kDay, std::nullopt});
+    for (const SheetItem& item : world.items) world.calendar.apply(item, world.now);
     const BookRow* begin = merged.book.data();
     for (int day = 0; day <= kDays; ++day) {
       const auto charge = charge_at(begin, begin + merged.book.size(), day * kDay);
@@ -137,7 +139,7 @@ TEST_CASE("a full sheet closes what it does not name, and only from its date on"
   item.charge = {5, kNone, "EUR"};
   item.from_us = 10 * kDay;
   const Merged merged =
-      merge(book, {item}, {context(), BookKind::rate_book, std::int64_t{10} * kDay});
+      merge(book, {item}, {context(), BookKind::rate_book, kAlways, std::int64_t{10} * kDay});
   CHECK(merged.in_force == 2);
   CHECK(merged.missing == 1);
   REQUIRE(merged.book.size() == 3);
