@@ -2,7 +2,7 @@
 //
 // ratesheets/cases/NAME.expect names the sheet, the options and the outcome: findings, changes, and
 // the rows that leave (-) and enter (+) the book. Workbooks and sheets of odd octets are written by
-// ratesheets/make_sheets before this runs. TOLLGATE_SHEETS_UPDATE=1 writes the outcomes anew: then
+// ratesheets/make_sheets when this is built. TOLLGATE_SHEETS_UPDATE=1 writes the outcomes anew: then
 // read every one of them before they are kept.
 #include <algorithm>
 #include <cstdlib>
