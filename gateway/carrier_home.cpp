@@ -87,17 +87,26 @@ void CarrierHome::Post::outcome(std::uint64_t message, std::uint16_t attempt, Ou
 }
 
 void CarrierHome::Post::sending(std::uint64_t message, std::uint16_t attempt) {
-  home_.recorder_.intent(message, attempt, carrier_);
+  if ((attempt & kRelayed) == 0) home_.recorder_.intent(message, attempt, carrier_);
 }
 
 void CarrierHome::Post::put_back(std::uint64_t message, std::uint16_t attempt,
                                  proto::Status status) {
-  home_.recorder_.refused(message, attempt, carrier_, status, Follows::again);
+  refusal(message, attempt, status, Follows::again);
+}
+
+void CarrierHome::Post::refusal(std::uint64_t message, std::uint16_t attempt, proto::Status status,
+                                Follows follows) {
+  if ((attempt & kRelayed) == 0) {
+    home_.recorder_.refused(message, attempt, carrier_, status, follows);
+  }
 }
 
 void CarrierHome::Post::sent(std::uint64_t message, std::uint16_t attempt,
                              std::string_view carrier_message_id, std::uint32_t) {
-  home_.recorder_.sent(message, attempt, carrier_, carrier_message_id);
+  if ((attempt & kUnrecorded) == 0) {
+    home_.recorder_.sent(message, attempt, carrier_, carrier_message_id);
+  }
   outcome(message, attempt, Outcome::sent, proto::Status::ESME_ROK, carrier_message_id);
 }
 
@@ -105,21 +114,21 @@ void CarrierHome::Post::refused(std::uint64_t message, std::uint16_t attempt, pr
                                 proto::StatusClass status_class, bool try_next) {
   if (status == proto::Status::ESME_ROK) {
     const auto follows = try_next ? Follows::again : Follows::expired;
-    home_.recorder_.refused(message, attempt, carrier_, status, follows);
+    refusal(message, attempt, status, follows);
     return outcome(message, attempt, try_next ? Outcome::down : Outcome::expired);
   }
   if (status_class == proto::StatusClass::temporary ||
       status_class == proto::StatusClass::throttle) {
-    home_.recorder_.refused(message, attempt, carrier_, status, Follows::again);
+    refusal(message, attempt, status, Follows::again);
     return outcome(message, attempt, Outcome::later, status);
   }
   const auto follows = try_next ? Follows::next : Follows::rejected;
-  home_.recorder_.refused(message, attempt, carrier_, status, follows);
+  refusal(message, attempt, status, follows);
   outcome(message, attempt, try_next ? Outcome::next : Outcome::refused, status);
 }
 
 void CarrierHome::Post::in_doubt(std::uint64_t message, std::uint16_t attempt) {
-  home_.recorder_.in_doubt(message, attempt, carrier_);
+  if ((attempt & kRelayed) == 0) home_.recorder_.in_doubt(message, attempt, carrier_);
   outcome(message, attempt, Outcome::in_doubt);
 }
 

@@ -62,6 +62,8 @@ class CarrierHome {
 
     void outcome(std::uint64_t message, std::uint16_t attempt, Outcome outcome,
                  proto::Status status = proto::Status::ESME_ROK, std::string_view id = {});
+    void refusal(std::uint64_t message, std::uint16_t attempt, proto::Status status,
+                 proto::record::Follows follows);
     // To orders of this client's home: one went back, its fence has not come yet.
     bool shut(unsigned shard) const { return shut_[shard]; }
     void open(unsigned shard) { shut_[shard] = false; }

@@ -63,6 +63,7 @@ class Client {
   bool touch() { return !std::exchange(touched_, true); }
   void untouch() { touched_ = false; }
   void add_turn_submit() { ++turn_submits_; }
+  void sub_turn_submit() { --turn_submits_; }  // it is not answered in this turn
   std::uint32_t take_turn_submits() { return std::exchange(turn_submits_, 0); }
 
   carriers::Pace& pace() { return pace_; }

@@ -141,7 +141,7 @@ bool ClientHome::decide(const Client& client, const proto::SubmitSm& sm, routing
 }
 
 Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uint8_t version,
-                             MessageId public_id) {
+                             MessageId public_id, const Asker* asker) {
   const core::Now& now = shard_.now();
   ClientCounters& counters = client.counters();
   counters.submits.add();
@@ -171,12 +171,16 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   const bool routed = decide(client, sm, route, now_possible);
   counters.routed[static_cast<std::size_t>(route.reason)].add();
   if (!routed) return refuse(client, status_of(route.reason));
+  const bool relays = asker != nullptr && client.config().accept == Accept::relay;
+  if (relays && !now_possible) return refuse(client, nobody_now(route));
   Message* message = keep(client, sm, route, admission, version);
   if (message == nullptr) {
     counters_.ledger.full.add();
     return refuse(client, Status::ESME_RMSGQFUL);
   }
   client.pace().take(now.mono_us);
+  if (relays) return relay(client, *message, *asker);
+  counters.accepted.add();
   if (public_id != 0) message->public_id = public_id;
   recorder_.accepted(*message);  // the gate holds the response until it is durable
   if (now_possible && !number_waits(*message)) {
@@ -229,7 +233,6 @@ Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const routi
   }
   counters_.ledger.accepted.add();
   counters_.ledger.messages.set(ledger_.size());
-  client.counters().accepted.add();
   client.add_unsent(now);
   ++unsent_;
   if (wants_receipt(sm.registered_delivery)) client.add_owing(now);

@@ -11,6 +11,8 @@
 //    they were accepted, whenever they came back (see FenceMail in mail.h).
 //    One that candidates refused for now waits in back-off (gateway.retry_first_seconds).
 // 4. Money is counted once, when a carrier takes the message.
+// 5. A relayed message (client_relay.cpp) is not accepted before a carrier has it: until its client
+//    is answered it is nobody's, it never waits, and a restart knows nothing of it.
 #pragma once
 
 #include <array>
@@ -43,6 +45,7 @@ namespace tollgate::gateway {
 struct Submitted {
   proto::Status status = proto::Status::ESME_ROK;
   MessageId id = 0;
+  bool relayed = false;  // answered later (Session::relay_answer)
 };
 
 struct MultiSubmitted {
@@ -84,7 +87,7 @@ class ClientHome final : public Delivery::Settler {
   }
   void refused(Client& client, proto::Status status);
   Submitted submit(Client& client, const proto::SubmitSm& sm, std::uint8_t version,
-                   MessageId public_id = 0);
+                   MessageId public_id = 0, const Asker* asker = nullptr);
   MultiSubmitted submit_multi(Client& client, const proto::SubmitMulti& multi,
                               std::uint8_t version);
   const Message* find(const Client& client, MessageId id, bool short_id);
@@ -129,11 +132,23 @@ class ClientHome final : public Delivery::Settler {
   bool receipts_idle() const;                         // nothing that a bound session could take now
 
  private:
+  static constexpr std::uint8_t kResendsMax = 3;  // of a message in doubt
+
   bool decide(const Client& client, const proto::SubmitSm& sm, routing::Route& route,
               bool& now_possible);
   Message* keep(Client& client, const proto::SubmitSm& sm, const routing::Route& route,
                 const Admission& admission, std::uint8_t version);
   Submitted refuse(Client& client, proto::Status status);
+  Submitted relay(Client& client, Message& message, const Asker& asker);
+  proto::Status nobody_now(const routing::Route& route) const;
+  void on_relay_outcome(Message& message, const OutcomeMail& mail, std::string_view id,
+                        const core::Now& now);
+  void relay_next(Message& message, std::uint8_t from, proto::Status otherwise);
+  void relay_doubt(Message& message);
+  void relay_taken(Message& message, const core::Now& now);
+  void relay_refused(Message& message, proto::Status status);
+  void answer(const Message& message, proto::Status status);
+  void count_money(const Message& message);
   bool order(Message& message, std::uint8_t from,
              const std::vector<routing::CarrierState>& carriers);
   void place(Message& message, std::uint8_t from, const core::Now& now);

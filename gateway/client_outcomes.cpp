@@ -18,7 +18,6 @@ constexpr std::size_t kWaitingPerTurn = 2'000;
 constexpr std::int64_t kSweepEveryUs = 10'000;
 constexpr std::int64_t kSweepIdleUs = 250'000;
 constexpr std::int64_t kLookUs = 1'000'000;  // between looks at every client
-constexpr std::uint8_t kResendsMax = 3;      // of a message in doubt
 constexpr std::uint32_t kSweepParts = 500;   // of the ledger, each sweep one
 
 // The refusing status as a receipt's err: hexadecimal, as in the specification's tables.
@@ -164,6 +163,7 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
   }
   message->status = static_cast<Status>(mail.status);
   message->attempt = mail.attempt;
+  if (message->relay != 0) return on_relay_outcome(*message, mail, id, now);
   switch (mail.outcome) {
     case Outcome::sent:
       message->carrier_message_id = id;
@@ -215,8 +215,7 @@ void ClientHome::no_longer_unsent(Message& message) {
   touch(client);  // its paused sessions may go on
 }
 
-void ClientHome::taken(Message& message, const core::Now& now) {
-  no_longer_unsent(message);
+void ClientHome::count_money(const Message& message) {
   const routing::Nano cost = message.cost_nano[message.candidate];
   const routing::Nano margin = message.price_nano - cost;
   CarrierMoneyCounters& carrier = counters_.carriers[message.carrier];
@@ -227,6 +226,11 @@ void ClientHome::taken(Message& message, const core::Now& now) {
   ClientCounters& client = clients_[message.client]->counters();
   add_signed(client.revenue_nano, message.price_nano);
   add_signed(client.margin_nano, margin);
+}
+
+void ClientHome::taken(Message& message, const core::Now& now) {
+  no_longer_unsent(message);
+  count_money(message);
   if (!wants_receipt(message.registered_delivery)) return settle(message, How::no_receipt);
   message.stage = Stage::awaiting;
   message.deadline_us = now.mono_us + clients_[message.client]->config().receipt_keep_us;
@@ -263,7 +267,7 @@ void ClientHome::end(Message& message, const Notice& last, const core::Now& now)
 }
 
 void ClientHome::settle(Message& message, How how) {
-  recorder_.settled(message, how);
+  if (message.relay == 0) recorder_.settled(message, how);
   counters_.ledger.settled.add();
   clients_[message.client]->counters().settled.add();
   ledger_.settle(message);

@@ -234,6 +234,9 @@ void read_client(Section& section, ClientConfig& client, std::string& plain_pass
     }
   }
   read_versions(section, client.versions);
+  section.word("accept", {"store", "relay"},
+               [&](std::size_t at) { client.accept = static_cast<Accept>(at); });
+  section.seconds("relay_seconds", client.relay_us, {0.1, 300});
   section.integer("window", client.window, {1, 10'000});
   section.number("pace", client.pace_per_s, {0, 1'000'000});
   section.integer("sessions_max", client.sessions_max, {1, 10'000});

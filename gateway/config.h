@@ -48,6 +48,12 @@ struct Versions {
   }
 };
 
+// When a client's submit is answered (docs/decisions/0010-relay-mode.md).
+enum class Accept : std::uint8_t {
+  store,  // once it is kept: we see to the rest
+  relay   // once a carrier has taken or refused it
+};
+
 // One account that binds to us.
 struct ClientConfig {
   std::string system_id;         // 1-15 printable ASCII octets, unique
@@ -55,6 +61,8 @@ struct ClientConfig {
   bool long_password = false;    // accept up to 64 octets in the bind, not 8
   std::vector<IpNetwork> allow;  // empty = any address
   Versions versions;
+  Accept accept = Accept::store;
+  std::int64_t relay_us = 20'000'000;       // relay: so long until a carrier was asked, at most
   std::uint32_t window = 100;               // submits without a response yet, per session; 1-10,000
   double pace_per_s = 0;                    // messages a second over all its sessions; 0 = no limit
   std::uint32_t sessions_max = 16;          // bound at a time, over all listeners

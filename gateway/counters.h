@@ -41,6 +41,8 @@ struct alignas(core::kCacheLine) ClientCounters {
   core::Cell unsent;              // gauge: accepted, no carrier has it yet
   core::Cell resent;              // in doubt, and sent again
   core::Cell in_doubt;            // gauge: sent, no response
+  core::Cell relay_refused;       // relayed, and no carrier took it
+  core::Cell relay_in_doubt;      // of them: no response, so it may have been sent
   core::Cell receipts_owing;      // gauge: messages that may still bring a receipt
   core::Cell receipts_waiting;    // gauge: receipts that no session has taken yet
   core::Cell receipts_spilled;    // gauge: of them, those on the disk

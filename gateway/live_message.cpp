@@ -200,7 +200,8 @@ Finding apply(LiveMessage& message, const record::Intent& record) {
 }
 
 Finding apply(LiveMessage& message, const record::Sent& record) {
-  const Outcome result = outcome(message, attempt_of(record), Fate::sent, false);
+  const bool relayed = (record.attempt & record::kRelayed) != 0;
+  const Outcome result = outcome(message, attempt_of(record), Fate::sent, relayed);
   if (!result.taken || record.carrier_message_id.empty()) return result.finding;
   if (message.carrier_message_id.empty()) message.carrier_message_id = record.carrier_message_id;
   return message.carrier_message_id == record.carrier_message_id ? result.finding

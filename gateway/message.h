@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "core/pool.h"
+#include "proto/pdu.h"
 #include "proto/receipt.h"
 #include "proto/record.h"
 #include "proto/status.h"
@@ -80,6 +81,13 @@ struct Notice {
   std::int64_t done_wall_us = 0;
 };
 
+// The request that a relayed message is answered to.
+struct Asker {
+  std::uint64_t session = 0;  // its id on the client's home
+  std::uint32_t sequence_number = 0;
+  proto::Command command{};
+};
+
 struct Message {
   MessageId id = 0;
   MessageId public_id = 0;  // what the client was given; submit_multi shares one
@@ -102,9 +110,10 @@ struct Message {
   std::uint16_t attempt = 0;  // orders so far; names the last one
   std::uint16_t carrier = 0;  // of that order
   std::uint8_t candidates = 0;
-  std::uint8_t resends = 0;    // after it was in doubt
-  std::uint8_t rounds = 0;     // times that no candidate took it, and one may later
-  std::uint8_t for_now = 0;    // a candidate refused it for now, in this round
+  std::uint8_t resends = 0;  // after it was in doubt
+  std::uint8_t rounds = 0;   // times that no candidate took it, and one may later
+  std::uint8_t for_now = 0;  // a candidate refused it for now, in this round
+  std::uint8_t relay = 0;    // not accepted yet: its client is answered when a carrier has answered
   std::uint8_t candidate = 0;  // which of them has it
   std::uint8_t registered_delivery = 0;
   std::uint8_t short_id = 0;     // accepted on a 3.3 session
@@ -112,6 +121,7 @@ struct Message {
   std::uint8_t in_flight = 0;    // a deliver_sm for it has no response yet
   std::uint8_t notice_sent = 0;  // the deliver_sm in flight tells the newest notice
   std::uint8_t behind = 0;       // its intermediate notice waits for older receipts on the disk
+  Asker asker;
   Party source;
   Party destination;
   ShortText<64> carrier_message_id;  // while its receipt is awaited, for the journal

@@ -91,6 +91,13 @@ void Recorder::accepted(Message& message) {
   append(accepted_record(message), message.body_octets());
 }
 
+void Recorder::relayed(Message& message) {
+  if (stream_ == nullptr) return;
+  message.segment = hold();
+  last_id_ = message.id;
+  append_carried(message);
+}
+
 void Recorder::ended(const Message& message, const Notice& notice) {
   if (stream_ == nullptr) return;
   append(record::Ended{message.id, shard_.now().wall_us, notice_of(notice)});
@@ -114,8 +121,14 @@ bool Recorder::old(const Message& message) const {
 
 void Recorder::carried(Message& message) {
   if (stream_ == nullptr) return;
-  record::Carried result;
   const std::uint64_t segment = hold();
+  append_carried(message);
+  release(message.segment);
+  message.segment = segment;
+}
+
+void Recorder::append_carried(const Message& message) {
+  record::Carried result;
   result.accepted = accepted_record(message);
   result.wall_us = shard_.now().wall_us;
   result.stage = stage_of(message);
@@ -125,8 +138,6 @@ void Recorder::carried(Message& message) {
   result.status = message.status;
   result.notice = notice_of(message.notice);
   append(result, result.accepted.body);
-  release(message.segment);
-  message.segment = segment;
 }
 
 void Recorder::restored(Message& message, std::uint64_t segment) {

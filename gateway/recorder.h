@@ -38,6 +38,8 @@ class Recorder {
 
   // From the client's home.
   void accepted(Message& message);  // holds its segment
+  // A relayed message that a carrier has: whole, as if carried forward; its life here begins so.
+  void relayed(Message& message);
   void ended(const Message& message, const Notice& notice);
   void settled(const Message& message, proto::record::How how);  // releases its segment
   // True when the message lies in a segment so old that it should be carried forward; then
@@ -104,6 +106,7 @@ class Recorder {
   std::uint64_t hold();
   void release(std::uint64_t segment);
   proto::record::Accepted accepted_record(const Message& message) const;
+  void append_carried(const Message& message);
 
   std::uint64_t carry_behind() const;
 

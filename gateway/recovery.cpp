@@ -304,7 +304,8 @@ void Recovery::finish() {
     // An accepted record is durable before a carrier can have answered.
     const bool answered =
         message.fate == LiveMessage::Fate::sent || message.notice_from != LiveMessage::Source::none;
-    if (answered && whole_) report(Finding::unknown_message, at->first);
+    const bool relayed = (message.attempt & record::kRelayed) != 0;
+    if (answered && whole_ && !relayed) report(Finding::unknown_message, at->first);
     messages_.erase(at);
   }
   if (!conservation_.holds()) report(Finding::conservation, 0);

@@ -150,12 +150,16 @@ bool Session::on_accepted_pdu(const proto::Frame& frame, const core::Now& now) {
 
 // A submit was answered in our output, unless reading stopped before it.
 bool Session::answered(bool done) {
-  if (done) unanswered_.add(connection_.committed(), heard_us_);
+  if (std::exchange(deferred_, false)) {
+    ++relayed_;
+  } else if (done) {
+    unanswered_.add(connection_.committed(), heard_us_);
+  }
   return done;
 }
 
 bool Session::over_window() {
-  if (unanswered_.count(connection_.sent()) < client_->config().window) return false;
+  if (unanswered() < client_->config().window) return false;
   client_->counters().window_overruns.add();
   return true;
 }
@@ -181,12 +185,7 @@ bool Session::on_submit_sm(const proto::Frame& frame, const core::Now& now) {
     answer(Command::submit_sm, sequence_number, fault.status);
   } else {
     if (version_ < proto::kVersion34) sm.tlvs = {};
-    const auto accepted = home_->submit(*client_, sm, version_);
-    if (accepted.status == Status::ESME_ROK) {
-      answer_id(Command::submit_sm, sequence_number, accepted.id);
-    } else {
-      answer(Command::submit_sm, sequence_number, accepted.status);
-    }
+    submit(Command::submit_sm, sequence_number, sm);
   }
   return true;
 }
@@ -204,13 +203,29 @@ bool Session::on_data_sm(const proto::Frame& frame, const core::Now& now) {
     answer(Command::data_sm, sequence_number, fault.status);
     return true;
   }
-  const auto accepted = home_->submit(*client_, sm, version_);
-  if (accepted.status == Status::ESME_ROK) {
-    answer_id(Command::data_sm, sequence_number, accepted.id);
-  } else {
-    answer(Command::data_sm, sequence_number, accepted.status);
-  }
+  submit(Command::data_sm, sequence_number, sm);
   return true;
+}
+
+void Session::submit(Command command, std::uint32_t sequence_number, const proto::SubmitSm& sm) {
+  const Asker asker{id(), sequence_number, command};
+  const auto submitted = home_->submit(*client_, sm, version_, 0, &asker);
+  deferred_ = submitted.relayed;
+  if (!deferred_) tell_submitted(asker, submitted.status, submitted.id);
+}
+
+void Session::tell_submitted(const Asker& asker, Status status, MessageId id) {
+  if (status == Status::ESME_ROK) {
+    answer_id(asker.command, asker.sequence_number, id);
+  } else {
+    answer(asker.command, asker.sequence_number, status);
+  }
+}
+
+void Session::relay_answer(const Asker& asker, Status status, MessageId id) {
+  --relayed_;
+  tell_submitted(asker, status, id);
+  unanswered_.add(connection_.committed(), shard_.now().mono_us);
 }
 
 // Each destination is a message of its own, priced and routed by itself; all carry the first one's

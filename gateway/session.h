@@ -5,9 +5,11 @@
 // Invariants
 // 1. Every PDU is answered as proto/session.h's matrix says; before the bind a PDU has at most 512
 //    octets and the bind must come within session_init_us of the accept.
-// 2. Requests are answered in the order they came. A submit is answered only once it is accepted
-//    or refused; while neither may happen now (the client's queue is full, our output is above its
-//    high-water mark, mail is spilled) reading stops and the octets stay where they are.
+// 2. Requests are answered in the order they came, but for those that are relayed: they are
+// answered
+//    as their carriers answer. A submit is answered only once it is accepted or refused; while
+//    neither may happen now (the client's queue is full, our output is above its high-water mark,
+//    mail is spilled) reading stops and the octets stay where they are.
 // 3. At most client.window submits are unanswered: more in one flight get ESME_RTHROTTLED.
 // 4. At most client.receipts_window deliver_sm are without a response; one that gets none within
 //    response_timeout_us is told again, and the session is closed.
@@ -122,7 +124,7 @@ class Session final : public core::Connection::Owner {
   bool receives() const { return proto::can_deliver(state_); }
   std::uint8_t version() const { return version_; }
   // Submits whose response has not left yet.
-  std::uint32_t unanswered() { return unanswered_.count(connection_.sent()); }
+  std::uint32_t unanswered() { return unanswered_.count(connection_.sent()) + relayed_; }
   bool was_bound() const { return home_ != nullptr; }
 
   // The bind's answer. bound(): here is its client's home.
@@ -130,6 +132,9 @@ class Session final : public core::Connection::Owner {
   void bind_refused(proto::Status status);
   // For the way to another shard; not inside a callback of the connection.
   core::Handover hand_over() { return connection_.release_for_handover(); }
+
+  // The answer to a submit that was relayed.
+  void relay_answer(const Asker& asker, proto::Status status, MessageId id);
 
   // Reading goes on after a pause.
   void resume();
@@ -154,6 +159,8 @@ class Session final : public core::Connection::Owner {
   bool on_data_sm(const proto::Frame& frame, const core::Now& now);
   bool on_submit_multi(const proto::Frame& frame, const core::Now& now);
   bool may_submit(const core::Now& now);
+  void submit(proto::Command command, std::uint32_t sequence_number, const proto::SubmitSm& sm);
+  void tell_submitted(const Asker& asker, proto::Status status, MessageId id);
   bool over_window();
   bool answered(bool done);
   void on_bind(const proto::Frame& frame);
@@ -184,6 +191,8 @@ class Session final : public core::Connection::Owner {
   bool checking_ = false;       // the password is being checked
   bool unbinding_ = false;      // we asked
   std::uint8_t enquiries_ = 0;  // enquire_link without a response
+  bool deferred_ = false;       // the submit just read is answered later
+  std::uint32_t relayed_ = 0;   // submits that are
   Unanswered unanswered_;
   BindAsked asked_;
   Client* client_ = nullptr;

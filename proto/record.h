@@ -36,6 +36,9 @@ inline constexpr std::uint32_t kLayout = 1;
 inline constexpr std::size_t kHeadMax = 4'096;
 inline constexpr std::size_t kCandidatesMax = 8;
 inline constexpr std::size_t kTextMax = 255;
+// A bit of `attempt`: the message was relayed. It has no accepted record and no intent; its client
+// is answered when its carried record is durable, and without that it is nobody's.
+inline constexpr std::uint16_t kRelayed = 0x8000;
 
 enum class Type : std::uint32_t {
   accepted = kLayout << 8 | 1,

@@ -23,12 +23,13 @@ def free_port():
 
 def toml(values, carriers):
     """`carriers`: {name: port}; `values`: the rest of what the template wants. `journal` is
-    a section of its own, none by default, nor are metrics; `tables` the line that names their
-    directory."""
+    a section of its own, none by default, nor are metrics; `accept` the client's, store by
+    default; `tables` the line that names their directory."""
     head, carrier, bind = (part.partition("\n")[2] if i else part for i, part in
                            enumerate(TEMPLATE.read_text().split("#%%")))
     text = string.Template(head).substitute(
-        {"journal": "", "metrics": "", "tables": 'tables = "tables"', **values})
+        {"journal": "", "metrics": "", "accept": "store",
+         "tables": 'tables = "tables"', **values})
     for name, port in carriers.items():
         dialect = values.get("dialects", {}).get(name, "")
         each = {**values, "carrier": name, "carrier_port": port, "dialect": dialect}

@@ -106,10 +106,15 @@ void put_accepted(Json& json, const record::Accepted& accepted) {
   json["body_octets"] = accepted.body.size();
 }
 
+void put_number(Json& json, std::uint16_t attempt) {
+  if ((attempt & record::kRelayed) != 0) json["relayed"] = true;
+  json["attempt"] = attempt & ~record::kRelayed;
+}
+
 template <class Record>
 void put_attempt(Json& json, const Record& record) {
   json["message"] = message_text(record.message);
-  json["attempt"] = record.attempt;
+  put_number(json, record.attempt);
   json["carrier"] = proto::escaped(record.carrier);
 }
 
@@ -148,7 +153,7 @@ void fill(Json& json, const record::Carried& record) {
   put_accepted(json, record.accepted);
   json["accepted"] = time_text(record.accepted.wall_us);
   json["stage"] = word(record.stage, kStages);
-  json["attempt"] = record.attempt;
+  put_number(json, record.attempt);
   put(json, "carrier", record.carrier);
   put(json, "carrier_message_id", record.carrier_message_id);
   if (record.status != proto::Status::ESME_ROK) json["status"] = status_text(record.status);

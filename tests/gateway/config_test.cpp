@@ -88,6 +88,8 @@ password = "0123456789"
 long_password = true
 allow = ["10.0.0.0/8", "::1"]
 versions = ["3.3", "5.0"]
+accept = "relay"
+relay_seconds = 10
 window = 10000
 pace = 0.5
 sessions_max = 2
@@ -107,6 +109,8 @@ receipt_keep_seconds = 9
   CHECK(client.versions.allows(0x33));
   CHECK_FALSE(client.versions.allows(0x34));
   CHECK(client.versions.allows(0x50));
+  CHECK(client.accept == Accept::relay);
+  CHECK(client.relay_us == 10'000'000);
   CHECK(client.window == 10'000);
   CHECK(client.pace_per_s == 0.5);
   CHECK(client.sessions_max == 2);
@@ -329,6 +333,8 @@ std::vector<double> gateway_and_client(const Config& config) {
           number(config.journal.reserve_octets),
           number(config.journal.dead_letter_files),
           number(client.long_password),
+          number(client.accept),
+          number(client.relay_us),
           number(client.allow.size()),
           number(client.versions.v33),
           number(client.versions.v34),

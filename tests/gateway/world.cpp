@@ -326,8 +326,8 @@ void World::check_conserved() const {
   std::int64_t margin = 0;
   for (std::size_t i = 0; i < config_.clients.size(); ++i) {
     const ClientCounters& counters = counters_[homes_.of_client(i)]->clients[i];
-    accepted += counters.accepted.get();
-    settled += counters.settled.get();
+    accepted += counters.accepted.get() + counters.relay_refused.get();
+    settled += counters.settled.get() + counters.relay_refused.get();
     unsent += counters.unsent.get();
     doubtful += counters.in_doubt.get();
     revenue += margin_of(counters.revenue_nano);

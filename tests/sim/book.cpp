@@ -188,9 +188,30 @@ void Book::check_receipts(Tag tag) {
   }
 }
 
+// What its client was told is what a carrier said, if that was read in time.
+void Book::check_relayed(Tag tag) {
+  const Story& story = stories_[tag];
+  if (!story.answered) return;
+  const auto taken = [&](const Submitted& one) {
+    return one.answered && one.status == Status::ESME_ROK;
+  };
+  const auto surely = [&](const Submitted& one) {
+    return taken(one) && one.consumed_us != kNever && one.consumed_life == one.life &&
+           one.consumed_us - one.at_us <= kSurelyInTimeUs;
+  };
+  const auto& all = story.submits;
+  if (story.accepted() && std::none_of(all.begin(), all.end(), taken)) {
+    return wrong("relay: accepted, and no carrier has it", tag);
+  }
+  if (!story.accepted() && std::any_of(all.begin(), all.end(), surely)) {
+    wrong("relay: refused, and a carrier has it", tag);
+  }
+}
+
 void Book::check(Tag tag) {
   const Story& story = stories_[tag];
-  if (story.answered && !story.accepted() && !story.submits.empty()) {
+  if (relayed[story.client]) check_relayed(tag);
+  if (story.answered && !story.accepted() && !story.submits.empty() && !relayed[story.client]) {
     return wrong("submitted although its client was refused", tag);
   }
   if (!story.accepted()) return;

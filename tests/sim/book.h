@@ -116,6 +116,7 @@ class Book {
   std::vector<bool> resends;  // carriers that are sent again what is in doubt
   bool ordered = true;        // P5 can be judged
   bool one_carrier = false;   // and without exception
+  std::vector<bool> relayed;  // by client: its submits are answered as carriers answer
   bool letters = true;        // dead letters can be judged
   std::uint64_t accepted = 0;
   std::uint64_t receipts = 0;
@@ -131,6 +132,7 @@ class Book {
   bool older(const Story& story, const Story& other) const;
   void check(Tag tag);
   void check_receipts(Tag tag);
+  void check_relayed(Tag tag);
   void check_order();
   bool changed_between(std::int64_t from_us, std::int64_t to_us) const;
 

@@ -115,7 +115,8 @@ Plan make_plan(Random& random, std::uint64_t seed) {
   return plan;
 }
 
-gateway::Config make_config(const Plan& plan) {
+gateway::Config make_config(const Plan& plan, std::uint64_t seed) {
+  Random relays(seed ^ 0x72656C6179);
   gateway::Config config;
   config.gateway.shards = plan.shards;
   config.gateway.listen = {{"192.0.2.1", 2775}};
@@ -129,6 +130,7 @@ gateway::Config make_config(const Plan& plan) {
     client.system_id = name;
     client.password_hash = "tgR4kNVRwOMR2";  // "pw", the cheapest method that crypt checks
     client.inactivity_us = 0;
+    if (relays.chance(0.2)) client.accept = gateway::Accept::relay;
     client.receipt_keep_us = kReceiptKeepUs;
     put(plan.limits.client_queue, client.queue_max);
     put(plan.limits.client_receipts, client.receipts_max);

@@ -77,7 +77,8 @@ struct Plan {
 };
 
 Plan make_plan(Random& random, std::uint64_t seed);
-gateway::Config make_config(const Plan& plan);
+// `seed`: whether a client's submits are relayed is drawn from it, apart from the plan.
+gateway::Config make_config(const Plan& plan, std::uint64_t seed);
 
 inline constexpr std::uint32_t kBindWindow = 50;
 inline constexpr std::uint32_t kSegmentOctets = 32'768;

@@ -15,7 +15,7 @@ using core::testing::Survival;
 World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
     : ground_(seed, trace),
       plan_(make_plan(ground_.random, seed)),
-      config_(make_config(plan_)),
+      config_(make_config(plan_, seed)),
       end_us_(ground_.us() + minutes * kMinute),
       book_(ground_),
       disk_(std::make_unique<FaultyStorage>()) {
@@ -30,6 +30,9 @@ World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
   book_.ordered = book_.one_carrier || plan_.limits.carrier_queue == 0;
   for (unsigned i = 0; i < plan_.carriers; ++i) {
     carriers_.push_back(std::make_unique<Carrier>(ground_, plan_, i, book_));
+  }
+  for (const auto& client : config_.clients) {
+    book_.relayed.push_back(client.accept == gateway::Accept::relay);
   }
   for (unsigned i = 0; i < std::size(plan_.clients); ++i) {
     clients_.push_back(std::make_unique<Client>(ground_, plan_, i, book_));

@@ -47,6 +47,8 @@ def add_options(parser, messages, rate):
                         help="wait so long for the last receipts")
     parser.add_argument("--hold", type=float, default=5, metavar="S",
                         help="until a message in doubt is told UNKNOWN")
+    parser.add_argument("--relay", action="store_true",
+                        help="the client is answered as carriers answer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--durable", action=argparse.BooleanOptionalAction, default=True,
                         help="with a journal; without it the check must fail")
@@ -58,7 +60,8 @@ def gateway_values(options, journal, more):
     values = {"shards": options.shards, "carrier_binds": 2, "carrier_window": WINDOW,
               "client_window": options.window, "client_sessions": 4 * options.connections,
               "queue": 100_000, "queue_octets": 64 << 20, "receipts_window": 100,
-              "in_doubt_hold": options.hold, "dialects": DIALECTS, "order": "weighted"}
+              "in_doubt_hold": options.hold,
+              "accept": "relay" if options.relay else "store", "dialects": DIALECTS, "order": "weighted"}
     return {**values, "journal": gateway.journal_section(journal, more)} if journal else values
 
 
@@ -109,7 +112,9 @@ class Scene:
         self.load.wait()
         self.gateway.stop()
         taken = self.carriers.stop()
-        return verdict.judge_files(self.client_log, self.carrier_log, WINDOW, margin_us), taken
+        found = verdict.judge_files(self.client_log, self.carrier_log, WINDOW, margin_us,
+                                    self.options.relay)
+        return found, taken
 
     def close(self):
         if self.load is not None and self.load.process.poll() is None:

@@ -66,9 +66,11 @@ class Verdict:
 
 
 class ClientLog:
-    """load --log: what was submitted, what came back."""
+    """load --log: what was submitted, what came back. Relayed: what was refused may be with a
+    carrier all the same, if that is in doubt."""
 
-    def __init__(self, lines):
+    def __init__(self, lines, relay=False):
+        self.relay = relay
         self.copies = collections.Counter()  # by tag: submits that were not refused
         self.tags = {}                       # by the id that the client was given
         self.twice = []
@@ -88,7 +90,7 @@ class ClientLog:
             if fields[1] in self.tags:
                 self.twice.append(tag)
             self.tags[fields[1]] = tag
-        elif word == "refused":
+        elif word == "refused" and not self.relay:
             self.copies[int(fields[0])] -= 1
         elif word == "unknown":
             self.unknown[int(fields[0])] += 1
@@ -195,13 +197,24 @@ def judge_receipts(client, carriers, verdict):
     return told
 
 
-def judge(client_lines, carrier_lines, window, margin_us=MARGIN_US):
+def judge_relayed(client, carriers, verdict):
+    """What a carrier took, and nothing put in doubt, its client was told is accepted."""
+    accepted = set(client.tags.values())
+    for tag in carriers.taken:
+        if tag not in accepted and not client.unknown[tag] and not carriers.doubt[tag]:
+            verdict.find("refused_but_sent", tag)
+
+
+def judge(client_lines, carrier_lines, window, margin_us=MARGIN_US, relay=False):
     """Both logs as iterables of lines; every accepted message is taken to want a receipt. `window`
-    is that of each of the gateway's binds."""
+    is that of each of the gateway's binds. `relay`: its client was answered as carriers were
+    heard."""
     verdict = Verdict()
-    client = ClientLog(client_lines)
+    client = ClientLog(client_lines, relay)
     carriers = CarrierLog(carrier_lines, client.copies, window, margin_us, verdict)
     told = judge_receipts(client, carriers, verdict)
+    if relay:
+        judge_relayed(client, carriers, verdict)
     for message_id, tag in client.tags.items():
         if message_id not in told:
             verdict.find("lost_receipts", tag, message_id)
@@ -216,9 +229,9 @@ def judge(client_lines, carrier_lines, window, margin_us=MARGIN_US):
     return verdict
 
 
-def judge_files(client_path, carrier_path, window, margin_us=MARGIN_US):
+def judge_files(client_path, carrier_path, window, margin_us=MARGIN_US, relay=False):
     with open(client_path) as client, open(carrier_path) as carrier:
-        return judge(client, carrier, window, margin_us)
+        return judge(client, carrier, window, margin_us, relay)
 
 
 def report(verdict):

@@ -45,8 +45,8 @@ CARRIER = """
 """.strip().splitlines()
 
 
-def judged(client=CLIENT, carrier=CARRIER, margin=1000, window=1):
-    return verdict.judge(client, carrier, window, margin)
+def judged(client=CLIENT, carrier=CARRIER, margin=1000, window=1, relay=False):
+    return verdict.judge(client, carrier, window, margin, relay)
 
 
 def without(lines, *unwanted):
@@ -81,6 +81,15 @@ class Sound(unittest.TestCase):
         self.assertEqual((found.faults(), found.accepted, found.unknown), ({}, 3, 1))
         gone = without(client, "9000 receipt cc UNKNOWN 3")
         self.assertEqual(judged(client=gone).faults(), {})
+
+    def test_relayed_and_in_doubt_may_be_refused_to_the_client(self):
+        refused = without([line.replace("accepted 3 cc", "refused 3 69") for line in CLIENT],
+                          "9000 receipt cc UNKNOWN 3")
+        self.assertEqual(judged(refused, relay=True).faults(), {})
+        # 4 is with alpha for sure: its client may not be told otherwise.
+        wrong = without([line.replace("accepted 4 dd", "refused 4 69") for line in refused],
+                        "9500 receipt dd DELIVRD 4")
+        self.assertEqual(judged(wrong, relay=True).faults(), {"refused_but_sent": 1})
 
     def test_what_is_in_doubt_may_go_again(self):
         carrier = [*CARRIER, "7600 submit bravo 1 3", "7700 response bravo 1 3 0 11",
