@@ -267,7 +267,7 @@ void ClientHome::end(Message& message, const Notice& last, const core::Now& now)
 }
 
 void ClientHome::settle(Message& message, How how) {
-  if (message.relay == 0) recorder_.settled(message, how);
+  message.relay == 0 ? recorder_.settled(message, how) : recorder_.relay_over(message);
   counters_.ledger.settled.add();
   clients_[message.client]->counters().settled.add();
   ledger_.settle(message);

@@ -45,6 +45,7 @@ Submitted ClientHome::relay(Client& client, Message& message, const Asker& asker
   const core::Now& now = shard_.now();
   client.sub_turn_submit();
   message.relay = 1;
+  recorder_.relays(message);
   message.asker = asker;
   message.attempt = kRelayed | ((message.registered_delivery & 0x13) != 0 ? 0 : kUnrecorded);
   message.deadline_us = std::min(message.deadline_us, now.mono_us + client.config().relay_us);
@@ -111,6 +112,8 @@ void ClientHome::relay_taken(Message& message, const core::Now& now) {
   no_longer_unsent(message);
   count_money(message);
   clients_[message.client]->counters().accepted.add();
+  // Its record would not become durable any more: better no answer than a false one.
+  if (recorder_.failed()) message.asker = {};
   answer(message, Status::ESME_ROK);
   if (!wants_receipt(message.registered_delivery)) return settle(message, How::no_receipt);
   message.stage = Stage::awaiting;
@@ -124,6 +127,7 @@ void ClientHome::relay_refused(Message& message, Status status) {
   no_longer_unsent(message);
   if (wants_receipt(message.registered_delivery)) client.sub_owing();
   answer(message, status);
+  recorder_.relay_over(message);
   client.counters().relay_refused.add();
   counters_.ledger.settled.add();
   ledger_.settle(message);

@@ -91,11 +91,18 @@ void Recorder::accepted(Message& message) {
   append(accepted_record(message), message.body_octets());
 }
 
+void Recorder::relays(Message& message) {
+  if (stream_ != nullptr) message.segment = hold();
+}
+
 void Recorder::relayed(Message& message) {
   if (stream_ == nullptr) return;
-  message.segment = hold();
   last_id_ = message.id;
   append_carried(message);
+}
+
+void Recorder::relay_over(const Message& message) {
+  if (stream_ != nullptr) release(message.segment);
 }
 
 void Recorder::ended(const Message& message, const Notice& notice) {

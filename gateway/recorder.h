@@ -38,8 +38,12 @@ class Recorder {
 
   // From the client's home.
   void accepted(Message& message);  // holds its segment
-  // A relayed message that a carrier has: whole, as if carried forward; its life here begins so.
+  // A message goes to a carrier to be relayed: what its carrier's home will record of it lies in
+  // its segment or behind. Then either a carrier has it, and it is recorded whole, as if carried
+  // forward; or it is over.
+  void relays(Message& message);
   void relayed(Message& message);
+  void relay_over(const Message& message);
   void ended(const Message& message, const Notice& notice);
   void settled(const Message& message, proto::record::How how);  // releases its segment
   // True when the message lies in a segment so old that it should be carried forward; then

@@ -130,7 +130,9 @@ gateway::Config make_config(const Plan& plan, std::uint64_t seed) {
     client.system_id = name;
     client.password_hash = "tgR4kNVRwOMR2";  // "pw", the cheapest method that crypt checks
     client.inactivity_us = 0;
-    if (relays.chance(0.2)) client.accept = gateway::Accept::relay;
+    // A submit_multi is stored, also of a client that relays: the book does not tell them apart.
+    const bool multi = plan.clients[config.clients.size()].multi > 0;
+    if (relays.chance(0.3) && !multi) client.accept = gateway::Accept::relay;
     client.receipt_keep_us = kReceiptKeepUs;
     put(plan.limits.client_queue, client.queue_max);
     put(plan.limits.client_receipts, client.receipts_max);
