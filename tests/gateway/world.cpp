@@ -336,7 +336,7 @@ void World::check_conserved() const {
     for (const core::Cell& cell : counters.responses) answered += cell.get();
     CHECK(counters.submits.get() == answered);
     CHECK((counters.responses[0].get() == counters.accepted.get() || disk_ != nullptr));
-    now_accepted += counters.responses[0].get();
+    now_accepted += counters.responses[0].get() + counters.relay_refused.get();
   }
   const std::uint64_t restored = restored_.queued + restored_.in_doubt + restored_.awaiting +
                                  restored_.told + restored_.spilled;
