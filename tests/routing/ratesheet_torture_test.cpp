@@ -2,8 +2,8 @@
 //
 // ratesheets/cases/NAME.expect names the sheet, the options and the outcome: findings, changes, and
 // the rows that leave (-) and enter (+) the book. Workbooks and sheets of odd octets are written by
-// ratesheets/make_sheets when this is built. TOLLGATE_SHEETS_UPDATE=1 writes the outcomes anew: then
-// read every one of them before they are kept.
+// ratesheets/make_sheets when this is built. TOLLGATE_SHEETS_UPDATE=1 writes the outcomes anew:
+// then read every one of them before they are kept.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
