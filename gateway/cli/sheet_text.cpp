@@ -199,9 +199,14 @@ bool is_fine(const SheetReport& report) {
 std::string sheet_text(const SheetReport& report) {
   const Import& import = report.import;
   std::string text;
-  for (const SheetFinding& finding : import.findings)
-    text += (finding.severity == Severity::fault ? red("fault", stdout) : bold("warning", stdout)) +
-            "  " + finding_text(finding) + "\n";
+  for (std::size_t i = 0; i < import.findings.size(); ++i) {
+    if (report.limit != 0 && i == report.limit) break;
+    const SheetFinding& finding = import.findings[i];
+    const bool fault = finding.severity == Severity::fault;
+    text += (fault ? red("fault", stdout) : bold("warning", stdout)) + "  " +
+            finding_text(finding) + "\n";
+  }
+  text += more_text(import.findings.size(), report.limit);
   if (report.effect != nullptr) {
     for (const TableFault& fault : report.effect->faults)
       text += red("fault", stdout) + "  " + fault_text(fault) + "\n";

@@ -139,6 +139,14 @@ class Sheets(unittest.TestCase):
         self.assertEqual(ran.returncode, 1)
         self.assertIn("currencies.csv, row 2", ran.stderr)
 
+    def test_long_lists_are_cut_for_people_alone(self):
+        rows = "".join(f"262,{n},0.05,EUR,2199-02-01\n" for n in range(1, 10))
+        ran = self.check(HEADER + rows, "--partial", "--limit", 3)
+        self.assertEqual(ran.stdout.count("fault  "), 3)
+        self.assertIn("and 6 more", ran.stdout)
+        ran = self.check(HEADER + rows, "--partial", "--limit", 3, "--json")
+        self.assertEqual(len(json.loads(ran.stdout)["findings"]), 9)
+
     def test_nothing_is_coloured_in_a_pipe(self):
         ran = self.check(HEADER + "262,1,0.05,EUR,2199-02-01\n", "--partial")
         self.assertNotIn("\x1b", ran.stdout)
