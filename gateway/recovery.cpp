@@ -137,6 +137,13 @@ void Recovery::on_settled_id(MessageId id, const Record& record) {
   }
 }
 
+// Settled, and nothing here says why. The receipt of a relayed message may lie before what begins
+// it, in a segment that went once it was settled.
+bool Recovery::wants_cause(const LiveMessage& message) {
+  const bool relayed = (message.attempt & record::kRelayed) != 0;
+  return message.known() && !message.settled_with_cause() && !(message.cut && relayed);
+}
+
 void Recovery::settle(MessageId id, LiveMessage& message, std::int64_t wall_us) {
   settled_.add(id);
   const bool known = message.known();
@@ -146,7 +153,7 @@ void Recovery::settle(MessageId id, LiveMessage& message, std::int64_t wall_us) 
     if (ended_.size() == kEnded) ended_.pop_front();
     ended_.emplace_back(id, message.notice_wall_us);
   }
-  if (known && !message.settled_with_cause()) {
+  if (wants_cause(message)) {
     unproven_.emplace(id, Unproven{std::move(message), at_.stream, wall_us});
   }
   overtaken_.erase(id);
@@ -188,7 +195,7 @@ void Recovery::spill(MessageId id) {
   if (at == messages_.end()) return;
   LiveMessage& message = at->second;
   gateway::apply(message, record::Settled{id, 0, record::How::told});
-  if (known && !message.settled_with_cause()) unproven_.emplace(id, std::move(message));
+  if (wants_cause(message)) unproven_.emplace(id, std::move(message));
   messages_.erase(at);
 }
 

@@ -158,6 +158,7 @@ class Recovery {
   void load(const proto::record::Carried& record);
   template <class Record>
   void on_settled_id(MessageId id, const Record& record);
+  static bool wants_cause(const LiveMessage& message);
   void settle(MessageId id, LiveMessage& message, std::int64_t wall_us);
   void judge_end(MessageId id, const LiveMessage& message);
   void report(Finding finding, MessageId message);

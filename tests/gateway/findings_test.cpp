@@ -154,6 +154,18 @@ TEST_CASE("settled once, for a cause, and nothing behind it") {
         "settled_twice settled_without_cause conservation ");
 }
 
+TEST_CASE("a relayed message's receipt may lie before the record that begins it") {
+  const auto awaiting = proto::record::Stage::awaiting;
+  const std::uint16_t relayed = proto::record::kRelayed | 1;
+  const auto told = [&](Book&& book, std::uint16_t attempt) {
+    return book.carried(awaiting, attempt).settled().findings();
+  };
+  CHECK(told(Book(2), relayed).empty());  // in a segment that has gone
+  CHECK(told(Book(1), relayed) == "settled_without_cause ");
+  CHECK(told(Book(2), 1) == "settled_without_cause ");
+  CHECK(Book(1).sent(relayed).receipt().carried(awaiting, relayed).settled().findings().empty());
+}
+
 TEST_CASE("what a crash cut from one stream is no finding in the other") {
   // Stream 0 is the client's, 1 the carrier's, whose receipt was not durable.
   const auto cut = [](Book&& book = Book()) -> Book& {
