@@ -41,6 +41,7 @@ Overlay::Overlay(const std::string& base, const ChangedFiles& changed) {
         throw std::runtime_error("\"" + printable(file) + "\" " + why);
       const fs::path path = fs::path(path_) / file;
       fs::remove(path);
+      fs::create_directories(path.parent_path());
       if (!text) continue;
       std::ofstream out(path, std::ios::binary);
       out << *text;

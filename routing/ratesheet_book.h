@@ -24,6 +24,7 @@ struct BookRow {
   std::int64_t from_us = kAlways, to_us = kOpen;
   Nano amount = 0;
   std::string currency;
+  bool operator==(const BookRow&) const = default;
 };
 using Book = std::vector<BookRow>;  // sorted by thing, charge, from
 
@@ -35,6 +36,15 @@ std::string date_text(std::int64_t us);  // "2026-12-01", "2026-12-01T08:30Z"; "
 
 // What is charged for a thing at an instant; none = nothing.
 std::optional<Charge> charge_at(const BookRow* begin, const BookRow* end, std::int64_t us);
+
+// The kind and the per cent of a change whose before and after are known.
+void set_kind(RateChange& change, const SheetContext& context);
+
+// What one book has otherwise than the other, by thing, then date: a change for each stretch of
+// time in which the same was charged and now the same other is. What is over at `now_us` does not
+// count. A thing without a change is unchanged once, when anything of it is in force then or later.
+std::vector<RateChange> book_changes(const Book& before, const Book& after,
+                                     const SheetContext& context, std::int64_t now_us);
 
 struct MergeRequest {
   const SheetContext& context;

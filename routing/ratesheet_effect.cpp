@@ -9,8 +9,7 @@
 
 namespace tollgate::routing {
 
-std::function<bool(std::string_view, std::string_view)> touched_by(
-    const std::vector<RateChange>& changes) {
+OnlyNumbers touched_by(const std::vector<RateChange>& changes) {
   struct Touched {
     std::unordered_set<std::string> places, prefixes;
   };
@@ -30,23 +29,31 @@ std::function<bool(std::string_view, std::string_view)> touched_by(
   };
 }
 
-ImportEffect effect_of(const Import& import, const std::string& directory, std::int64_t now_us) {
-  ImportEffect out;
-  out.as_of_us = now_us;
-  for (const RateChange& change : import.changes) {
-    if (change.kind != ChangeKind::unchanged) out.as_of_us = std::max(out.as_of_us, change.from_us);
+std::int64_t last_change_us(const std::vector<RateChange>& changes, std::int64_t now_us) {
+  for (const RateChange& change : changes) {
+    if (change.kind != ChangeKind::unchanged) now_us = std::max(now_us, change.from_us);
   }
-  CompileOptions options;
-  options.now_us = out.as_of_us;
-  const auto before = compile_directory(directory, options);
-  const Overlay overlay(directory, {{import.book_file, import.new_text}});
-  const auto after = compile_directory(overlay.path(), options);
-  if (!before || !after) {
-    out.faults = before ? after.error() : before.error();
+  return now_us;
+}
+
+ImportEffect effect_between(const std::string& before, const std::string& after,
+                            const CompileOptions& options, OnlyNumbers only) {
+  ImportEffect out;
+  out.as_of_us = options.now_us;
+  const auto a = compile_directory(before, options);
+  const auto b = compile_directory(after, options);
+  if (!a || !b) {
+    out.faults = a ? b.error() : a.error();
     return out;
   }
-  out.margins = margin_effect(**before, **after, {out.as_of_us, touched_by(import.changes)});
+  out.margins = margin_effect(**a, **b, {options.now_us, std::move(only)});
   return out;
+}
+
+ImportEffect effect_of(const Import& import, const std::string& directory, CompileOptions options) {
+  options.now_us = last_change_us(import.changes, options.now_us);
+  const Overlay overlay(directory, {{import.book_file, import.new_text}});
+  return effect_between(directory, overlay.path(), options, touched_by(import.changes));
 }
 
 }  // namespace tollgate::routing

@@ -1,10 +1,12 @@
-// What an import does to margins: the tables with and without its new book, both as they are when
-// its last row is in force. Reads the directory, compiles twice; on the caller's thread.
+// What an import or a draft does to margins: the tables without and with it, both as they are when
+// its last row is in force. Reads directories, compiles twice; on the caller's thread.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "routing/compile.h"
 #include "routing/fault.h"
 #include "routing/margin_effect.h"
 #include "routing/ratesheet.h"
@@ -16,11 +18,18 @@ struct ImportEffect {
   MarginEffect margins;
   std::vector<TableFault> faults;  // the compiler's; with any there are no margins
 };
-// The import has a new text.
-ImportEffect effect_of(const Import& import, const std::string& directory, std::int64_t now_us);
+// Two directories of tables, both compiled with the same carriers and clients; as of
+// `options.now_us`. `only`: which numbers to ask; empty = all.
+using OnlyNumbers = std::function<bool(std::string_view number, std::string_view mccmnc)>;
+ImportEffect effect_between(const std::string& before, const std::string& after,
+                            const CompileOptions& options, OnlyNumbers only);
+
+// The import has a new text; `options.now_us` is now.
+ImportEffect effect_of(const Import& import, const std::string& directory, CompileOptions options);
 
 // Which numbers the changes can touch, for EffectOptions::only.
-std::function<bool(std::string_view number, std::string_view mccmnc)> touched_by(
-    const std::vector<RateChange>& changes);
+OnlyNumbers touched_by(const std::vector<RateChange>& changes);
+// When the last of the changes is in force; not before `now_us`.
+std::int64_t last_change_us(const std::vector<RateChange>& changes, std::int64_t now_us);
 
 }  // namespace tollgate::routing

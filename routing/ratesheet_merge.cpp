@@ -168,33 +168,11 @@ class Merger {
     change.to_us = timeline.apply(item, request_.now_us);
     change.ends_at_planned = change.to_us != item.to_us;
     if (!item.closed) change.after = item.charge;
-    change.kind =
-        item.closed ? (lasted ? ChangeKind::closed : ChangeKind::unchanged) : kind_of(change);
+    if (item.closed)
+      change.kind = lasted ? ChangeKind::closed : ChangeKind::unchanged;
+    else
+      set_kind(change, request_.context);
     out_.changes.push_back(std::move(change));
-  }
-
-  ChangeKind kind_of(RateChange& change) const {
-    if (!change.before) return ChangeKind::added;
-    const Charge &a = *change.before, &b = *change.after;
-    const Nano before = total(a), after = total(b);
-    if (before > 0 && before != after)
-      change.basis_points = static_cast<std::int64_t>(Wide{after - before} * 10'000 / before);
-    if (before != after) return after > before ? ChangeKind::raised : ChangeKind::lowered;
-    if (a == b || a.currency != b.currency) return ChangeKind::unchanged;
-    // The same sum otherwise made up: what is charged by submit is owed for certain.
-    return b.submit > a.submit ? ChangeKind::raised : ChangeKind::lowered;
-  }
-
-  // In the base currency.
-  Nano total(const Charge& charge) const {
-    const auto part = [&](Nano amount, const std::string& currency) -> Nano {
-      if (amount == kNone) return 0;
-      const Nano base = request_.context.in_base(amount, currency, Rounding::up);
-      return base == kNone ? amount : base;
-    };
-    const std::string& other = charge.delivered_currency;
-    return part(charge.submit, charge.currency) +
-           part(charge.delivered, other.empty() ? charge.currency : other);
   }
 
   const Book& book_;

@@ -12,6 +12,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -65,12 +66,16 @@ class Store {
   StoreResult<void> begin_after(std::uint32_t number, const Actor& actor);
 
   // --- drafts
-  // On top of the current version. Changes that change nothing are left out; none left: invalid.
+  // On top of `base`, the version that the changes were made from; none: the current one. Changes
+  // that change nothing are left out; none left: invalid.
   StoreResult<TableDraft> create_draft(const Actor& actor, std::span<const FileChange> changes,
-                                       std::string summary);
-  // Changes to an open draft; an approval or a schedule ends with it.
+                                       std::string summary,
+                                       std::optional<std::uint32_t> base = std::nullopt);
+  // Changes to an open draft; an approval or a schedule ends with it. `revision`: of the draft that
+  // the changes were made from; changed since, it is a conflict; 0: whatever it is now.
   StoreResult<TableDraft> change_draft(std::uint32_t id, const Actor& actor,
-                                       std::span<const FileChange> changes, std::string summary);
+                                       std::span<const FileChange> changes, std::string summary,
+                                       std::uint32_t revision = 0);
   StoreResult<TableDraft> draft(std::uint32_t id);
   StoreResult<std::vector<TableDraft>> drafts();  // the open ones, by id
   StoreResult<TableDraft> approve(std::uint32_t id, const Actor& actor);

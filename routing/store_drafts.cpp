@@ -127,11 +127,15 @@ Store::Commands Store::save_commands(const TableDraft& draft) const {
 }
 
 StoreResult<TableDraft> Store::create_draft(const Actor& actor, std::span<const FileChange> changes,
-                                            std::string summary) {
+                                            std::string summary,
+                                            std::optional<std::uint32_t> base) {
   if (const auto fine = check_actor(actor); !fine) return tl::unexpected(fine.error());
   if (const auto watched = watch({}); !watched) return tl::unexpected(watched.error());
-  const auto base = current();
-  if (!base) return tl::unexpected(base.error());
+  if (!base) {
+    const auto now = current();
+    if (!now) return tl::unexpected(now.error());
+    base = *now;
+  }
   TableDraft draft;
   draft.base = *base;
   draft.revision = 1;
@@ -208,8 +212,12 @@ StoreResult<TableDraft> Store::change(std::uint32_t id, const Actor& actor, cons
 
 StoreResult<TableDraft> Store::change_draft(std::uint32_t id, const Actor& actor,
                                             std::span<const FileChange> changes,
-                                            std::string summary) {
-  return change(id, actor, "change", [&](TableDraft& draft) {
+                                            std::string summary, std::uint32_t revision) {
+  return change(id, actor, "change", [&](TableDraft& draft) -> StoreResult<void> {
+    if (revision != 0 && draft.revision != revision) {
+      return store_error(StoreFault::conflict,
+                         "draft " + std::to_string(id) + " was changed meanwhile: do it again");
+    }
     back_to_draft(draft);
     draft.summary = std::move(summary);
     return apply(draft, changes);

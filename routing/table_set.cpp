@@ -52,7 +52,7 @@ tl::expected<void, std::string> list(const fs::path& top, const std::string& fol
     if (name.front() == '.') continue;
     if (entries->is_directory(error)) {
       if (folder.empty()) folders.push_back(name);
-    } else if (entries->path().extension() == ".csv") {
+    } else if (entries->path().extension() == (folder == "templates" ? ".toml" : ".csv")) {
       names.push_back(folder.empty() ? name : folder + "/" + name);
     }
   }
@@ -92,14 +92,21 @@ const char* state_name(DraftState state) {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+bool is_template_name(std::string_view name) {
+  return name.starts_with("templates/");
+}
+
 const char* bad_table_name(std::string_view name) {
   if (name.size() > 200) return "has a name of more than 200 characters";
+  const bool is_template = is_template_name(name);
   const std::size_t slash = name.find('/');
   if (slash != name.npos) {
     if (const char* why = bad_part(name.substr(0, slash))) return why;
     name.remove_prefix(slash + 1);
   }
-  if (!name.ends_with(".csv") || name.size() == 4) return "is no .csv file";
+  const std::string_view ending = is_template ? ".toml" : ".csv";
+  if (!name.ends_with(ending) || name.size() == ending.size())
+    return is_template ? "is no .toml file" : "is no .csv file";
   return bad_part(name);
 }
 

@@ -4,8 +4,8 @@
 // the SHA-256 of its content: a blob. Versions never change; drafts change a version's list.
 //
 // 1. Lists of files are sorted by name, and no name is there twice.
-// 2. A name is "name.csv" or "folder/name.csv" of letters, digits, '-', '_' and '.', no part of it
-//    begins with '.': it can be joined to any directory (bad_table_name()).
+// 2. A name is "name.csv", "folder/name.csv" or "templates/name.toml" of letters, digits, '-', '_'
+//    and '.', no part of it begins with '.': it can be joined to any directory (bad_table_name()).
 // 3. Bounds: kTableFilesMax files, kTableFileBytesMax octets each (routing/csv.h).
 #pragma once
 #include <array>
@@ -96,6 +96,8 @@ struct GatewayReport {
 
 // nullptr = fine, else why not.
 const char* bad_table_name(std::string_view name);
+// How a carrier writes its sheets (docs/rate-sheets.md): versioned with the tables, no table.
+bool is_template_name(std::string_view name);
 
 const TableFile* find_file(const std::vector<TableFile>& files, std::string_view name);
 
@@ -122,8 +124,8 @@ struct FileChange {
   std::optional<std::string> text;
 };
 
-// A directory's *.csv files, its own and those of its folders. The reason when one cannot be read,
-// is too large or has a bad name.
+// A directory's *.csv files, its own and those of its folders, and its templates/*.toml. The reason
+// when one cannot be read, is too large or has a bad name.
 using DirectoryTexts = std::vector<std::pair<std::string, std::string>>;  // name, content; by name
 tl::expected<DirectoryTexts, std::string> read_directory(const std::string& directory);
 

@@ -32,6 +32,8 @@ struct ExplainOptions {
   std::string client;
   std::string from;
   std::string config;
+  std::string tables;  // a version's number, "current", "draft:17" or a directory; "" = in force
+  std::string at;      // an instant; "" = now
   bool json = false;
 };
 int explain(const ExplainOptions& options);

@@ -5,16 +5,18 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "gateway/cli/commands.h"
+#include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/config_rules.h"
 #include "gateway/tables_place.h"
-#include "routing/compile.h"
+#include "routing/ratesheet_template.h"
 
 namespace tollgate::gateway::cli {
 namespace {
@@ -30,6 +32,26 @@ std::string user_name() {
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::vector<std::string> template_faults(const std::string& directory) {
+  std::vector<std::string> faults;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(fs::path(directory) / "templates", error)) {
+    const fs::path& path = entry.path();
+    if (path.extension() != ".toml" || path.filename().string().front() == '.') continue;
+    const std::string name = "templates/" + routing::printable(path.filename().string());
+    if (fs::file_size(path, error) > routing::kTemplateBytesMax || error) {
+      faults.push_back(name + ": cannot be read, or is larger than 64 KiB");
+      continue;
+    }
+    std::ifstream in(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const auto parsed = routing::parse_template(text);
+    if (parsed) continue;
+    for (const std::string& fault : parsed.error()) faults.push_back(name + ", " + fault);
+  }
+  return faults;
 }
 
 bool is_number(std::string_view text) {
@@ -102,18 +124,26 @@ int Desk::complain(const routing::StoreError& error) const {
   return complain(kFindings, error.reason);
 }
 
-bool Desk::compiles(const std::string& directory) const {
+routing::CompileOptions Desk::compile_options() const {
   routing::CompileOptions options;
   if (config_) {
     options.carriers = config_->carrier_names();
     options.clients = config_->client_names();
   }
   options.now_us = core::read_clock().wall_us;
-  const auto tables = routing::compile_directory(directory, options);
-  if (tables) return true;
-  for (const routing::TableFault& fault : tables.error())
-    print(stderr, routing::fault_text(fault) + "\n");
-  complain(kFindings, counted(tables.error().size(), "fault") + ": nothing was stored");
+  return options;
+}
+
+bool Desk::compiles(const std::string& directory) const {
+  std::vector<std::string> faults = template_faults(directory);
+  const auto tables = routing::compile_directory(directory, compile_options());
+  if (!tables) {
+    for (const routing::TableFault& fault : tables.error())
+      faults.push_back(routing::fault_text(fault));
+  }
+  if (faults.empty()) return true;
+  for (const std::string& fault : faults) print(stderr, fault + "\n");
+  complain(kFindings, counted(faults.size(), "fault") + ": nothing was stored");
   return false;
 }
 
@@ -161,6 +191,27 @@ routing::StoreResult<std::string> tables_directory(const Config& config,
   if (const auto written = write_files(store, version->files, folder.path()); !written)
     return tl::unexpected(written.error());
   return folder.path();
+}
+
+routing::StoreResult<ChosenTables> choose_tables(const Config& config, const std::string& which,
+                                                 const TemporaryFolder& folder) {
+  if (which.empty() && config.tables.redis.empty())
+    return ChosenTables{config.gateway.tables, tables_place(config)};
+  const std::string name = which.empty() ? "current" : which;
+  if (!is_stored(name)) return ChosenTables{name, routing::printable(name)};
+  if (config.tables.redis.empty()) {
+    return tl::unexpected<routing::StoreError>(
+        {routing::StoreFault::missing, routing::printable(which) +
+                                           ": there are no versions, the tables are a directory, " +
+                                           config.gateway.tables});
+  }
+  routing::Store store(store_options(config.tables));
+  const auto side = table_side(store, name);
+  if (!side) return tl::unexpected(side.error());
+  if (const auto written = write_files(store, side->files, folder.path()); !written)
+    return tl::unexpected(written.error());
+  const std::string place = which.empty() ? "" : which + " of ";
+  return ChosenTables{folder.path(), place + tables_place(config), side->version};
 }
 
 std::string tables_place(const Config& config) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gateway/config.h"
+#include "routing/compile.h"
 #include "routing/store.h"
 
 namespace tollgate::gateway::cli {
@@ -47,7 +48,9 @@ class Desk {
   int complain(const routing::StoreError& error) const;
   int complain(int status, const std::string& text) const;
 
-  // Compiles as the configuration's gateway would; tells the faults. True: there are none.
+  // How the configuration's gateway compiles, now.
+  routing::CompileOptions compile_options() const;
+  // Compiles so, and reads the templates; tells the faults. True: there are none.
   bool compiles(const std::string& directory) const;
   // The draft's files compile, or the faults are told.
   routing::StoreResult<bool> draft_compiles(const routing::TableDraft& draft);
@@ -71,6 +74,15 @@ routing::StoreResult<void> write_files(routing::Store& store,
 // `folder`.
 routing::StoreResult<std::string> tables_directory(const Config& config,
                                                    const TemporaryFolder& folder);
+// The tables that `which` names (gateway/cli/table_side.h); "" = those of the configuration. What
+// is kept in Redis comes into `folder`.
+struct ChosenTables {
+  std::string directory;
+  std::string place;          // for people
+  std::uint32_t version = 1;  // a draft has its base's
+};
+routing::StoreResult<ChosenTables> choose_tables(const Config& config, const std::string& which,
+                                                 const TemporaryFolder& folder);
 // For people: the directory, or the Redis.
 std::string tables_place(const Config& config);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "core/clock.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/desk.h"
@@ -11,6 +13,7 @@
 #include "gateway/config_reader.h"
 #include "proto/escape.h"
 #include "routing/compile.h"
+#include "routing/source.h"
 
 namespace tollgate::gateway::cli {
 namespace {
@@ -26,6 +29,22 @@ int complain(int status, const std::string& text) {
 bool is_number(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return (c >= '0' && c <= '9') || c == '+'; });
+}
+
+// What was asked for; nothing for the tables in force now.
+std::string place_text(const ExplainOptions& options) {
+  std::string text;
+  if (!options.tables.empty()) text += "asked of     " + routing::printable(options.tables) + "\n";
+  if (!options.at.empty()) text += "as of        " + routing::printable(options.at) + "\n";
+  return text;
+}
+
+std::string with_place(const std::string& explanation, const ExplainOptions& options) {
+  using Json = nlohmann::ordered_json;
+  Json json = Json::parse(explanation);
+  if (!options.tables.empty()) json["asked_of"] = options.tables;
+  if (!options.at.empty()) json["as_of"] = options.at;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -44,16 +63,20 @@ int explain(const ExplainOptions& options) {
                                    options.config +
                                    (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
-  const std::int64_t now_us = core::read_clock().wall_us;
+  std::int64_t at_us = core::read_clock().wall_us;
+  if (!options.at.empty()) {
+    if (const char* why = routing::parse_date(options.at, at_us))
+      return complain(kBadUsage, "--at " + routing::printable(options.at) + ": " + why);
+  }
   const TemporaryFolder folder;
-  const auto directory = tables_directory(*config, folder);
-  if (!directory) return complain(kFindings, directory.error().reason);
-  const auto compiled =
-      routing::compile_directory(*directory, {config->carrier_names(), clients, now_us, 1});
+  const auto chosen = choose_tables(*config, options.tables, folder);
+  if (!chosen) return complain(kFindings, chosen.error().reason);
+  const auto compiled = routing::compile_directory(
+      chosen->directory, {config->carrier_names(), clients, at_us, chosen->version});
   if (!compiled) {
     for (const auto& fault : compiled.error()) print(stderr, routing::fault_text(fault) + "\n");
     return complain(kFindings, counted(compiled.error().size(), "fault") + " in the tables of " +
-                                   tables_place(*config));
+                                   chosen->place);
   }
   const routing::Tables& tables = **compiled;
   routing::Query query;
@@ -62,13 +85,13 @@ int explain(const ExplainOptions& options) {
   query.ton = kTonInternational;
   query.source = options.from;
   query.source_ton = is_number(options.from) ? kTonInternational : kTonAlphanumeric;
-  query.wall_us = now_us;
+  query.wall_us = at_us;
   routing::Route route;
   routing::Explanation explanation;
   // No carrier states: a command cannot know them, so every bind counts as up.
   routing::decide(tables, query, {}, route, &explanation);
-  print(stdout, options.json ? routing::explain_json(tables, explanation)
-                             : routing::explain_text(tables, explanation));
+  print(stdout, options.json ? with_place(routing::explain_json(tables, explanation), options)
+                             : place_text(options) + routing::explain_text(tables, explanation));
   return route.reason == routing::Reason::chosen ? kFine : kFindings;
 }
 

@@ -57,6 +57,12 @@ void add_explain(CLI::App& app, ExplainOptions& options) {
       ->type_name("C")
       ->required();
   command.add_option("--from", options.from, "The source address")->type_name("S");
+  command
+      .add_option("--tables", options.tables,
+                  "A version's number, current, draft:N, or a directory (default: the "
+                  "configuration's)")
+      ->type_name("T");
+  command.add_option("--at", options.at, "An instant, in UTC (default: now)")->type_name("TIME");
   command.add_option("--config", options.config, kConfigHelp)->type_name("FILE");
   command.add_flag("--json", options.json, "Print JSON");
   command.footer(
@@ -125,7 +131,7 @@ int dispatch(int argc, char** argv) {
   add_pdu(app, pdu_options);
   add_journal(app, journal_options);
   add_tables(app, tables_options);
-  add_sheets(app, sheet_commands);
+  add_sheets(app, sheet_commands, tables_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -139,8 +145,8 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("check")) return check(check_options);
   if (app.got_subcommand("explain")) return explain(explain_options);
   if (app.got_subcommand("journal")) return journal(journal_options);
-  if (app.got_subcommand("tables")) return run_tables(app, tables_options);
   if (const auto status = run_sheets(app, sheet_commands)) return *status;
+  if (const auto status = run_tables(app, tables_options)) return *status;
   return pdu(pdu_options);
 }
 

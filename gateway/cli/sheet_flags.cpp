@@ -1,4 +1,4 @@
-// The flags of `tollgate rates check` and `tollgate prices check`.
+// The flags of `tollgate rates` and `tollgate prices`.
 #include "gateway/cli/sheet_flags.h"
 
 #include <CLI/CLI.hpp>
@@ -6,56 +6,116 @@
 namespace tollgate::gateway::cli {
 namespace {
 
+void add_limit(CLI::App& command, SheetOptions& options) {
+  command.add_option("--limit", options.limit, "Show at most so many rows; 0 shows all")
+      ->type_name("N");
+}
+
+// How a sheet is read.
+void add_reading(CLI::App& command, SheetOptions& options) {
+  command
+      .add_option("--template", options.layout,
+                  "How the sheet is written: a file, or the name of one of templates/ "
+                  "(default: that of this name, if there is one)")
+      ->type_name("T");
+  command
+      .add_option("--effective", options.effective, "When rows without a date begin (default: now)")
+      ->type_name("TIME");
+  command.add_flag("--partial", options.partial, "What the sheet does not name stays");
+  command.add_flag("--full", options.full, "What the sheet does not name is closed");
+  command.add_flag("--force", options.force, "A full sheet may close more than the template says");
+  command.add_flag("--allow-zero", options.allow_zero, "A price of 0 is meant");
+  add_limit(command, options);
+}
+
 void add_check(CLI::App& to, SheetOptions& options) {
-  const bool rates = options.book == routing::BookKind::rate_book;
   CLI::App& command = *to.add_subcommand(
-      "check", rates ? "Read a carrier's rate sheet and show what it would change; publish nothing"
-                     : "Read a price list and show what it would change; publish nothing");
+      "check",
+      options.verb("Read a carrier's rate sheet and show what it would change; publish nothing",
+                   "Read a price list and show what it would change; publish nothing"));
   command.add_option("sheet", options.sheet, "CSV, TSV or XLSX")->type_name("SHEET")->required();
   command
-      .add_option(rates ? "--carrier" : "--plan", options.name,
-                  rates ? "Whose rates they are" : "The price plan")
+      .add_option(options.verb("--carrier", "--plan"), options.name,
+                  options.verb("Whose rates they are", "The price plan"))
       ->type_name("NAME")
       ->required();
   command.add_option("--tables", options.tables, "The tables in force")
       ->type_name("DIR")
       ->required();
-  command
-      .add_option("--template", options.layout,
-                  "How the sheet is written (default: DIR/templates/NAME.toml, if it is there)")
-      ->type_name("FILE");
-  command
-      .add_option("--effective", options.effective, "When rows without a date begin (default: now)")
-      ->type_name("T");
-  command.add_flag("--partial", options.partial, "What the sheet does not name stays");
-  command.add_flag("--full", options.full, "What the sheet does not name is closed");
-  command.add_flag("--force", options.force, "A full sheet may close more than the template says");
-  command.add_flag("--allow-zero", options.allow_zero, "A price of 0 is meant");
+  add_reading(command, options);
   command.add_option("--out", options.out, "Write the new book here")->type_name("FILE");
-  command.add_option("--limit", options.limit, "Show at most so many rows; 0 shows all")
-      ->type_name("N");
   command.add_flag("--json", options.json, "Print JSON");
   command.footer(
       std::string("Exit status: 0 fine, 1 findings (faults, warnings, margins that get lost), 2 "
                   "bad usage.\n\nExample:\n  tollgate ") +
-      (rates ? "rates check acme.xlsx --carrier acme" : "prices check retail.csv --plan retail") +
+      options.verb("rates check acme.xlsx --carrier acme",
+                   "prices check retail.csv --plan retail") +
       " --tables deploy/tables --partial --effective 2026-12-01");
+}
+
+void add_import(CLI::App& to, SheetOptions& options) {
+  CLI::App& command = *to.add_subcommand(
+      "import", options.verb("Read a carrier's rate sheet into a draft of the tables in Redis",
+                             "Read a price list into a draft of the tables in Redis"));
+  command.add_option("name", options.name, options.verb("Whose rates they are", "The price plan"))
+      ->type_name(options.verb("CARRIER", "PLAN"))
+      ->required();
+  command.add_option("sheet", options.sheet, "CSV, TSV or XLSX")->type_name("SHEET")->required();
+  add_reading(command, options);
+  command.add_flag("--keep-template", options.keep_template,
+                   "The draft has the template too, for the next sheet");
+  command.add_option("--draft", options.draft, "Put it into this draft instead of a new one")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--note", options.note, "Why, for the history")->type_name("TEXT");
+  add_desk(command, options);
+  command.footer(
+      std::string("Exit status: 0 fine, 1 findings (with a fault nothing is stored; with a warning "
+                  "the draft is), 2 bad usage.\n\nExample:\n  tollgate ") +
+      options.verb("rates import acme acme.xlsx --partial --effective 2026-12-01",
+                   "prices import retail retail.csv --full --effective 2026-12-01"));
+}
+
+void add_diff(CLI::App& to, SheetOptions& options) {
+  CLI::App& command = *to.add_subcommand(
+      "diff", "What a draft changes: rates, prices, and the margin of each client and destination");
+  command.add_option("draft", options.draft, "The draft's number")
+      ->type_name("DRAFT")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  add_limit(command, options);
+  add_desk(command, options);
+  command.footer(
+      std::string("Exit status: 0 fine, 1 findings (faults, messages that lose their route or "
+                  "their margin), 2 bad usage.\n\nExample:\n  tollgate ") +
+      options.verb("rates", "prices") + " diff 17");
 }
 
 }  // namespace
 
-void add_sheets(CLI::App& app, SheetCommands& commands) {
-  CLI::App& rates = *app.add_subcommand("rates", "Carriers' rate sheets");
-  CLI::App& prices = *app.add_subcommand("prices", "Our price lists");
-  rates.require_subcommand(1);
-  prices.require_subcommand(1);
-  add_check(rates, commands.rates);
-  add_check(prices, commands.prices);
+void add_sheets(CLI::App& app, SheetCommands& commands, TablesOptions& tables) {
+  for (SheetOptions* options : {&commands.rates, &commands.prices}) {
+    CLI::App& to =
+        *app.add_subcommand(options->verb("rates", "prices"),
+                            options->verb("Carriers' rate sheets: check, import into a draft, diff",
+                                          "Our price lists: check, import into a draft, diff"));
+    to.require_subcommand(1);
+    add_check(to, *options);
+    add_import(to, *options);
+    add_diff(to, *options);
+    add_draft_verbs(to, tables);
+  }
 }
 
 std::optional<int> run_sheets(const CLI::App& app, const SheetCommands& commands) {
-  if (app.got_subcommand("rates")) return check_sheet(commands.rates);
-  if (app.got_subcommand("prices")) return check_sheet(commands.prices);
+  for (const SheetOptions* options : {&commands.rates, &commands.prices}) {
+    const char* group = options->verb("rates", "prices");
+    if (!app.got_subcommand(group)) continue;
+    const std::string name = app.get_subcommand(group)->get_subcommands().front()->get_name();
+    if (name == "check") return check_sheet(*options);
+    if (name == "import") return import_into_draft(*options);
+    if (name == "diff") return diff_draft(*options);
+  }
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "gateway/cli/sheets.h"
+#include "gateway/cli/tables.h"
 
 namespace CLI {
 class App;
@@ -11,12 +12,13 @@ class App;
 namespace tollgate::gateway::cli {
 
 struct SheetCommands {
-  SheetOptions rates, prices{.book = routing::BookKind::price_plan};
+  SheetOptions rates{routing::BookKind::rate_book}, prices{routing::BookKind::price_plan};
 };
 
-// Adds `rates` and `prices`. `commands` must outlive the parse.
-void add_sheets(CLI::App& app, SheetCommands& commands);
-// The exit status, or none when the parse found another command.
+// Adds `rates` and `prices`, and to both what `tables` asks of drafts. `commands` and `tables` must
+// outlive the parse.
+void add_sheets(CLI::App& app, SheetCommands& commands, TablesOptions& tables);
+// The exit status, or none when the parse found another command, also one of `tables`.
 std::optional<int> run_sheets(const CLI::App& app, const SheetCommands& commands);
 
 }  // namespace tollgate::gateway::cli

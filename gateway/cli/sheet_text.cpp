@@ -1,6 +1,8 @@
 #include "gateway/cli/sheet_text.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
@@ -73,23 +75,29 @@ std::string more_text(std::size_t all, std::size_t limit) {
   return limit == 0 || all <= limit ? "" : "and " + std::to_string(all - limit) + " more\n";
 }
 
-std::string changes_text(const SheetReport& report) {
-  Rows rows = {{"change", "destination", "before", "after", "%", "from", "until", "row"}};
+std::string changes_text(const std::vector<RateChange>& changes, const SheetContext& context,
+                         std::size_t limit) {
+  const bool of_sheet = std::any_of(changes.begin(), changes.end(),
+                                    [](const RateChange& change) { return change.row != 0; });
+  Rows rows = {
+      {"change", "destination", "before", "after", "%", "from", "until", of_sheet ? "row" : ""}};
   std::size_t count = 0;
-  for (const RateChange& change : report.import.changes) {
+  for (const RateChange& change : changes) {
     if (change.kind == ChangeKind::unchanged) continue;
-    if (++count > report.limit && report.limit != 0) continue;
-    rows.push_back({change_name(change.kind), thing_text(change, report.context),
+    if (++count > limit && limit != 0) continue;
+    rows.push_back({change_name(change.kind), thing_text(change, context),
                     charge_text(change.before), charge_text(change.after),
                     percent_text(change.basis_points), date_text(change.from_us),
-                    date_text(change.to_us), change.row == 0 ? "-" : std::to_string(change.row)});
+                    date_text(change.to_us),
+                    !of_sheet         ? ""
+                    : change.row == 0 ? "-"
+                                      : std::to_string(change.row)});
   }
   if (count == 0) return "";
-  return aligned(rows, "llrrrllr") + more_text(count, report.limit) + "\n";
+  return aligned(rows, "llrrrllr") + more_text(count, limit) + "\n";
 }
 
-std::string effect_text(const SheetReport& report) {
-  const ImportEffect& effect = *report.effect;
+std::string effect_text(const ImportEffect& effect, std::size_t limit) {
   const MarginEffect& margins = effect.margins;
   std::string text = "margins as of " + date_text(effect.as_of_us) + ": " +
                      counted(margins.clients, "client") + ", " +
@@ -100,7 +108,7 @@ std::string effect_text(const SheetReport& report) {
   Rows rows = {
       {"client", "destination", "example", "price", "margin", "becomes", "carrier", "becomes", ""}};
   for (const MarginRow& row : margins.rows) {
-    if (report.limit != 0 && rows.size() > report.limit) break;
+    if (limit != 0 && rows.size() > limit) break;
     const std::string note = row.newly_unroutable > 0
                                  ? std::string("no route: ") + reason_name(row.reason_after)
                              : row.newly_at_loss > 0 ? "loss"
@@ -110,15 +118,23 @@ std::string effect_text(const SheetReport& report) {
                     money(row.margin_after), row.carrier_before.empty() ? "-" : row.carrier_before,
                     row.carrier_after.empty() ? "-" : row.carrier_after, note});
   }
-  return text + aligned(rows, "lllrrrlll") + more_text(margins.rows.size(), report.limit);
+  return text + aligned(rows, "lllrrrlll") + more_text(margins.rows.size(), limit);
 }
 
-std::string counts_text(const Import& import) {
+using Counts = std::array<std::size_t, kChangeKinds>;
+
+Counts counts_of(const std::vector<RateChange>& changes) {
+  Counts counts{};
+  for (const RateChange& change : changes) ++counts[static_cast<std::size_t>(change.kind)];
+  return counts;
+}
+
+std::string counts_text(std::span<const std::size_t, kChangeKinds> counts) {
   std::string text;
   for (std::size_t kind = 0; kind < kChangeKinds; ++kind)
-    text += std::to_string(import.counts[kind]) + " " + change_name(static_cast<ChangeKind>(kind)) +
-            ", ";
-  return text + std::to_string(import.in_error) + " in error";
+    text += (kind == 0 ? "" : ", ") + std::to_string(counts[kind]) + " " +
+            change_name(static_cast<ChangeKind>(kind));
+  return text;
 }
 
 Json charge_json(const std::optional<Charge>& charge) {
@@ -159,6 +175,12 @@ Json change_json(const RateChange& change) {
           {"row", change.row == 0 ? Json() : Json(change.row)}};
 }
 
+Json changes_json(const std::vector<RateChange>& changes) {
+  Json json = Json::array();
+  for (const RateChange& change : changes) json.push_back(change_json(change));
+  return json;
+}
+
 Json effect_json(const ImportEffect& effect) {
   const auto amount = [](Nano nano) { return nano == kNone ? Json() : Json(format_nano(nano)); };
   Json rows = Json::array();
@@ -188,12 +210,26 @@ Json effect_json(const ImportEffect& effect) {
           {"rows", std::move(rows)}};
 }
 
+void add_effect(const ImportEffect& effect, Json& json) {
+  if (effect.faults.empty()) json["margins"] = effect_json(effect);
+  json["table_faults"] = Json::array();
+  for (const TableFault& fault : effect.faults) json["table_faults"].push_back(fault_text(fault));
+}
+
 }  // namespace
 
+bool is_fine(const ImportEffect& effect) {
+  return effect.faults.empty() && effect.margins.newly_unroutable == 0 &&
+         effect.margins.newly_at_loss == 0;
+}
+
 bool is_fine(const SheetReport& report) {
-  return report.import.findings.empty() && report.effect != nullptr &&
-         report.effect->faults.empty() && report.effect->margins.newly_unroutable == 0 &&
-         report.effect->margins.newly_at_loss == 0;
+  return report.import.findings.empty() && report.effect != nullptr && is_fine(*report.effect);
+}
+
+std::string counts_text(const Import& import) {
+  return counts_text(std::span(import.counts)) + ", " + std::to_string(import.in_error) +
+         " in error";
 }
 
 std::string sheet_text(const SheetReport& report) {
@@ -219,11 +255,11 @@ std::string sheet_text(const SheetReport& report) {
             std::to_string(import.header_row) + "\n";
     text += "  " + listed(import.columns, 30) + "\n\n";
   }
-  text += changes_text(report);
+  text += changes_text(import.changes, report.context, report.limit);
   text += counts_text(import) + "\n";
   if (import.has_fault()) return text + red("nothing can be published of it", stdout) + "\n";
   if (report.effect == nullptr || !report.effect->faults.empty()) return text;
-  return text + "\n" + effect_text(report);
+  return text + "\n" + effect_text(*report.effect, report.limit);
 }
 
 std::string sheet_json(const SheetReport& report) {
@@ -234,22 +270,69 @@ std::string sheet_json(const SheetReport& report) {
                {"sheet", import.sheet},
                {"kind", import.kind == SheetKind::full ? "full" : "partial"},
                {"header_row", import.header_row},
-               {"columns", import.columns}};
+               {"columns", import.columns},
+               {"draft", report.draft == nullptr ? Json() : Json(report.draft->id)},
+               {"based_on", report.draft == nullptr ? Json() : Json(report.draft->base)}};
   for (std::size_t kind = 0; kind < kChangeKinds; ++kind)
     json["counts"][change_name(static_cast<ChangeKind>(kind))] = import.counts[kind];
   json["counts"]["error"] = import.in_error;
   json["findings"] = Json::array();
   for (const SheetFinding& finding : import.findings)
     json["findings"].push_back(finding_json(finding));
-  json["changes"] = Json::array();
-  for (const RateChange& change : import.changes) json["changes"].push_back(change_json(change));
-  if (report.effect != nullptr && report.effect->faults.empty())
-    json["margins"] = effect_json(*report.effect);
+  json["changes"] = changes_json(import.changes);
   json["table_faults"] = Json::array();
-  if (report.effect != nullptr) {
-    for (const TableFault& fault : report.effect->faults)
-      json["table_faults"].push_back(fault_text(fault));
+  if (report.effect != nullptr) add_effect(*report.effect, json);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string draft_text(const DraftReport& report) {
+  const TableDraft& draft = report.draft;
+  std::string text = bold("draft " + std::to_string(draft.id), stdout) + "  " +
+                     state_name(draft.state) + "  " + printable(draft.who) + "  based on version " +
+                     std::to_string(draft.base);
+  if (draft.open() && report.current != draft.base)
+    text += ", current is " + std::to_string(report.current) + ": rebase it before publishing";
+  text += "\n";
+  if (!draft.note.empty()) text += "note  " + printable(draft.note) + "\n";
+  for (const TableFault& fault : report.effect.faults)
+    text += red("fault", stdout) + "  " + fault_text(fault) + "\n";
+  for (const BookReport& book : report.books) {
+    const std::string changes = changes_text(book.changes, report.context, report.limit);
+    text += "\n" + bold(book.file, stdout) + ": " + counts_text(counts_of(book.changes)) + "\n" +
+            changes.substr(0, changes.empty() ? 0 : changes.size() - 1);
   }
+  Rows rows = {{"file", "is", "rows removed", "rows added"}};
+  for (const FileReport& file : report.files)
+    rows.push_back({file.file, file.is, std::to_string(file.removed), std::to_string(file.added)});
+  if (!report.files.empty()) text += "\n" + aligned(rows, "llrr");
+  if (!report.effect.faults.empty()) return text;
+  return text + "\n" + effect_text(report.effect, report.limit);
+}
+
+std::string draft_json(const DraftReport& report) {
+  const TableDraft& draft = report.draft;
+  Json json = {{"fine", is_fine(report.effect)},
+               {"draft", draft.id},
+               {"state", state_name(draft.state)},
+               {"who", draft.who},
+               {"note", draft.note},
+               {"based_on", draft.base},
+               {"current", report.current}};
+  json["books"] = Json::array();
+  for (const BookReport& book : report.books) {
+    Json counts;
+    const Counts counted = counts_of(book.changes);
+    for (std::size_t kind = 0; kind < kChangeKinds; ++kind)
+      counts[change_name(static_cast<ChangeKind>(kind))] = counted[kind];
+    json["books"].push_back(
+        {{"book", book.file}, {"counts", counts}, {"changes", changes_json(book.changes)}});
+  }
+  json["files"] = Json::array();
+  for (const FileReport& file : report.files) {
+    json["files"].push_back(
+        {{"file", file.file}, {"is", file.is}, {"removed", file.removed}, {"added", file.added}});
+  }
+  add_effect(report.effect, json);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -34,52 +34,62 @@ bool load(const fs::path& path, std::size_t most, std::string& out) {
   return static_cast<bool>(in);
 }
 
-// The template that was named, else the one that is kept for this name, else none.
-int load_template(const SheetOptions& options, SheetTemplate& out) {
-  const fs::path kept = fs::path(options.tables) / "templates" / (options.name + ".toml");
-  const fs::path path = options.layout.empty() ? kept : fs::path(options.layout);
-  std::string text;
-  if (!options.layout.empty() && !fs::exists(path))
-    return complain("there is no template " + path.string());
-  if (!load(path, kTemplateBytesMax, text)) return complain("cannot read " + path.string());
+bool is_file_name(std::string_view layout) {
+  return layout.find('/') != layout.npos || layout.ends_with(".toml");
+}
+
+// The template that was named, as a file or by its name, else the one that is kept for this carrier
+// or plan, else none.
+int load_template(const SheetOptions& options, const fs::path& directory, std::string& text,
+                  SheetTemplate& out) {
+  const std::string name = options.layout.empty() ? options.name : options.layout;
+  const fs::path path = is_file_name(options.layout) ? fs::path(options.layout)
+                                                     : directory / "templates" / (name + ".toml");
+  const std::string shown = is_file_name(options.layout) ? printable(path.string())
+                                                         : "templates/" + printable(name) + ".toml";
+  std::error_code error;
+  if (!options.layout.empty() && !fs::exists(path, error))
+    return complain("there is no template " + shown);
+  if (!load(path, kTemplateBytesMax, text)) return complain("cannot read " + shown);
   auto parsed = parse_template(text);
   if (!parsed) {
-    for (const std::string& fault : parsed.error())
-      print(stderr, path.string() + ", " + fault + "\n");
+    for (const std::string& fault : parsed.error()) print(stderr, shown + ", " + fault + "\n");
     return kBadUsage;
   }
   out = std::move(*parsed);
   return kFine;
 }
 
-int read_request(const SheetOptions& options, std::string& octets, std::string& book,
-                 ImportRequest& request) {
+int read_request(const SheetOptions& options, const fs::path& directory, std::string& octets,
+                 ReadSheet& read, ImportRequest& request) {
   std::error_code error;
   const bool rates = options.book == BookKind::rate_book;
   if (!fs::is_regular_file(options.sheet, error))
     return complain("there is no file " + printable(options.sheet));
-  if (!fs::is_directory(options.tables, error))
-    return complain("there is no directory " + printable(options.tables));
+  if (!fs::is_directory(directory, error))
+    return complain("there is no directory " + printable(directory.string()));
   if (fs::path(options.name).filename() != options.name || options.name.starts_with('.'))
     return complain("\"" + printable(options.name) + "\" is no name");
   if (options.full && options.partial) return complain("a sheet is --full or --partial, not both");
-  if (const int status = load_template(options, request.layout); status != kFine) return status;
+  if (const int status = load_template(options, directory, read.template_text, request.layout);
+      status != kFine)
+    return status;
   if (options.full) request.kind = SheetKind::full;
   if (options.partial) request.kind = SheetKind::partial;
   if (!request.kind && !request.layout.kind)
     return complain(
         "say --partial (rows it does not name stay) or --full (they are closed), or "
         "kind in the template");
-  const fs::path file =
-      fs::path(options.tables) / (rates ? "rates" : "plans") / (options.name + ".csv");
+  const fs::path file = directory / (rates ? "rates" : "plans") / (options.name + ".csv");
   if (!load(options.sheet, kSheetBytesMax, octets))
     return complain("cannot read " + printable(options.sheet) + ", or it is larger than 64 MiB");
-  if (!load(file, std::size_t{512} << 20, book)) return complain("cannot read " + file.string());
+  if (!load(file, std::size_t{512} << 20, read.book))
+    return complain("cannot read " + file.string());
   request.file = printable(fs::path(options.sheet).filename().string());
   request.octets = octets;
   request.book = options.book;
   request.name = options.name;
-  request.book_text = book;
+  request.book_text = read.book;
   request.force = options.force;
   request.allow_zero = options.allow_zero;
   if (options.effective.empty()) return kFine;
@@ -108,36 +118,46 @@ bool write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-int check_sheet(const SheetOptions& options) {
-  std::string octets, book;
-  ImportRequest request;
-  if (const int status = read_request(options, octets, book, request); status != kFine)
-    return status;
+std::int64_t minute_from_now() {
   constexpr std::int64_t kMinute = 60'000'000;
-  const std::int64_t now_us = core::read_clock().wall_us;
-  request.now_us = (now_us + kMinute - 1) / kMinute * kMinute;
+  return (core::read_clock().wall_us + kMinute - 1) / kMinute * kMinute;
+}
 
-  CompileOptions compile;
-  compile.now_us = request.now_us;
-  auto compiled = compile_directory(options.tables, compile);
+int read_sheet(const SheetOptions& options, const std::string& directory, CompileOptions compile,
+               std::optional<ReadSheet>& out) {
+  std::string octets;
+  ImportRequest request;
+  ReadSheet read;
+  if (const int status = read_request(options, directory, octets, read, request); status != kFine)
+    return status;
+  compile.now_us = request.now_us = minute_from_now();
+  auto compiled = compile_directory(directory, compile);
   std::shared_ptr<const Tables> tables;
   if (compiled) tables = std::move(*compiled);
-  const auto context = SheetContext::load(options.tables, tables);
+  auto context = SheetContext::load(directory, tables);
   if (!compiled || !context) {
     const auto& faults = compiled ? context.error() : compiled.error();
     for (const TableFault& fault : faults) print(stderr, fault_text(fault) + "\n");
-    print(stderr, "tollgate: the tables of " + printable(options.tables) +
-                      " are not good; correct them first\n");
+    print(stderr,
+          "tollgate: the tables that it is compared with are not good; correct them first\n");
     return kFindings;
   }
-  const Import import = import_sheet(request, *context);
-  std::optional<ImportEffect> effect;
-  if (!import.has_fault()) effect = effect_of(import, options.tables, request.now_us);
-  const SheetReport report{import, *context, effect ? &*effect : nullptr,
+  read.context = std::move(*context);
+  read.import = import_sheet(request, read.context);
+  if (!read.import.has_fault()) read.effect = effect_of(read.import, directory, compile);
+  out = std::move(read);
+  return kFine;
+}
+
+int check_sheet(const SheetOptions& options) {
+  std::optional<ReadSheet> read;
+  if (const int status = read_sheet(options, options.tables, {}, read); status != kFine)
+    return status;
+  const SheetReport report{read->import, read->context, read->effect ? &*read->effect : nullptr,
                            options.json ? 0 : options.limit};
   print(stdout, options.json ? sheet_json(report) : sheet_text(report));
-  if (!options.out.empty() && !import.has_fault()) {
-    if (!write_file(options.out, *import.new_text))
+  if (!options.out.empty() && !read->import.has_fault()) {
+    if (!write_file(options.out, *read->import.new_text))
       return complain("cannot write " + printable(options.out));
   }
   return is_fine(report) ? kFine : kFindings;

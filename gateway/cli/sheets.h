@@ -1,24 +1,54 @@
-// `tollgate rates check` and `tollgate prices check`: a sheet against the tables of a directory.
+// `tollgate rates` and `tollgate prices`: sheets against the tables of a directory, or into a draft
+// in Redis; what a draft does. Each returns the exit status: 0 fine, 1 findings, 2 bad usage.
 #pragma once
+#include <optional>
 #include <string>
 
+#include "gateway/cli/desk.h"
 #include "routing/ratesheet.h"
+#include "routing/ratesheet_context.h"
+#include "routing/ratesheet_effect.h"
 
 namespace tollgate::gateway::cli {
 
-struct SheetOptions {
-  routing::BookKind book = routing::BookKind::rate_book;
-  std::string sheet = {};   // the file
-  std::string name = {};    // the carrier's or the plan's
-  std::string tables = {};  // directory
-  std::string layout = {};  // the template's file; "" = templates/<name>.toml there, if it exists
-  std::string effective = {};  // for rows without a date
-  std::string out = {};        // where the new book goes
-  std::uint64_t limit = 100;   // rows shown to people; 0 = all
-  bool full = false, partial = false, force = false, allow_zero = false, json = false;
+struct SheetOptions : DeskOptions {
+  explicit SheetOptions(routing::BookKind kind) : book(kind) {}
+  routing::BookKind book;
+  std::string sheet;      // the file
+  std::string name;       // the carrier's or the plan's
+  std::string tables;     // check: directory
+  std::string layout;     // a template's file or its name; "" = templates/<name>.toml, if it exists
+  std::string effective;  // for rows without a date
+  std::string out;        // check: where the new book goes
+  std::string note;       // import
+  std::uint32_t draft = 0;    // import: 0 = a new one; diff: which
+  std::uint64_t limit = 100;  // rows shown to people; 0 = all
+  bool full = false, partial = false, force = false, allow_zero = false;
+  bool keep_template = false;  // import
+  const char* verb(const char* rates, const char* prices) const {
+    return book == routing::BookKind::rate_book ? rates : prices;
+  }
 };
 
-// Exit status: 0 fine, 1 findings, 2 bad usage.
+// A sheet that was read against the tables of a directory.
+struct ReadSheet {
+  std::string book;           // the text of the book as it is there; "" = there is none
+  std::string template_text;  // of the template that was used
+  routing::SheetContext context;
+  routing::Import import;
+  std::optional<routing::ImportEffect> effect;  // none when the import has faults
+};
+// Told, and the exit status, when it could not be read at all. `compile.now_us` is not looked at.
+int read_sheet(const SheetOptions& options, const std::string& directory,
+               routing::CompileOptions compile, std::optional<ReadSheet>& out);
+
+// Now, as dates of rows have it: the next full minute.
+std::int64_t minute_from_now();
+
 int check_sheet(const SheetOptions& options);
+// What the sheet changes becomes a draft in Redis; with a fault nothing is stored.
+int import_into_draft(const SheetOptions& options);
+// The rows of a draft against its base, and what they do to margins.
+int diff_draft(const SheetOptions& options);
 
 }  // namespace tollgate::gateway::cli

@@ -1,15 +1,11 @@
 // `tollgate tables`: what can be seen.
 #include "gateway/cli/tables.h"
 
-#include <algorithm>
-#include <charconv>
-#include <map>
-#include <unordered_map>
-
 #include <nlohmann/json.hpp>
 
 #include "core/clock.h"
 #include "gateway/cli/commands.h"
+#include "gateway/cli/table_side.h"
 #include "gateway/cli/tables_json.h"
 #include "gateway/cli/terminal.h"
 #include "routing/fault.h"
@@ -24,86 +20,6 @@ using routing::TableFile;
 
 std::string dump(const Json& json) {
   return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
-}
-
-// A side of a comparison: its files, and how to get their contents.
-struct Side {
-  std::string name;
-  std::vector<TableFile> files;
-  routing::DirectoryTexts texts;  // of a directory
-};
-
-template <class T>
-bool parse_number(std::string_view text, T& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return !text.empty() && error == std::errc{} && end == text.data() + text.size();
-}
-
-routing::StoreResult<Side> side_of(Desk& desk, const std::string& name) {
-  Side side{name, {}, {}};
-  std::uint32_t number = 0;
-  if (name == "current" || parse_number(name, number)) {
-    auto version = desk.store().version(number);
-    if (!version) return tl::unexpected(version.error());
-    side.files = std::move(version->files);
-  } else if (name.starts_with("draft:") && parse_number(std::string_view(name).substr(6), number)) {
-    const auto draft = desk.store().draft(number);
-    if (!draft) return tl::unexpected(draft.error());
-    auto files = desk.store().files_of(*draft);
-    if (!files) return tl::unexpected(files.error());
-    side.files = std::move(*files);
-  } else {
-    auto texts = routing::read_directory(name);
-    if (!texts) {
-      return tl::unexpected<routing::StoreError>(
-          {routing::StoreFault::invalid, "is no version, draft or directory: " + texts.error()});
-    }
-    side.texts = std::move(*texts);
-    for (const auto& [file, text] : side.texts) side.files.push_back(routing::describe(file, text));
-  }
-  return side;
-}
-
-routing::StoreResult<std::string> text_of(Desk& desk, const Side& side,
-                                          const std::optional<TableFile>& file) {
-  if (!file) return std::string();
-  for (const auto& [name, text] : side.texts) {
-    if (name == file->name) return text;
-  }
-  return desk.store().get(*file);
-}
-
-// The rows of one that the other has not, however they are ordered.
-struct RowDifference {
-  std::vector<std::string> removed, added;
-};
-
-std::vector<std::string_view> rows_of(std::string_view text) {
-  std::vector<std::string_view> rows;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view row = text.substr(0, end);
-    if (row.ends_with('\r')) row.remove_suffix(1);
-    if (!row.empty()) rows.push_back(row);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return rows;
-}
-
-RowDifference row_difference(std::string_view before, std::string_view after) {
-  std::unordered_map<std::string_view, std::int64_t> counts;
-  for (const std::string_view row : rows_of(after)) ++counts[row];
-  RowDifference found;
-  for (const std::string_view row : rows_of(before)) {
-    if (--counts[row] < 0) found.removed.emplace_back(row);
-  }
-  for (const std::string_view row : rows_of(after)) {
-    auto& left = counts[row];
-    if (left <= 0) continue;
-    --left;
-    found.added.emplace_back(row);
-  }
-  return found;
 }
 
 const char* how(const routing::FileDifference& each) {
@@ -188,17 +104,17 @@ int tables_show(const TablesOptions& options) {
 int tables_diff(const TablesOptions& options) {
   auto desk = Desk::open(options, "tables diff");
   if (!desk) return kFindings;
-  const auto a = side_of(*desk, options.a);
+  const auto a = table_side(desk->store(), options.a);
   if (!a) return desk->complain(kFindings, printable(options.a) + ": " + a.error().reason);
-  const auto b = side_of(*desk, options.b);
+  const auto b = table_side(desk->store(), options.b);
   if (!b) return desk->complain(kFindings, printable(options.b) + ": " + b.error().reason);
   const auto found = routing::differences(a->files, b->files);
   Json json = Json::array();
   std::vector<std::vector<std::string>> table{{"file", "is", "rows removed", "rows added"}};
   std::string rows;
   for (const routing::FileDifference& each : found) {
-    const auto before = text_of(*desk, *a, each.before);
-    const auto after = text_of(*desk, *b, each.after);
+    const auto before = text_of(desk->store(), *a, each.before);
+    const auto after = text_of(desk->store(), *b, each.after);
     if (!before || !after) return desk->complain(before ? after.error() : before.error());
     const RowDifference difference = row_difference(*before, *after);
     json.push_back({{"file", each.name},
@@ -298,7 +214,7 @@ int tables_pull(const TablesOptions& options) {
                                                   : "current";
   if (options.draft != 0 && options.version != 0)
     return desk->complain(kBadUsage, "--version and --draft: one of the two");
-  const auto side = side_of(*desk, name);
+  const auto side = table_side(desk->store(), name);
   if (!side) return desk->complain(side.error());
   if (const auto written = write_files(desk->store(), side->files, options.directory); !written)
     return desk->complain(written.error());

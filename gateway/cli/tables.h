@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gateway/cli/desk.h"
@@ -46,6 +47,11 @@ int tables_discard(const TablesOptions& options);
 
 // The flags of all of them.
 void add_tables(CLI::App& app, TablesOptions& options);
-int run_tables(const CLI::App& app, const TablesOptions& options);
+// The exit status, or none when the parse found another command.
+std::optional<int> run_tables(const CLI::App& app, const TablesOptions& options);
+// What is asked of drafts and versions whatever they change, for `rates` and `prices` too.
+void add_draft_verbs(CLI::App& to, TablesOptions& options);
+// Flags that all commands have which work on Redis.
+void add_desk(CLI::App& command, DeskOptions& options);
 
 }  // namespace tollgate::gateway::cli

@@ -62,11 +62,12 @@ routing::StoreResult<routing::TableDraft> make_draft(Desk& desk, const TablesOpt
                                                      const routing::DirectoryTexts& texts) {
   routing::Store& store = desk.store();
   const routing::Actor actor = desk.actor(options.note);
-  std::uint32_t base = 0;
+  std::uint32_t base = 0, revision = 0;
   if (options.draft != 0) {
     const auto draft = store.draft(options.draft);
     if (!draft) return draft;
     base = draft->base;
+    revision = draft->revision;
   } else {
     const auto current = store.current();
     if (!current) return tl::unexpected(current.error());
@@ -75,8 +76,9 @@ routing::StoreResult<routing::TableDraft> make_draft(Desk& desk, const TablesOpt
   const auto changes = changes_of(store, texts, base);
   if (!changes) return tl::unexpected(changes.error());
   const std::string summary = "the directory " + printable(options.directory);
-  if (options.draft != 0) return store.change_draft(options.draft, actor, *changes, summary);
-  return store.create_draft(actor, *changes, summary);
+  if (options.draft != 0)
+    return store.change_draft(options.draft, actor, *changes, summary, revision);
+  return store.create_draft(actor, *changes, summary, base);
 }
 
 // Contents that are damaged or missing in Redis are written again.

@@ -1,4 +1,8 @@
 // The flags of `tollgate tables`.
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include <CLI/CLI.hpp>
 
 #include "gateway/cli/commands.h"
@@ -124,7 +128,38 @@ constexpr Command kCommands[] = {
      tables_gateways},
 };
 
+// What is asked of drafts and versions, whatever they change.
+constexpr std::string_view kDraftVerbs[] = {"history", "show",   "publish", "rollback", "drafts",
+                                            "approve", "rebase", "discard", "audit"};
+
+void add_command(CLI::App& to, const Command& each, TablesOptions& options) {
+  CLI::App& command = *to.add_subcommand(each.name, each.what);
+  each.flags(command, options);
+  add_desk(command, options);
+  command.footer("Example:\n  tollgate " + to.get_name() + " " + each.example);
+}
+
 }  // namespace
+
+void add_desk(CLI::App& command, DeskOptions& options) {
+  command.add_option("--config", options.config, "The gateway's configuration")->type_name("FILE");
+  command
+      .add_option("--redis", options.redis,
+                  "host:port/database or a socket's path, instead of the configuration's")
+      ->type_name("PLACE");
+  command.add_option("--prefix", options.prefix, "Of the keys (default: tollgate:tables:)");
+  command.add_option("--who", options.who, "Who does it (default: $TOLLGATE_WHO, else the user)")
+      ->type_name("NAME");
+  command.add_flag("--json", options.json, "Print JSON");
+}
+
+void add_draft_verbs(CLI::App& to, TablesOptions& options) {
+  for (const Command& each : kCommands) {
+    if (std::find(std::begin(kDraftVerbs), std::end(kDraftVerbs), each.name) !=
+        std::end(kDraftVerbs))
+      add_command(to, each, options);
+  }
+}
 
 void add_tables(CLI::App& app, TablesOptions& options) {
   CLI::App& tables = *app.add_subcommand(
@@ -134,29 +169,18 @@ void add_tables(CLI::App& app, TablesOptions& options) {
       "Exit status: 0 fine, 1 findings (faults, conflicts, no Redis; diff: there are "
       "differences), 2 bad usage.\n\n"
       "Example:\n  tollgate tables push tables --note \"new rates\" && tollgate tables publish 17");
-  for (const Command& each : kCommands) {
-    CLI::App& command = *tables.add_subcommand(each.name, each.what);
-    each.flags(command, options);
-    command.add_option("--config", options.config, "The gateway's configuration")
-        ->type_name("FILE");
-    command
-        .add_option("--redis", options.redis,
-                    "host:port/database or a socket's path, instead of the configuration's")
-        ->type_name("PLACE");
-    command.add_option("--prefix", options.prefix, "Of the keys (default: tollgate:tables:)");
-    command.add_option("--who", options.who, "Who does it (default: $TOLLGATE_WHO, else the user)")
-        ->type_name("NAME");
-    command.add_flag("--json", options.json, "Print JSON");
-    command.footer(std::string("Example:\n  tollgate tables ") + each.example);
-  }
+  for (const Command& each : kCommands) add_command(tables, each, options);
 }
 
-int run_tables(const CLI::App& app, const TablesOptions& options) {
-  const CLI::App* tables = app.get_subcommand("tables");
-  for (const Command& each : kCommands) {
-    if (tables->got_subcommand(each.name)) return each.run(options);
+std::optional<int> run_tables(const CLI::App& app, const TablesOptions& options) {
+  for (const char* group : {"tables", "rates", "prices"}) {
+    if (!app.got_subcommand(group)) continue;
+    const std::string name = app.get_subcommand(group)->get_subcommands().front()->get_name();
+    for (const Command& each : kCommands) {
+      if (name == each.name) return each.run(options);
+    }
   }
-  return kBadUsage;
+  return std::nullopt;
 }
 
 }  // namespace tollgate::gateway::cli

@@ -78,7 +78,9 @@ class Usage(unittest.TestCase):
 
     def test_every_help_has_an_example(self):
         for command in ([], ["run"], ["check"], ["explain"], ["pdu"], ["journal"],
-                        ["tables"], ["tables", "push"], ["tables", "publish"]):
+                        ["tables"], ["tables", "push"], ["tables", "publish"],
+                        ["rates", "check"], ["rates", "import"], ["rates", "diff"],
+                        ["rates", "publish"], ["prices", "import"], ["prices", "history"]):
             status, out, err = tollgate(*command, "--help")
             self.assertEqual((status, err), (0, ""))
             example = re.search(r"Examples?:\n  (.*)", out)

@@ -229,6 +229,9 @@ class Followed(Desk):
         return float(re.search(rf"(?m)^tollgate_{re.escape(name)} (\S+)$", page.decode())[1])
 
     def test_gateways_follow(self):
+        # Templates travel with the tables: a gateway keeps them and does not read them.
+        (self.tables_folder / "templates").mkdir()
+        (self.tables_folder / "templates/alpha.toml").write_text('kind = "full"\n')
         self.tables("push", "tables", "--publish")
         first = self.write_config("tollgate", "change-this-2",
                                   'cache = "c1"\n', name="one.toml")

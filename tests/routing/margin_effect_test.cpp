@@ -128,12 +128,12 @@ TEST_CASE("an import's effect is that of the day its last row is in force") {
   change.thing = "4477";
   change.from_us = 1'801'440'000'000'000;  // 2027-02-01
   import.changes = {change};
-  const ImportEffect found = effect_of(import, directory.path(), kNow);
+  const ImportEffect found = effect_of(import, directory.path(), {{}, {}, kNow, 0});
   CHECK(found.faults.empty());
   CHECK(found.as_of_us == change.from_us);
   CHECK(found.margins.newly_unroutable == 2);
   import.new_text = "prefix,price\n4477,1\n";
-  CHECK_FALSE(effect_of(import, directory.path(), kNow).faults.empty());
+  CHECK_FALSE(effect_of(import, directory.path(), {{}, {}, kNow, 0}).faults.empty());
 }
 
 TEST_CASE("every stretch of the index begins with the digits that lead to it") {

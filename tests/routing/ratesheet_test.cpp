@@ -1,6 +1,7 @@
 // What the torture set cannot show: every merge against a slow calendar, templates, overlays.
 #include "routing/ratesheet.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <random>
@@ -127,6 +128,67 @@ TEST_CASE("a merge charges on every day what a slow calendar says") {
     REQUIRE(again);
     REQUIRE(write_book(*again, BookKind::rate_book) == text);
   }
+}
+
+TEST_CASE("the difference of two books is told for every day, and for no other") {
+  std::mt19937 random(12);
+  std::size_t told = 0, kept = 0;
+  for (int round = 0; round < 5'000; ++round) {
+    World world = make_world(random);
+    if (random() % 4 == 0) world.items.clear();
+    const Book after = merge(world.book, world.items,
+                             {context(), BookKind::rate_book, world.now * kDay, std::nullopt})
+                           .book;
+    const auto changes = book_changes(world.book, after, context(), world.now * kDay);
+    const auto at = [](const Book& book, std::int64_t us) {
+      return charge_at(book.data(), book.data() + book.size(), us);
+    };
+    for (int day = 0; day <= kDays; ++day) {
+      const auto was = at(world.book, day * kDay), is = at(after, day * kDay);
+      const RateChange* of_day = nullptr;
+      for (const RateChange& change : changes) {
+        if (change.kind == ChangeKind::unchanged) continue;
+        if (change.from_us > day * kDay || day * kDay >= change.to_us) continue;
+        REQUIRE(of_day == nullptr);
+        of_day = &change;
+      }
+      INFO("round " << round << ", day " << day);
+      if (day >= world.now) REQUIRE((of_day != nullptr) == (was != is));
+      if (of_day == nullptr) continue;
+      REQUIRE(of_day->to_us > world.now * kDay);
+      ++told;
+      REQUIRE(of_day->after == is);
+      // Days that are closed one after the other are one change, with what was charged first.
+      if (is) REQUIRE(of_day->before == was);
+      REQUIRE((of_day->kind == ChangeKind::closed) == !is);
+      REQUIRE((of_day->kind == ChangeKind::added) == (is && !was));
+    }
+    if (after == world.book) {
+      ++kept;
+      for (const RateChange& change : changes) CHECK(change.kind == ChangeKind::unchanged);
+      const auto later = [&](const BookRow& row) { return row.to_us > world.now * kDay; };
+      REQUIRE(changes.size() == std::any_of(after.begin(), after.end(), later));
+    }
+  }
+  CHECK(told > 10'000);
+  CHECK(kept > 100);
+}
+
+TEST_CASE("raised and lowered are told apart in the base currency") {
+  const auto book = [](Nano amount, const char* currency) {
+    return Book{{thing_of("23415", false), false, kAlways, kOpen, amount, currency}};
+  };
+  const auto one = [&](const Book& before, const Book& after) {
+    const auto changes = book_changes(before, after, context(), 0);
+    REQUIRE(changes.size() == 1);
+    return changes[0];
+  };
+  CHECK(one(book(100, "EUR"), book(105, "EUR")).kind == ChangeKind::raised);
+  CHECK(one(book(100, "EUR"), book(105, "EUR")).basis_points == 500);
+  CHECK(one(book(100, "EUR"), book(105, "USD")).kind == ChangeKind::lowered);  // 94.5 EUR
+  CHECK(one({}, book(1, "EUR")).kind == ChangeKind::added);
+  CHECK(one(book(1, "EUR"), {}).kind == ChangeKind::closed);
+  CHECK(one(book(1, "EUR"), book(1, "EUR")).kind == ChangeKind::unchanged);
 }
 
 TEST_CASE("a full sheet closes what it does not name, and only from its date on") {

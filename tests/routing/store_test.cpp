@@ -129,6 +129,12 @@ TEST_CASE("a rebase names the files that both changed", "[store]") {
   const std::string why = bad(store.rebase(draft.id, by("bob")), StoreFault::conflict).reason;
   CHECK_THAT(why, Contains("both change a.csv:"));
   CHECK(good(store.draft(draft.id)).base == 1);
+  // What was made from an older version is a draft of that one, not of what was published since.
+  const TableDraft late = good(store.create_draft(by("dan"), Changes{{"a.csv", "5"}}, "", 1));
+  CHECK(late.base == 1);
+  bad(store.publish(late, by("dan")), StoreFault::conflict);
+  CHECK_THAT(bad(store.rebase(late.id, by("dan")), StoreFault::conflict).reason,
+             Contains("both change a.csv:"));
   CHECK_THAT(bad(store.rebase(same.id, by("cy")), StoreFault::invalid).reason,
              Contains("holds the same changes already"));
 }
@@ -224,6 +230,13 @@ TEST_CASE("the life of a draft", "[store]") {
   CHECK_THAT(bad(store.publish(stale, by("ann")), StoreFault::conflict).reason,
              Contains("was changed meanwhile"));
   bad(store.fail_draft(stale, by("ann"), "x"), StoreFault::conflict);
+  const Changes late{{"a.csv", "9"}};
+  CHECK_THAT(
+      bad(store.change_draft(draft.id, by("bob"), late, "", stale.revision), StoreFault::conflict)
+          .reason,
+      Contains("was changed meanwhile"));
+  draft =
+      good(store.change_draft(draft.id, by("ann"), Changes{{"a.csv", "4"}}, "", draft.revision));
   good(store.schedule(draft.id, by("ann"), kNow + 5));
   draft = good(store.draft(draft.id));
   REQUIRE(store.fail_draft(draft, by("ann"), "because"));
@@ -238,8 +251,8 @@ TEST_CASE("the life of a draft", "[store]") {
   std::vector<std::string> whats;
   for (const TableAct& act : good(store.audit(100))) whats.insert(whats.begin(), act.what);
   CHECK(whats == std::vector<std::string>{"draft", "publish", "draft", "approve", "change",
-                                          "change", "schedule", "change", "schedule", "fail",
-                                          "discard"});
+                                          "change", "schedule", "change", "change", "schedule",
+                                          "fail", "discard"});
 }
 
 TEST_CASE("who and why are bounded text", "[store]") {

@@ -48,13 +48,32 @@ std::string altered(const std::string& octets, Change change, bool seal) {
 }  // namespace
 
 TEST_CASE("a file's name can be joined to any directory", "[table_set]") {
-  for (const char* good : {"clients.csv", "rates/alpha.csv", "rates/a-b_c.9.csv"}) {
+  for (const char* good :
+       {"clients.csv", "rates/alpha.csv", "rates/a-b_c.9.csv", "templates/alpha.toml"}) {
     INFO(good);
     CHECK(bad_table_name(good) == nullptr);
   }
-  for (const char* bad : {"", ".csv", "a", "a.txt", "../a.csv", "/a.csv", "a/b/c.csv", "a/../b.csv",
-                          "rates/.a.csv", ".hidden/a.csv", "a b.csv", "a\n.csv", "a\\b.csv",
-                          "rates/", "rates/.csv", "\xc3\xa9.csv"}) {
+  for (const char* bad : {"",
+                          ".csv",
+                          "a",
+                          "a.txt",
+                          "../a.csv",
+                          "/a.csv",
+                          "a/b/c.csv",
+                          "a/../b.csv",
+                          "rates/.a.csv",
+                          ".hidden/a.csv",
+                          "a b.csv",
+                          "a\n.csv",
+                          "a\\b.csv",
+                          "rates/",
+                          "rates/.csv",
+                          "\xc3\xa9.csv",
+                          "alpha.toml",
+                          "rates/alpha.toml",
+                          "templates/alpha.csv",
+                          "templates/.toml",
+                          "templates/../a.toml"}) {
     INFO(bad);
     CHECK(bad_table_name(bad) != nullptr);
   }

@@ -1,0 +1,93 @@
+#include "gateway/cli/table_side.h"
+
+#include <algorithm>
+#include <charconv>
+#include <unordered_map>
+
+namespace tollgate::gateway::cli {
+namespace {
+
+using routing::TableFile;
+
+constexpr std::string_view kDraft = "draft:";
+
+template <class T>
+bool parse_number(std::string_view text, T& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return !text.empty() && error == std::errc{} && end == text.data() + text.size();
+}
+
+std::vector<std::string_view> rows_of(std::string_view text) {
+  std::vector<std::string_view> rows;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view row = text.substr(0, end);
+    if (row.ends_with('\r')) row.remove_suffix(1);
+    if (!row.empty()) rows.push_back(row);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return rows;
+}
+
+}  // namespace
+
+bool is_stored(std::string_view name) {
+  std::uint32_t number = 0;
+  if (name.starts_with(kDraft)) name.remove_prefix(kDraft.size());
+  return name == "current" || parse_number(name, number);
+}
+
+routing::StoreResult<TableSide> table_side(routing::Store& store, const std::string& name) {
+  TableSide side{.name = name, .files = {}};
+  std::uint32_t number = 0;
+  if (name == "current" || parse_number(name, number)) {
+    auto version = store.version(number);
+    if (!version) return tl::unexpected(version.error());
+    side.files = std::move(version->files);
+    side.version = version->number;
+  } else if (name.starts_with(kDraft) &&
+             parse_number(std::string_view(name).substr(kDraft.size()), number)) {
+    const auto draft = store.draft(number);
+    if (!draft) return tl::unexpected(draft.error());
+    auto files = store.files_of(*draft);
+    if (!files) return tl::unexpected(files.error());
+    side.files = std::move(*files);
+    side.version = draft->base;
+  } else {
+    auto texts = routing::read_directory(name);
+    if (!texts) {
+      return tl::unexpected<routing::StoreError>(
+          {routing::StoreFault::invalid, "is no version, draft or directory: " + texts.error()});
+    }
+    side.texts = std::move(*texts);
+    for (const auto& [file, text] : side.texts) side.files.push_back(routing::describe(file, text));
+  }
+  return side;
+}
+
+routing::StoreResult<std::string> text_of(routing::Store& store, const TableSide& side,
+                                          const std::optional<TableFile>& file) {
+  if (!file) return std::string();
+  for (const auto& [name, text] : side.texts) {
+    if (name == file->name) return text;
+  }
+  return store.get(*file);
+}
+
+RowDifference row_difference(std::string_view before, std::string_view after) {
+  std::unordered_map<std::string_view, std::int64_t> counts;
+  for (const std::string_view row : rows_of(after)) ++counts[row];
+  RowDifference found;
+  for (const std::string_view row : rows_of(before)) {
+    if (--counts[row] < 0) found.removed.emplace_back(row);
+  }
+  for (const std::string_view row : rows_of(after)) {
+    auto& left = counts[row];
+    if (left <= 0) continue;
+    --left;
+    found.added.emplace_back(row);
+  }
+  return found;
+}
+
+}  // namespace tollgate::gateway::cli

@@ -1,0 +1,34 @@
+// A table set that a command is told by name: "current", a version's number, "draft:17", or a
+// directory; and how the rows of two differ. Made by the one thread of a command.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "routing/store.h"
+
+namespace tollgate::gateway::cli {
+
+struct TableSide {
+  std::string name;
+  std::vector<routing::TableFile> files;
+  routing::DirectoryTexts texts = {};  // of a directory
+  std::uint32_t version = 0;           // of a version; the base of a draft
+};
+
+// True for the names that Redis knows; all others are directories.
+bool is_stored(std::string_view name);
+
+routing::StoreResult<TableSide> table_side(routing::Store& store, const std::string& name);
+// "" when there is no such file.
+routing::StoreResult<std::string> text_of(routing::Store& store, const TableSide& side,
+                                          const std::optional<routing::TableFile>& file);
+
+// The rows of one that the other has not, however they are ordered.
+struct RowDifference {
+  std::vector<std::string> removed, added;
+};
+RowDifference row_difference(std::string_view before, std::string_view after);
+
+}  // namespace tollgate::gateway::cli
