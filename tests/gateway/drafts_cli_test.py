@@ -135,15 +135,16 @@ class Drafts(tables_cli_test.Desk):
                           for row in found["margins"]["rows"]], [("shop", "23415", None)])
 
     def test_other_tables_count_too(self):
-        self.price("alpha", "0.01")
+        # The sheet names 23415 alone; the rule of the same draft blocks another country.
         rules = self.tables_folder / "rules.csv"
         rules.write_text(rules.read_text() + ",,262" + "," * 11 + "yes,\n")
         self.tables("push", "tables")
+        self.load("alpha", LATER, "--partial", "--draft", 2)
         found = json.loads(self.do("rates", "diff", 2, "--json", status=1))
         self.assertEqual([(each["file"], each["is"], each["added"]) for each in found["files"]],
                          [("rules.csv", "changed", 1)])
         self.assertEqual(found["books"][0]["counts"],
-                         {"new": 0, "raised": 0, "lowered": 2, "unchanged": 0, "closed": 54})
+                         {"new": 0, "raised": 0, "lowered": 1, "unchanged": 54, "closed": 0})
         lost = {row["country"] for row in found["margins"]["rows"]
                 if row["reason_after"] == "blocked"}
         self.assertEqual(lost, {"DE"})
@@ -204,6 +205,12 @@ class Drafts(tables_cli_test.Desk):
         self.assertEqual(self.decision("--tables", "pulled", *at)[0], under)
         text = self.do("explain", "+447342000123", "--client", "shop", "--tables", "draft:2", *at)
         self.assertRegex(text, r"^asked of     draft:2\nas of        2199-02-01\n")
+
+    def test_explain_looks_at_the_clock_of_its_instant(self):
+        (self.tables_folder / "rules.csv").write_text("client,hours\nshop,08:00-20:00\n")
+        for at, reason in (("2027-02-01T12:00Z", "chosen"), ("2027-02-01T22:00Z", "outside_hours")):
+            told = self.decision("--tables", "tables", "--at", at, status=reason != "chosen")[0]
+            self.assertEqual(told["reason"], reason)
 
     def test_explain_says_what_is_not_there(self):
         shop = ("explain", "+447342000123", "--client", "shop")
