@@ -149,12 +149,18 @@ void Recovery::settle(MessageId id, LiveMessage& message, std::int64_t wall_us) 
   const bool known = message.known();
   ++(known ? conservation_.settled : conservation_.earlier);
   if (!known && whole_) report(Finding::settled_unknown, id);
+  over(id, message, {{}, at_.stream, wall_us});
+}
+
+// `unproven`: all but the message.
+void Recovery::over(MessageId id, LiveMessage& message, Unproven unproven) {
   if (message.notice_from == LiveMessage::Source::ended) {
     if (ended_.size() == kEnded) ended_.pop_front();
     ended_.emplace_back(id, message.notice_wall_us);
   }
   if (wants_cause(message)) {
-    unproven_.emplace(id, Unproven{std::move(message), at_.stream, wall_us});
+    unproven.message = std::move(message);
+    unproven_.emplace(id, std::move(unproven));
   }
   overtaken_.erase(id);
   messages_.erase(id);
@@ -195,8 +201,7 @@ void Recovery::spill(MessageId id) {
   if (at == messages_.end()) return;
   LiveMessage& message = at->second;
   gateway::apply(message, record::Settled{id, 0, record::How::told});
-  if (wants_cause(message)) unproven_.emplace(id, std::move(message));
-  messages_.erase(at);
+  over(id, message, {});
 }
 
 void Recovery::on(const record::Loaded& record) {

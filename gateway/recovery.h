@@ -158,8 +158,14 @@ class Recovery {
   void load(const proto::record::Carried& record);
   template <class Record>
   void on_settled_id(MessageId id, const Record& record);
+  struct Unproven {
+    LiveMessage message;
+    unsigned stream = 0;  // of its settled record
+    std::int64_t wall_us = 0;
+  };
   static bool wants_cause(const LiveMessage& message);
   void settle(MessageId id, LiveMessage& message, std::int64_t wall_us);
+  void over(MessageId id, LiveMessage& message, Unproven unproven);
   void judge_end(MessageId id, const LiveMessage& message);
   void report(Finding finding, MessageId message);
   bool ended_after(MessageId id, std::int64_t wall_us) const;
@@ -177,11 +183,6 @@ class Recovery {
   std::uint64_t dead_letters_ = 0;
   absl::flat_hash_map<MessageId, LiveMessage> messages_;
   // Settled, but what settles them is yet to come from the other stream.
-  struct Unproven {
-    LiveMessage message;
-    unsigned stream = 0;  // of its settled record
-    std::int64_t wall_us = 0;
-  };
   absl::flat_hash_map<MessageId, Unproven> unproven_;
   // The latest that were settled because we ended them, and when: an attempt from before that may
   // lie further on, in the carrier's stream.

@@ -32,7 +32,7 @@ def toml(values, carriers):
          "tables": 'tables = "tables"', **values})
     for name, port in carriers.items():
         dialect = values.get("dialects", {}).get(name, "")
-        each = {**values, "carrier": name, "carrier_port": port, "dialect": dialect}
+        each = {"early_receipt": 60, **values, "carrier": name, "carrier_port": port, "dialect": dialect}
         text += string.Template(carrier).substitute(each)
         text += values["carrier_binds"] * string.Template(bind).substitute(each)
     return text

@@ -183,7 +183,9 @@ void Book::check_receipts(Tag tag) {
     }
   }
   ++doubtful;
-  if (letters && !dead_.contains(error_of(tag)) && !dead_.contains(story.own_id)) {
+  const bool parked = std::all_of(story.acknowledged.begin(), story.acknowledged.end(),
+                                  [&](const auto& one) { return one.at_us >= unparked_us; });
+  if (letters && !parked && !dead_.contains(error_of(tag)) && !dead_.contains(story.own_id)) {
     wrong("P4: its receipt was acknowledged, never told, and is no dead letter", tag);
   }
 }

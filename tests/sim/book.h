@@ -113,11 +113,12 @@ class Book {
   Tag fault_of() const { return fault_of_; }
   std::string tell(Tag tag) const;
 
-  std::vector<bool> resends;  // carriers that are sent again what is in doubt
-  bool ordered = true;        // P5 can be judged
-  bool one_carrier = false;   // and without exception
-  std::vector<bool> relayed;  // by client: its submits are answered as carriers answer
-  bool letters = true;        // dead letters can be judged
+  std::vector<bool> resends;     // carriers that are sent again what is in doubt
+  bool ordered = true;           // P5 can be judged
+  bool one_carrier = false;      // and without exception
+  std::vector<bool> relayed;     // by client: its submits are answered as carriers answer
+  bool letters = true;           // dead letters can be judged
+  std::int64_t unparked_us = 0;  // what was acknowledged before this is parked no more
   std::uint64_t accepted = 0;
   std::uint64_t receipts = 0;
   std::uint64_t doubtful = 0;

@@ -260,6 +260,8 @@ void World::read_letters() {
   // Of an id that was used before, a receipt may repeat what was told already.
   book_.letters = !flipped_ && std::none_of(std::begin(plan_.carrier), std::end(plan_.carrier),
                                             [](const auto& one) { return one.ids_repeat; });
+  const std::int64_t parked_ms = carriers::CarrierTimers{}.early_receipt_ms;
+  book_.unparked_us = ground_.us() - (parked_ms + 5'000) * 1000;
   std::array<char, 1024> scratch;
   const auto report =
       gateway::read_dead_letters(*disk_, [&](const proto::record::DeadLetter& letter) {

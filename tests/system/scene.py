@@ -61,6 +61,7 @@ def gateway_values(options, journal, more):
               "client_window": options.window, "client_sessions": 4 * options.connections,
               "queue": 100_000, "queue_octets": 64 << 20, "receipts_window": 100,
               "in_doubt_hold": options.hold,
+              "early_receipt": getattr(options, "early_receipt", 60),
               "accept": "relay" if options.relay else "store",
               "dialects": DIALECTS, "order": "weighted"}
     return {**values, "journal": gateway.journal_section(journal, more)} if journal else values
