@@ -25,6 +25,7 @@ def toml(values, carriers):
     """`carriers`: {name: port}; `values`: the rest of what the template wants. `journal` is
     a section of its own, none by default, nor are metrics; `accept` the client's, store by
     default; `tables` the line that names their directory."""
+    values = {"early_receipt": 60, **values}
     head, carrier, bind = (part.partition("\n")[2] if i else part for i, part in
                            enumerate(TEMPLATE.read_text().split("#%%")))
     text = string.Template(head).substitute(
@@ -32,7 +33,7 @@ def toml(values, carriers):
          "tables": 'tables = "tables"', **values})
     for name, port in carriers.items():
         dialect = values.get("dialects", {}).get(name, "")
-        each = {"early_receipt": 60, **values, "carrier": name, "carrier_port": port, "dialect": dialect}
+        each = {**values, "carrier": name, "carrier_port": port, "dialect": dialect}
         text += string.Template(carrier).substitute(each)
         text += values["carrier_binds"] * string.Template(bind).substitute(each)
     return text
