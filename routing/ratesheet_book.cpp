@@ -6,20 +6,13 @@
 
 #include <absl/time/civil_time.h>
 
+#include "routing/amount_columns.h"
 #include "routing/source.h"
 
 namespace tollgate::routing {
 namespace {
 
-enum BookColumn : std::size_t { kMccmnc, kMcc, kPrefix, kPrice, kCurrency, kFrom, kTo, kCharge };
-constexpr std::array<Column, 8> kColumns = {{{"mccmnc", false},
-                                             {"mcc", false},
-                                             {"prefix", false},
-                                             {"price"},
-                                             {"currency"},
-                                             {"effective_from", false},
-                                             {"effective_to", false},
-                                             {"charge", false}}};
+using namespace amount;
 
 constexpr std::int64_t kSecond = 1'000'000, kDay = 86'400 * kSecond;
 
@@ -91,8 +84,8 @@ std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::
   Book book;
   if (text.empty()) return book;
   FaultList list;
-  const auto columns =
-      std::span(kColumns).first(kind == BookKind::rate_book ? kColumns.size() : kCharge);
+  const auto columns = std::span(kAmountColumns)
+                           .first(kind == BookKind::rate_book ? kAmountColumns.size() : kCharge);
   Sheet sheet(file, text, columns, list);
   BookRow row;
   while (sheet.next()) {

@@ -3,20 +3,13 @@
 #include <array>
 #include <tuple>
 
+#include "routing/amount_columns.h"
 #include "routing/source.h"
 
 namespace tollgate::routing {
 namespace {
 
-enum AmountColumn : std::size_t { kMccmnc, kMcc, kPrefix, kPrice, kCurrency, kFrom, kTo, kCharge };
-constexpr std::array<Column, 8> kAmountColumns = {{{"mccmnc", false},
-                                                   {"mcc", false},
-                                                   {"prefix", false},
-                                                   {"price"},
-                                                   {"currency"},
-                                                   {"effective_from", false},
-                                                   {"effective_to", false},
-                                                   {"charge", false}}};
+using namespace amount;
 
 // What the row is for, from the one of the three columns that is filled.
 bool read_key(Reading& reading, Sheet& sheet, AmountRow& out) {

@@ -19,22 +19,27 @@ std::string header_octets(Command command, std::uint32_t sequence_number, Status
   return octets;
 }
 
-std::vector<Seen> End::read() {
+std::vector<Seen> take_frames(std::string& partial) {
   std::vector<Seen> result;
-  partial_ += wire_->sent;
-  wire_->sent.clear();
   std::size_t at = 0;
   proto::Frame frame;
   while (true) {
-    const proto::Octets rest(reinterpret_cast<const std::uint8_t*>(partial_.data()) + at,
-                             partial_.size() - at);
+    const proto::Octets rest(reinterpret_cast<const std::uint8_t*>(partial.data()) + at,
+                             partial.size() - at);
     const auto found = proto::next_frame(rest, proto::kPduLengthMax, frame);
     if (found == proto::FrameResult::bad_length) std::abort();
     if (found == proto::FrameResult::need_more) break;
-    result.push_back({frame.header, partial_.substr(at, frame.whole.size())});
+    result.push_back({frame.header, partial.substr(at, frame.whole.size())});
     at += frame.whole.size();
   }
-  partial_.erase(0, at);
+  partial.erase(0, at);
+  return result;
+}
+
+std::vector<Seen> End::read() {
+  partial_ += wire_->sent;
+  wire_->sent.clear();
+  std::vector<Seen> result = take_frames(partial_);
   if (wire_->shut) hang_up();
   return result;
 }

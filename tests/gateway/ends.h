@@ -47,6 +47,9 @@ std::string octets_of(const T& pdu, std::uint32_t sequence_number,
 std::string header_octets(proto::Command command, std::uint32_t sequence_number,
                           proto::Status status = proto::Status::ESME_ROK);
 
+// Takes the whole PDUs out of what came of a stream; the last one's beginning stays.
+std::vector<Seen> take_frames(std::string& partial);
+
 // The far end of one connection.
 class End {
  public:

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "proto/framer.h"
 
 namespace tollgate::sim {
 
@@ -42,34 +41,17 @@ void Link::arrive() {
 }
 
 std::vector<Seen> Link::step() {
-  if (!open_) return frames();
+  if (!open_) return gateway::take_frames(partial_);
   arrive();
   wire_->allowance = ground_.random.chance(plan_.cut_writes) ? ground_.random.below(100) : 1 << 20;
   partial_ += wire_->sent;
   wire_->sent.clear();
-  std::vector<Seen> result = frames();
+  std::vector<Seen> result = gateway::take_frames(partial_);
   if (wire_->closed || wire_->shut) {
     wire_->ended = true;
     open_ = false;
     ground_.active = true;
   }
-  return result;
-}
-
-std::vector<Seen> Link::frames() {
-  std::vector<Seen> result;
-  std::size_t at = 0;
-  proto::Frame frame;
-  while (true) {
-    const proto::Octets rest(reinterpret_cast<const std::uint8_t*>(partial_.data()) + at,
-                             partial_.size() - at);
-    const auto found = proto::next_frame(rest, proto::kPduLengthMax, frame);
-    if (found == proto::FrameResult::bad_length) std::abort();
-    if (found == proto::FrameResult::need_more) break;
-    result.push_back({frame.header, partial_.substr(at, frame.whole.size())});
-    at += frame.whole.size();
-  }
-  partial_.erase(0, at);
   return result;
 }
 

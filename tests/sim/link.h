@@ -45,7 +45,6 @@ class Link {
  private:
   void lose();
   void arrive();
-  std::vector<Seen> frames();
 
   struct Chunk {
     std::int64_t us;
