@@ -88,15 +88,27 @@ void name_carriers(Reading& reading) {
   std::vector<std::string> books =
       good_names(reading, "rates", list(reading, "rates"), kCarriersMax);
   const std::vector<std::string>& asked = reading.options.carriers;
-  if (!asked.empty()) {
+  const bool named = !asked.empty() || reading.options.all_named;
+  const auto any = static_cast<std::uint8_t>((1u << unsigned(Sender::none)) - 1);
+  const auto add = [&](const std::string& name) {
+    reading.source.carriers.push_back({{name, 0}, any});
+  };
+  if (named) {
     for (const std::string& book : books) {
       if (std::find(asked.begin(), asked.end(), book) == asked.end())
         reading.faults.add({"rates/" + book + ".csv", 0, "", book, "is not a carrier"});
     }
-    books = good_names(reading, "rates", asked, kCarriersMax);
+    for (const std::string& name : asked) {
+      if (name.empty()) {
+        add(name);
+        continue;
+      }
+      const auto room = kCarriersMax - reading.source.carriers.size();
+      for (const std::string& good : good_names(reading, "rates", {name}, room)) add(good);
+    }
+  } else {
+    for (const std::string& name : books) add(name);
   }
-  const auto any = static_cast<std::uint8_t>((1u << unsigned(Sender::none)) - 1);
-  for (const std::string& name : books) reading.source.carriers.push_back({{name, 0}, any});
 }
 
 void read_files(Reading& reading) {
@@ -111,6 +123,7 @@ void read_files(Reading& reading) {
   read("numbering_plan.csv", Needed::yes, read_numbering_plan);
   read("portability.csv", Needed::no, read_portability);
   for (std::size_t i = 0; i < source.carriers.size(); ++i) {
+    if (source.carriers[i].carrier.name.empty()) continue;
     const std::string file = "rates/" + source.carriers[i].carrier.name + ".csv";
     if (const auto text = load(reading, file, Needed::yes))
       read_rate_book(reading, static_cast<std::uint16_t>(i), file, *text);
@@ -140,11 +153,19 @@ void check_sizes(Reading& reading) {
 
 CompileResult compile_directory(const std::string& directory, const CompileOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  Reading reading{directory, options, {}, {}};
+  CompileOptions named = options;
+  Reading reading{directory, named, {}, {}};
   std::error_code error;
   if (!fs::is_directory(directory, error)) {
     reading.faults.add({printable(directory), 0, "", "", "is not a directory"});
     return tl::unexpected(reading.faults.take());
+  }
+  std::shared_ptr<const Companion> companion;
+  if (options.companions != nullptr) {
+    std::vector<TableFault> faults;
+    companion = options.companions->read(directory, named, faults);
+    named.all_named = true;
+    for (TableFault& fault : faults) reading.faults.add(std::move(fault));
   }
   reading.source.dialling = load_dialling();
   read_files(reading);
@@ -152,6 +173,7 @@ CompileResult compile_directory(const std::string& directory, const CompileOptio
   if (!reading.faults.empty()) return tl::unexpected(reading.faults.take());
   std::unique_ptr<Tables> tables = build(std::move(reading.source));
   tables->version = options.version;
+  tables->companion = std::move(companion);
   tables->source = directory;
   tables->as_of_us = options.now_us;
   tables->compile_us = std::chrono::duration_cast<std::chrono::microseconds>(

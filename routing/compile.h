@@ -13,6 +13,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "routing/companion.h"
 #include "routing/fault.h"
 #include "routing/tables.h"
 
@@ -22,11 +23,14 @@ struct CompileOptions {
   // The gateway's carriers and clients in its own order: they become ids 0, 1, ... Empty = those
   // that the directory itself names (rates/*.csv by name, clients.csv by row). Each named carrier
   // needs a rate book; a rate book of any other carrier is a fault. Clients of clients.csv that are
-  // not named here come after those that are.
+  // not named here come after those that are. An empty name keeps the id of one that is gone:
+  // it has no row, no rate book, and is never a candidate.
   std::vector<std::string> carriers;
   std::vector<std::string> clients;
   std::int64_t now_us = 0;  // wall clock: which rows are in force
   std::uint32_t version = 0;
+  bool all_named = false;            // also when carriers or clients are empty
+  Companions* companions = nullptr;  // names them, for each directory; null: there are none
 };
 
 using CompileResult = tl::expected<std::unique_ptr<const Tables>, std::vector<TableFault>>;

@@ -30,6 +30,12 @@ std::string printable(std::string_view text) {
 
 std::string fault_text(const TableFault& fault) {
   std::string text = fault.file;
+  if (fault.place != 0) {
+    text += ":" + std::to_string(fault.row) + ":" + std::to_string(fault.place) + ": ";
+    if (fault.column.empty()) return text + fault.reason;
+    return text + fault.column + (fault.value.empty() ? "" : " = " + fault.value) + ": " +
+           fault.reason;
+  }
   if (fault.row != 0) text += ", row " + std::to_string(fault.row);
   if (!fault.column.empty()) text += ", column " + fault.column;
   if (!fault.value.empty()) text += ", value \"" + fault.value + "\"";

@@ -1,6 +1,7 @@
 // What is wrong with a table file, for people: where it is and why. Plain data.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,10 @@ struct TableFault {
   std::string column;  // "" = the row as a whole
   std::string value;   // escaped and cut, fit for a terminal
   std::string reason;
+  std::uint32_t place = 0;  // of a TOML file: where in its line `row` the value of key `column` is
 };
 
+// "carriers/alpha.toml:7:12: bind[1].window = 0: out of range", and of a table
 // "rates/alpha.csv, row 7, column price, value \"-1\": a price cannot be negative"
 std::string fault_text(const TableFault& fault);
 

@@ -126,6 +126,7 @@ std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::u
   CompileOptions options;
   options.carriers = options_.carriers;
   options.clients = options_.clients;
+  options.companions = options_.companions;
   options.now_us = core::read_clock().wall_us;
   options.version = version;
   auto result = compile_directory(directory, options);
@@ -153,6 +154,7 @@ void Feed::take_over(std::unique_ptr<const Tables> tables) {
                                     {"prefixes", tables->counts.prefixes},
                                     {"rates", tables->counts.rates},
                                     {"compile_ms", tables->compile_us / 1'000}});
+  if (options_.companions != nullptr) options_.companions->taken(tables->companion);
   publish_(std::move(tables));
 }
 

@@ -18,7 +18,9 @@ void link_files(const fs::path& base, const fs::path& to, const fs::path& folder
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(base / folder, error)) {
     const fs::path name = folder / entry.path().filename();
-    if (name.extension() == ".csv") fs::create_symlink(fs::absolute(entry.path()), to / name);
+    const bool peer = is_peer_name(name.string()) && name.extension() == ".toml";
+    if (peer || name.extension() == ".csv")
+      fs::create_symlink(fs::absolute(entry.path()), to / name);
   }
 }
 
@@ -31,7 +33,7 @@ Overlay::Overlay(const std::string& base, const ChangedFiles& changed) {
                              fs::temp_directory_path().string());
   path_ = name;
   try {
-    for (const char* folder : {"rates", "plans"}) {
+    for (const char* folder : {"rates", "plans", "carriers", "clients"}) {
       fs::create_directory(fs::path(path_) / folder);
       link_files(base, path_, folder);
     }

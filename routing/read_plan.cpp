@@ -42,7 +42,7 @@ std::uint32_t SourceTables::destination(std::string_view digits) {
 }
 
 int SourceTables::find_carrier(std::string_view name) const {
-  for (std::size_t i = 0; i < carriers.size(); ++i) {
+  for (std::size_t i = 0; i < carriers.size() && !name.empty(); ++i) {
     if (carriers[i].carrier.name == name) return static_cast<int>(i);
   }
   return -1;
@@ -189,6 +189,10 @@ void read_clients(Reading& reading, std::string_view text) {
   // The gateway's clients first, in its order, then the others.
   std::vector<bool> placed(rows.size());
   for (const std::string& name : reading.options.clients) {
+    if (name.empty()) {
+      reading.source.clients.emplace_back();
+      continue;
+    }
     const auto found = by_name.find(name);
     if (found != by_name.end()) {
       reading.source.clients.push_back(rows[found->second]);

@@ -44,6 +44,8 @@ tl::expected<std::string, std::string> read_text(const fs::path& path) {
 // The names of a folder's entries: *.csv files, and at the top the folders.
 tl::expected<void, std::string> list(const fs::path& top, const std::string& folder,
                                      std::vector<std::string>& names) {
+  const std::string within = folder + "/";
+  const bool is_toml = is_template_name(within) || is_peer_name(within);
   std::error_code error;
   std::vector<std::string> folders;
   fs::directory_iterator entries(top / folder, error);
@@ -52,7 +54,7 @@ tl::expected<void, std::string> list(const fs::path& top, const std::string& fol
     if (name.front() == '.') continue;
     if (entries->is_directory(error)) {
       if (folder.empty()) folders.push_back(name);
-    } else if (entries->path().extension() == (folder == "templates" ? ".toml" : ".csv")) {
+    } else if (entries->path().extension() == (is_toml ? ".toml" : ".csv")) {
       names.push_back(folder.empty() ? name : folder + "/" + name);
     }
   }
@@ -96,17 +98,21 @@ bool is_template_name(std::string_view name) {
   return name.starts_with("templates/");
 }
 
+bool is_peer_name(std::string_view name) {
+  return name.starts_with("carriers/") || name.starts_with("clients/");
+}
+
 const char* bad_table_name(std::string_view name) {
   if (name.size() > 200) return "has a name of more than 200 characters";
-  const bool is_template = is_template_name(name);
+  const bool is_toml = is_template_name(name) || is_peer_name(name);
   const std::size_t slash = name.find('/');
   if (slash != name.npos) {
     if (const char* why = bad_part(name.substr(0, slash))) return why;
     name.remove_prefix(slash + 1);
   }
-  const std::string_view ending = is_template ? ".toml" : ".csv";
+  const std::string_view ending = is_toml ? ".toml" : ".csv";
   if (!name.ends_with(ending) || name.size() == ending.size())
-    return is_template ? "is no .toml file" : "is no .csv file";
+    return is_toml ? "is no .toml file" : "is no .csv file";
   return bad_part(name);
 }
 

@@ -4,8 +4,10 @@
 // the SHA-256 of its content: a blob. Versions never change; drafts change a version's list.
 //
 // 1. Lists of files are sorted by name, and no name is there twice.
-// 2. A name is "name.csv", "folder/name.csv" or "templates/name.toml" of letters, digits, '-', '_'
-//    and '.', no part of it begins with '.': it can be joined to any directory (bad_table_name()).
+// 2. A name is "name.csv", "folder/name.csv", or "name.toml" in templates/, carriers/ or clients/,
+// of
+//    letters, digits, '-', '_' and '.', no part of it begins with '.': it can be joined to any
+//    directory (bad_table_name()).
 // 3. Bounds: kTableFilesMax files, kTableFileBytesMax octets each (routing/csv.h).
 #pragma once
 #include <array>
@@ -98,6 +100,8 @@ struct GatewayReport {
 const char* bad_table_name(std::string_view name);
 // How a carrier writes its sheets (docs/rate-sheets.md): versioned with the tables, no table.
 bool is_template_name(std::string_view name);
+// A carrier's or client's configuration (docs/tables.md): it may hold passwords.
+bool is_peer_name(std::string_view name);
 
 const TableFile* find_file(const std::vector<TableFile>& files, std::string_view name);
 
@@ -124,7 +128,8 @@ struct FileChange {
   std::optional<std::string> text;
 };
 
-// A directory's *.csv files, its own and those of its folders, and its templates/*.toml. The reason
+// A directory's *.csv files, its own and those of its folders, and the *.toml of templates,
+// carriers and clients. The reason
 // when one cannot be read, is too large or has a bad name.
 using DirectoryTexts = std::vector<std::pair<std::string, std::string>>;  // name, content; by name
 tl::expected<DirectoryTexts, std::string> read_directory(const std::string& directory);

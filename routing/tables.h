@@ -11,10 +11,12 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "routing/companion.h"
 #include "routing/dialling.h"
 #include "routing/money.h"
 #include "routing/prefix.h"
@@ -129,6 +131,7 @@ struct Tables {
   std::int64_t valid_until_us = std::numeric_limits<std::int64_t>::max();
   std::int64_t compile_us = 0;  // how long compiling took
   TableCounts counts;
+  std::shared_ptr<const Companion> companion;  // null: there is none
 
   std::vector<TableCarrier> carriers;
   std::vector<TableClient> clients;
