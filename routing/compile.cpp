@@ -174,6 +174,7 @@ CompileResult compile_directory(const std::string& directory, const CompileOptio
   std::unique_ptr<Tables> tables = build(std::move(reading.source));
   tables->version = options.version;
   tables->companion = std::move(companion);
+  tables->facts = options.facts == nullptr ? 0 : options.facts->number;
   tables->source = directory;
   tables->as_of_us = options.now_us;
   tables->compile_us = std::chrono::duration_cast<std::chrono::microseconds>(

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "routing/companion.h"
+#include "routing/facts.h"
 #include "routing/fault.h"
 #include "routing/tables.h"
 
@@ -31,6 +32,7 @@ struct CompileOptions {
   std::uint32_t version = 0;
   bool all_named = false;            // also when carriers or clients are empty
   Companions* companions = nullptr;  // names them, for each directory; null: there are none
+  const Facts* facts = nullptr;      // what traffic has taught; null = nothing. For the call alone.
 };
 
 using CompileResult = tl::expected<std::unique_ptr<const Tables>, std::vector<TableFault>>;

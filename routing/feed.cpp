@@ -2,8 +2,10 @@
 #include "routing/feed.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -12,8 +14,30 @@
 namespace tollgate::routing {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kWaitMax = 60'000'000;
+
+// Names, sizes and times of the directory's files: it changes when any of them was edited.
+std::string stamp_of(const std::string& directory) {
+  std::vector<std::string> lines;
+  std::error_code error;
+  fs::recursive_directory_iterator entries(directory, error);
+  for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
+    struct stat status {};
+    const fs::path ending = entries->path().extension();
+    if (ending != ".csv" && ending != ".toml") continue;
+    if (::stat(entries->path().c_str(), &status) != 0) continue;
+    lines.push_back(entries->path().string() + " " + std::to_string(status.st_ino) + " " +
+                    std::to_string(status.st_size) + " " + std::to_string(status.st_mtim.tv_sec) +
+                    "." + std::to_string(status.st_mtim.tv_nsec));
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string stamp;
+  for (const std::string& line : lines) stamp += line + "\n";
+  return stamp;
+}
 
 RedisOptions with_wake(RedisOptions options, int wake_fd) {
   options.wake_fd = wake_fd;
@@ -50,6 +74,14 @@ void Feed::reload() {
   eventfd_write(wake_fd_, 1);
 }
 
+void Feed::facts(Facts facts) {
+  {
+    const std::lock_guard lock(facts_mutex_);
+    new_facts_ = std::move(facts);
+  }
+  eventfd_write(wake_fd_, 1);
+}
+
 std::unique_ptr<const Tables> Feed::first() {
   publish_ = [this](std::unique_ptr<const Tables> tables) { first_ = std::move(tables); };
   if (!from_redis()) {
@@ -82,6 +114,7 @@ void Feed::run() {
 
 void Feed::turn() {
   const bool asked = reload_.exchange(false);
+  take_facts();
   if (from_redis()) {
     if (asked) {
       refused_until_us_ = 0;
@@ -93,6 +126,7 @@ void Feed::turn() {
     load_directory();
   }
   if (core::read_clock().wall_us >= valid_until_us_) compile_again();
+  if (facts_wait_) compile_with_facts();
   if (from_redis()) publish_due();
 }
 
@@ -129,6 +163,7 @@ std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::u
   options.companions = options_.companions;
   options.now_us = core::read_clock().wall_us;
   options.version = version;
+  options.facts = &options_.facts;
   auto result = compile_directory(directory, options);
   if (result) return std::move(*result);
   faults = std::move(result.error());
@@ -136,6 +171,7 @@ std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::u
 }
 
 void Feed::take_over(std::unique_ptr<const Tables> tables) {
+  facts_wait_ = false;
   version_ = newest_ = tables->version;
   directory_ = tables->source;
   valid_until_us_ = tables->valid_until_us;
@@ -150,6 +186,7 @@ void Feed::take_over(std::unique_ptr<const Tables> tables) {
   counters_.rules.set(tables->counts.rules);
   counters_.octets.set(tables->bytes());
   core::log::info("tables_loaded", {{"version", version_},
+                                    {"facts", tables->facts},
                                     {"directory", directory_},
                                     {"prefixes", tables->counts.prefixes},
                                     {"rates", tables->counts.rates},
@@ -160,8 +197,10 @@ void Feed::take_over(std::unique_ptr<const Tables> tables) {
 
 void Feed::load_directory() {
   std::vector<TableFault> faults;
+  std::string stamp = stamp_of(options_.directory);
   if (auto tables = compile(options_.directory, version_ + 1, faults)) {
     accept();
+    stamp_ = std::move(stamp);
     return take_over(std::move(tables));
   }
   counters_.reload_failures.add();
@@ -173,6 +212,30 @@ void Feed::load_directory() {
       {{"directory", options_.directory}, {"faults", faults.size()}, {"version_kept", version_}});
   // Not tried again before someone asks.
   valid_until_us_ = kNever;
+}
+
+void Feed::take_facts() {
+  const std::lock_guard lock(facts_mutex_);
+  if (!new_facts_) return;
+  options_.facts = std::move(*new_facts_);
+  new_facts_.reset();
+  facts_wait_ = version_ != 0;
+}
+
+// The same files and the same version, seen with what traffic has taught since.
+void Feed::compile_with_facts() {
+  facts_wait_ = false;
+  if (!from_redis() && stamp_of(directory_) != stamp_) {
+    core::log::warn("tables_facts_wait", {{"directory", directory_},
+                                          {"reason", "its files were edited, and not reloaded"},
+                                          {"facts", options_.facts.number}});
+    return;
+  }
+  std::vector<TableFault> faults;
+  if (auto tables = compile(directory_, version_, faults)) return take_over(std::move(tables));
+  tell_faults(faults);
+  core::log::error("tables_facts_refused",
+                   {{"facts", options_.facts.number}, {"version_kept", version_}});
 }
 
 // Rows in force change: a directory may have been edited, a version never is.

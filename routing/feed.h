@@ -2,7 +2,7 @@
 // the traffic and hands each snapshot to its owner.
 //
 // Threads: first() on the caller's, before start(); then one thread of its own does everything, and
-// calls `publish` there. reload() from any thread. Ends with the object.
+// calls `publish` there. reload() and facts() from any thread. Ends with the object.
 //
 // 1. Compiled whole or refused whole: what is refused changes nothing, and the log and the counters
 //    say which version and why.
@@ -12,12 +12,15 @@
 //    restored, and is not followed until it holds a newer one.
 // 4. Rows with dates switch at their instant: the same directory is compiled again then.
 // 5. Of a scheduled draft's gateways one publishes it, checked like a version.
-// 6. No wait is longer than Redis' time-outs; the end and reload() cut any wait short.
+// 6. New facts never put in force what else has changed in a directory: files that were edited
+//    since they were loaded wait for reload(), and the facts with them.
+// 7. No wait is longer than Redis' time-outs; the end and reload() cut any wait short.
 #pragma once
 #include <atomic>
 #include <functional>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -38,6 +41,7 @@ struct FeedOptions {
   std::string cache;                 // of what came from Redis
   std::int64_t poll_us = 2'000'000;  // how often Redis is asked, if it told nothing
   std::string gateway;               // our name in reports
+  Facts facts;                       // those to start with; number 0 = none
 };
 
 class Feed {
@@ -54,7 +58,9 @@ class Feed {
   using Publish = std::function<void(std::unique_ptr<const Tables>)>;
   void start(Publish publish);
   void reload();  // now, and also what was refused
-  void stop();    // ends the thread; the counters stay
+  // From any thread: what is in force is compiled again with these, and published like new tables.
+  void facts(Facts facts);
+  void stop();  // ends the thread; the counters stay
 
   TablesCounters& counters() { return counters_; }
 
@@ -69,6 +75,8 @@ class Feed {
                                         std::vector<TableFault>& faults);
   void load_directory();
   void compile_again();
+  void take_facts();
+  void compile_with_facts();
   void take_over(std::unique_ptr<const Tables> tables);
   void tell_faults(const std::vector<TableFault>& faults) const;
 
@@ -95,11 +103,15 @@ class Feed {
   int stop_fd_;  // ends any wait
   std::atomic<bool> stopping_{false};
   std::atomic<bool> reload_{false};
+  std::mutex facts_mutex_;
+  std::optional<Facts> new_facts_;  // guarded by facts_mutex_
+  bool facts_wait_ = false;         // options_.facts are not in force yet
 
   // What is in force.
   std::uint32_t version_ = 0;
   Sha256 checksum_{};
   std::string directory_;
+  std::string stamp_;  // of the directory's files when they were loaded
   std::int64_t since_us_ = 0;
   std::int64_t valid_until_us_ = std::numeric_limits<std::int64_t>::max();
 

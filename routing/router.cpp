@@ -271,11 +271,20 @@ class Decision {
     return Reason::chosen;
   }
 
+  // Nobody below the offers that settle a route is noted: what explains looks further than what
+  // decides, and both must say the same.
+  void note(Reason reason, std::uint16_t carrier) {
+    if (settled_) return;
+    if (reason == Reason::bind_down) out_.down.add(carrier);
+    if (reason == Reason::over_pace) out_.full.add(carrier);
+  }
+
   // False = nothing dearer than this offer can be chosen any more.
   bool consider(const Rule& rule, const CarrierSet& takes_sender, const Offer& offer) {
     if (!rule.qualified.has(offer.carrier) || !takes_sender.has(offer.carrier)) return true;
     const Reason reason = judge(offer);
     sink_.judge(offer.carrier, reason);
+    if (reason != Reason::chosen) note(reason, offer.carrier);
     if (reason != Reason::chosen)
       return reason != Reason::at_loss && reason != Reason::below_margin;
     const std::uint32_t weight =
@@ -301,7 +310,9 @@ class Decision {
       consider(rule, takes_sender, offers.by_prefix[i]);
     for (const Offer& offer : offers.by_place) {
       if (offers.has_prefix.has(offer.carrier)) continue;
-      if (!consider(rule, takes_sender, offer) && !Sink::kEveryCarrier) break;
+      if (consider(rule, takes_sender, offer)) continue;
+      if (!Sink::kEveryCarrier) break;
+      settled_ = true;
     }
     lots_.sort();
     for (; lots_.count > 0 && out_.count < rule.attempts_max; ++out_.count)
@@ -322,6 +333,7 @@ class Decision {
   Lots lots_;
   Nano floor_ = kNone;
   bool loss_allowed_ = false;
+  bool settled_ = false;
 };
 
 }  // namespace
@@ -358,6 +370,8 @@ const char* reason_name(Reason reason) {
       return "no_route";
     case Reason::bad_number:
       return "bad_number";
+    case Reason::sender_denied:
+      return "sender_denied";
   }
   return "";
 }
@@ -372,6 +386,9 @@ void decide(const Tables& tables, const Query& query, std::span<const CarrierSta
   out.number_length = 0;
   out.count = 0;
   out.tables_version = tables.version;
+  out.facts_number = tables.facts;
+  out.down = out.full = {};
+  out.sender = {};
   if (explanation == nullptr) return Decision(tables, query, states, out, NoSink{}).run();
   *explanation = {};
   explanation->client = query.client;

@@ -33,7 +33,7 @@ enum class Reason : std::uint8_t {
   no_cost,
   below_margin,
   at_loss,
-  sender_not_supported,
+  sender_not_supported,  // of the message: senders.csv allows no such sender
   bind_down,
   over_pace,
   quality_floor,
@@ -44,8 +44,9 @@ enum class Reason : std::uint8_t {
   no_price,
   no_route,  // every carrier was dropped
   bad_number,
+  sender_denied,  // senders.csv
 };
-inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::bad_number) + 1;
+inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::sender_denied) + 1;
 const char* reason_name(Reason);
 
 // What a carrier tells the router; the caller's array, index = carrier id. An empty span = all
@@ -70,6 +71,13 @@ struct Route {
   std::uint8_t count = 0;
   Candidate candidates[kCandidatesMax];
   std::uint32_t tables_version = 0;
+  std::uint32_t facts_number = 0;  // of the tables
+  // Carriers that the route passed over for no other reason: bind_down, over_pace. decide() with
+  // states made of these two gives the same route again.
+  CarrierSet down, full;
+  // The sender to use instead of the query's, a view into the tables; "" = the query's own.
+  std::string_view sender;
+  std::uint8_t sender_ton = 0, sender_npi = 0;
   std::string_view number_view() const { return {number, number_length}; }
 };
 

@@ -79,6 +79,10 @@ int Tables::find_client(std::string_view name) const {
   return find_name(clients, name);
 }
 
+std::vector<std::uint64_t> Tables::thresholds(std::uint16_t) const {
+  return {};
+}
+
 std::size_t Tables::bytes() const {
   return sizeof *this + index.bytes() + size_of(nodes) + size_of(prefix_costs) +
          size_of(prefix_prices) + size_of(places) + size_of(offers) + size_of(exact) +

@@ -125,7 +125,8 @@ struct TableCounts {
 
 struct Tables {
   std::uint32_t version = 0;
-  std::string source;  // the directory
+  std::uint32_t facts = 0;  // number of the Facts that it was compiled with; 0 = none
+  std::string source;       // the directory
   std::string base_currency;
   std::int64_t as_of_us = 0;
   std::int64_t valid_until_us = std::numeric_limits<std::int64_t>::max();
@@ -160,6 +161,8 @@ struct Tables {
   // Index of a name, or -1.
   int find_carrier(std::string_view name) const;
   int find_client(std::string_view name) const;
+  // The volumes (segments a month) at which the client's prices change, ascending.
+  std::vector<std::uint64_t> thresholds(std::uint16_t client) const;
   std::size_t bytes() const;  // about
 };
 

@@ -220,6 +220,12 @@ OracleRoute answer(const Tables& tables, const OracleQuery& asked) {
     return described(out) + string(from.number_view());
   };
   REQUIRE(copy(again) == copy(route));
+  REQUIRE((again.down == route.down && again.full == route.full));
+  // What the route says it passed over is enough to find it again.
+  for (std::size_t i = 0; i < states.size(); ++i)
+    states[i] = {!route.down.has(i), !route.full.has(i)};
+  decide(tables, query, states, again);
+  REQUIRE(copy(again) == copy(route));
   REQUIRE(route.number_view() == asked.number);
   for (const Verdict& verdict : explanation.verdicts)
     out.verdicts.emplace_back(reason_name(verdict.reason));
@@ -256,7 +262,7 @@ TEST_CASE("decide() agrees with the oracle on 200,000 random decisions") {
   for (std::size_t i = 0; i < kReasons; ++i) {
     const string name = reason_name(static_cast<Reason>(i));
     CAPTURE(name);
-    if (name != "bad_number") CHECK(reasons[name] > 500);
+    if (name != "bad_number" && name != "sender_denied") CHECK(reasons[name] > 500);
   }
 }
 

@@ -78,6 +78,15 @@ class Followed {
   }
   TablesCounters& counters() { return feed_.counters(); }
   void reload() { feed_.reload(); }
+  void facts(std::uint32_t number) {
+    Facts facts;
+    facts.number = number;
+    feed_.facts(facts);
+  }
+  std::uint32_t facts() {
+    const std::lock_guard lock(mutex_);
+    return tables_->facts;
+  }
 
  private:
   std::mutex mutex_;
@@ -429,4 +438,45 @@ TEST_CASE("a directory is loaded anew when it is asked for, and refused whole", 
   CHECK(within(2, [&] { return followed.cost() == 9; }));
   CHECK_FALSE(followed.refused(Refusal::faults));
   CHECK(followed.version() == 3);
+}
+
+TEST_CASE("new facts are compiled with what is in force, under its number", "[feed]") {
+  World world;
+  FeedOptions options = world.options("cache", 60'000'000);
+  options.facts.number = 4;
+  Followed followed(options);
+  REQUIRE(followed.started());
+  CHECK(followed.facts() == 4);
+  followed.facts(5);
+  CHECK(within(2, [&] { return followed.facts() == 5; }));
+  CHECK(followed.version() == 1);
+  world.price(2);
+  CHECK(within(2, [&] { return followed.version() == 2; }));
+  CHECK(followed.facts() == 5);
+  world.server.kill();
+  followed.facts(6);
+  CHECK(within(2, [&] { return followed.facts() == 6; }));
+  CHECK(followed.version() == 2);
+  CHECK(followed.cost() == 2);
+}
+
+TEST_CASE("new facts never put in force what was edited in a directory", "[feed]") {
+  const SampleTables tables;
+  tables.price("alpha", 1);
+  FeedOptions options;
+  options.directory = tables.path();
+  Followed followed(options);
+  REQUIRE(followed.started());
+  followed.facts(1);
+  CHECK(within(2, [&] { return followed.facts() == 1; }));
+  CHECK(followed.version() == 1);
+  tables.price("alpha", 2);
+  followed.facts(2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  CHECK(followed.facts() == 1);
+  CHECK(followed.cost() == 1);
+  followed.reload();
+  CHECK(within(2, [&] { return followed.facts() == 2; }));
+  CHECK(followed.version() == 2);
+  CHECK(followed.cost() == 2);
 }
