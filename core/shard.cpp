@@ -71,6 +71,7 @@ bool Shard::turn_waiting(bool may_sleep) {
   publish_mail();
   count();
   counts_[ShardCount::timers_fired].add(steps);
+  turn_us_.observe(clock_().mono_us - now_.mono_us);
   const bool reads_wait = !readable_.empty() && !reads_held_;
   return more || again_ || steps == kTimersPerTurn || reads_wait || !writable_.empty() ||
          !dirty_.empty() || !closed_.empty() || !deferred_.empty();

@@ -80,6 +80,8 @@ class Shard final : private Waker {
   Net& net() noexcept { return *net_; }
   BufferPool& buffers() noexcept { return buffers_; }
   const Cells<ShardCount, kShardCounts>& counts() const noexcept { return counts_; }
+  // How long turns took, from their clock reading on: without the sleep before.
+  const Histogram& turn_us() const noexcept { return turn_us_; }
 
   // One turn without waiting. True = more work is waiting.
   bool turn();
@@ -161,6 +163,7 @@ class Shard final : private Waker {
   std::uint64_t gate_mark_ = 0;
   std::uint64_t gate_open_ = 0;
   Cells<ShardCount, kShardCounts> counts_;
+  Histogram turn_us_;
 };
 
 struct ShardsOptions {

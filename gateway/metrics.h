@@ -39,6 +39,7 @@ struct MetricsSources {
   const Config* config = nullptr;
   std::vector<const FlowCounters*> flow;                                         // by shard
   std::vector<const core::Cells<core::ShardCount, core::kShardCounts>*> shards;  // by shard
+  std::vector<const core::Histogram*> turn_us;                                   // by shard
   std::vector<const carriers::CarrierCounters*> carriers;                        // by carrier id
   const TablesCounters* tables = nullptr;  // null: none are shown
   const Auth* auth = nullptr;              // null: none are shown

@@ -303,6 +303,8 @@ void add_shards(Page& page, const MetricsSources& sources) {
                 is_gauge(count) ? Kind::gauge : Kind::counter},
                labels, static_cast<double>((*sources.shards[shard])[count].get()));
     }
+    page.add({"shard_turn_seconds", "How long turns took, sleep apart"}, labels,
+             std::span(&sources.turn_us[shard], 1));
   }
   for (std::size_t shard = 0; shard < sources.flow.size(); ++shard) {
     const Labels labels{{"shard", std::to_string(shard)}};

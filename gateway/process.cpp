@@ -186,6 +186,7 @@ class Process {
     for (unsigned i = 0; i < shards_.size(); ++i) {
       sources.flow.push_back(counters_[i].get());
       sources.shards.push_back(&shards_[i].counts());
+      sources.turn_us.push_back(&shards_[i].turn_us());
     }
     for (std::size_t i = 0; i < config_.carriers.size(); ++i) {
       sources.carriers.push_back(&flows_[homes_.of_carrier(i)]->carriers().carrier(i)->counters());

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr int kNiceness = 10;
 constexpr std::int64_t kWaitMax = 60'000'000;
 
 // Names, sizes and times of the directory's files: it changes when any of them was edited.
@@ -106,6 +108,8 @@ void Feed::start(Publish publish) {
 }
 
 void Feed::run() {
+  // Compiling takes what time the shards leave (of this thread alone).
+  ::setpriority(PRIO_PROCESS, 0, kNiceness);
   while (!stopping_) {
     turn();
     if (!stopping_) wait();

@@ -150,10 +150,11 @@ int main(int argc, char** argv) {
   CLI::App app(
       "What compiling tables and one routing decision cost.\n"
       "Example: routing_micro --prefixes 1000000 --books 50 --plans 200");
-  std::string tables;
+  std::string tables, write;
   SyntheticSize size;
   std::size_t decisions = 1'000'000;
   app.add_option("--tables", tables, "measure this directory; else synthetic tables are made");
+  app.add_option("--write", write, "make synthetic tables in this directory, and no more");
   app.add_option("--prefixes", size.prefixes, "synthetic: prefixes of the numbering plan");
   app.add_option("--networks", size.networks, "synthetic: networks (up to 30000)");
   app.add_option("--books", size.books, "synthetic: rate books (up to 256)");
@@ -162,6 +163,11 @@ int main(int argc, char** argv) {
   app.add_option("--decisions", decisions, "how many to time")->check(CLI::Range(100, 10'000'000));
   CLI11_PARSE(app, argc, argv);
   if (!tables.empty()) return run(tables, decisions);
+  if (!write.empty()) {
+    fs::create_directories(write);
+    tollgate::bench::write_synthetic(write, size);
+    return 0;
+  }
   std::string made = (fs::temp_directory_path() / "routing_micro-XXXXXX").string();
   if (mkdtemp(made.data()) == nullptr) {
     std::perror(made.c_str());

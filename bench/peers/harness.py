@@ -108,13 +108,13 @@ def wait_until(what, condition, timeout=10):
     raise Failed(f"{what} did not happen within {timeout} s")
 
 
-def warm_up(load, port, timeout=20):
+def warm_up(load, port, *more, timeout=20):
     """Until ten messages and their receipts go through: binds are up, tables are in force. They
     carry no tag, so the carriers' counts of messages leave them out."""
     deadline = time.monotonic() + timeout
     while True:
         run = Load(load, "--port", port, "--count", 10, "--text-size", 5, "--receipt-wait", 2,
-                   "--registered-delivery", 1, timeout=30).wait()
+                   "--registered-delivery", 1, *more, timeout=30).wait()
         if run.status == 0:
             return
         if time.monotonic() > deadline:

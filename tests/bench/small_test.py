@@ -1,5 +1,5 @@
-"""bench/run and bench/soak, small, so that they cannot rot; and the soak's verdict on doctored
-reports, so that it can fail.
+"""bench/run, bench/reloads and bench/soak, small, so that they cannot rot; and the soak's verdict
+on doctored reports, so that it can fail.
 
 TOLLGATE_BIN names the directory of the programs."""
 import copy
@@ -64,6 +64,16 @@ class Run(unittest.TestCase):
                                   "--repeat", 1, "--only", "gateway")
         self.assertEqual(status, 0, out)
         self.assertEqual(report["medians"]["gateway"]["messages"], 1000)
+
+
+class Reloads(unittest.TestCase):
+    def test_new_tables_under_load(self):
+        done = subprocess.run(
+            [sys.executable, BENCH / "reloads", "--bin", BIN, "--reloads", "2", "--seconds", "1",
+             "--rate", "500", "--prefixes", "2000", "--books", "3", "--plans", "2", "--no-bar"],
+            capture_output=True, text=True, timeout=100)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("reloads under load", done.stdout)
 
 
 class Soak(unittest.TestCase):

@@ -66,6 +66,7 @@ struct World {
     return {&config,
             {flow[0].get(), flow[1].get()},
             {&shards[0], &shards[1]},
+            {&turn_us[0], &turn_us[1]},
             {carriers[0].get(), carriers[1].get()},
             &tables,
             auth.get(),
@@ -104,6 +105,7 @@ struct World {
   Config config;
   std::vector<std::unique_ptr<FlowCounters>> flow;
   std::array<core::Cells<core::ShardCount, core::kShardCounts>, 2> shards;
+  std::array<core::Histogram, 2> turn_us;
   std::vector<std::unique_ptr<carriers::CarrierCounters>> carriers;
   TablesCounters tables;
   core::Cells<core::JournalCount, core::kJournalCounts> journal;
@@ -192,6 +194,7 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   world.auth = std::make_unique<Auth>(world.config.clients, AuthOptions{1, {}, {}});
   world.shards[1][core::ShardCount::turns].add(21);
   world.shards[1][core::ShardCount::connections].set(22);
+  world.turn_us[1].observe(1'000, 5);
   world.flow[1]->door.init_timeouts.add(23);
   world.flow[1]->ledger.waiting.set(24);
   world.tables.version.set(25);
@@ -209,6 +212,9 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   CHECK(world.value("tollgate_shard_turns_total{shard=\"1\"}") == 21);
   CHECK(world.value("tollgate_shard_turns_total{shard=\"0\"}") == 0);
   CHECK(world.value("tollgate_shard_connections{shard=\"1\"}") == 22);
+  CHECK(world.value("tollgate_shard_turn_seconds_count{shard=\"1\"}") == 5);
+  CHECK(world.value("tollgate_shard_turn_seconds_bucket{shard=\"1\",le=\"0.001024\"}") == 5);
+  CHECK_FALSE(world.has("tollgate_shard_turn_seconds_count{shard=\"0\"}"));
   CHECK(world.value("tollgate_door_init_timeouts_total{shard=\"1\"}") == 23);
   CHECK(world.value("tollgate_ledger_waiting{shard=\"1\"}") == 24);
   CHECK(world.value("tollgate_tables_version") == 25);
