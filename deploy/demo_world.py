@@ -19,6 +19,10 @@ import sys
 import time
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+from demo_desk import Desk, DeskFailed  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build/demo"
 DYING = "bravo"
@@ -121,7 +125,7 @@ def make_numbers(count):
     return len(by_code)
 
 
-def make_config(ports, options):
+def make_config(ports, options, desk):
     """deploy/tollgate.toml, the commented manual, with this world's ports."""
     text = (ROOT / "deploy/tollgate.toml").read_text()
     text = text.replace('"127.0.0.1:2775"', f'"127.0.0.1:{options.port}"', 1)
@@ -132,12 +136,13 @@ def make_config(ports, options):
         if not changed:
             raise DemoFailed(f"deploy/tollgate.toml: no port for carrier {name}")
     text = text.replace('name = "ember"\n', 'name = "ember"\n\n' + EMBER_DIALECT, 1)
-    (WORK / "tollgate.toml").write_text(text)
+    (WORK / "tollgate.toml").write_text(desk.configure(text) if desk else text)
 
 
 def start_carriers(children, options):
-    # The dying one falls silent a third of the way through, and is away for a fifth of it.
-    total_s = options.messages / options.rate
+    # The dying one falls silent a third of the way through, and is away for a fifth of it; with a
+    # new rate sheet half way all of that is over before.
+    total_s = options.messages / options.rate * (0.5 if options.redis else 1)
     command = [options.bin / "carrier", "--seed", "7"]
     for name, spec in CARRIERS.items():
         life = f",die-at={total_s / 3:.2f},down={total_s / 5:.2f}" if name == DYING else ""
@@ -233,9 +238,11 @@ class Progress:
             print(f"  {share:4.0%}  {done:,} messages, {receipts:,} receipts", flush=True)
 
 
-def watch(children, clients, gateway, metrics, options):
+def watch(children, clients, gateway, metrics, options, desk):
     """Until both clients are done: the progress bar, and what happens to the carriers."""
     progress, down = Progress(options.messages), set()
+    if desk:
+        desk.show = progress.say
     while any(process.poll() is None for process in clients.values()):
         children.check("gateway", gateway)
         metrics.scrape()
@@ -247,8 +254,10 @@ def watch(children, clients, gateway, metrics, options):
             elif name not in down:
                 down.add(name)
                 progress.say(f"{RED}{name} is down{PLAIN}: its messages go to the next carrier")
-        progress.show(int(metrics.sum("client_responses_total")),
-                      int(metrics.sum("client_receipts_delivered_total")))
+        answered = int(metrics.sum("client_responses_total"))
+        progress.show(answered, int(metrics.sum("client_receipts_delivered_total")))
+        if desk and desk.before is None and answered >= options.messages / 2:
+            desk.publish(metrics)
         time.sleep(0.2)
     metrics.scrape()
     progress.show(int(metrics.sum("client_responses_total")),
@@ -289,7 +298,7 @@ def table(metrics):
     return totals
 
 
-def judge(metrics, totals, options):
+def judge(metrics, totals, options, more):
     """What must hold, from the clients' own reports and the gateway's counters."""
     reports = {name: json.loads((WORK / f"client-{name}.json").read_text()) for name in SHARES}
     accepted = sum(r["accepted"] for r in reports.values())
@@ -317,19 +326,24 @@ def judge(metrics, totals, options):
         "no receipt came twice or for nobody": not any(
             r["receipts"]["duplicated"] + r["receipts"]["unmatched"] for r in reports.values()),
         "margin = price - cost": abs(totals[2] - totals[1] - totals[3]) < 1e-6,
+        **more,
     }
     for name, holds in checks.items():
         print(f"  {GREEN + 'yes' if holds else RED + 'NO '}{PLAIN}  {name}")
     return all(checks.values())
 
 
-def keep(options, children, gateway):
+def keep(options, children, gateway, desk):
+    change = f"edit {WORK}/tables, then: kill -HUP {gateway.pid}"
+    if desk:
+        change = (f"{options.bin}/tollgate rates import {{CARRIER}} {{SHEET}} --partial --redis "
+                  f"{desk.place}\n            and rates history, rollback, tables --help")
     print(f"\n{BOLD}It is running{PLAIN} until Ctrl-C:\n"
           f"  SMPP      127.0.0.1:{options.port}, system_id shop, password shop-pw\n"
           f"  metrics   http://127.0.0.1:{options.metrics_port}/metrics\n"
           f"  why       {options.bin}/tollgate explain 447700900123 --client shop --config "
           f"{WORK}/tollgate.toml\n"
-          f"  tables    edit {WORK}/tables, then: kill -HUP {gateway.pid}", flush=True)
+          f"  tables    {change}", flush=True)
     while True:
         time.sleep(0.5)
         children.check("gateway", gateway)
@@ -342,7 +356,10 @@ def run(options, children):
     WORK.mkdir(parents=True)
     make_tables(options.data)
     ranges = make_numbers(options.messages)
-    make_config(start_carriers(children, options), options)
+    desk = None
+    if options.redis:
+        desk = Desk(children.start, WORK, options.bin / "tollgate", print)
+    make_config(start_carriers(children, options), options, desk)
     metrics = Metrics(options.metrics_port)
     gateway = start_gateway(children, options, metrics)
     print(f"{BOLD}five carriers, the gateway and two clients{PLAIN}: {options.messages:,} messages "
@@ -351,19 +368,26 @@ def run(options, children):
           f"{WORK.relative_to(ROOT)}",
           flush=True)
     clients = start_clients(children, options)
-    watch(children, clients, gateway, metrics, options)
+    watch(children, clients, gateway, metrics, options, desk)
     for name, process in clients.items():
         if process.returncode == 2:
             children.check(f"client-{name}", process)
-    good = judge(metrics, table(metrics), options)
+    totals = table(metrics)
+    moved = {}
+    if desk:
+        if desk.before is None:
+            raise DemoFailed("the messages were over before the new rate sheet was published")
+        moved = desk.table(metrics, BOLD, PLAIN)
+    good = judge(metrics, totals, options, moved)
     if options.keep:
-        keep(options, children, gateway)
+        keep(options, children, gateway, desk)
     return 0 if good else 1
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data")
+    parser.add_argument("--redis", action="store_true")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--messages", type=int, default=20000)
     parser.add_argument("--rate", type=int, default=1000)
@@ -378,7 +402,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return run(options, children)
-    except DemoFailed as error:
+    except (DemoFailed, DeskFailed) as error:
         print(f"deploy/demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
