@@ -8,10 +8,21 @@
 #include "routing/overlay.h"
 
 namespace tollgate::routing {
+namespace {
+
+struct Hash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+using Things = std::unordered_set<std::string, Hash, std::equal_to<>>;
+
+}  // namespace
 
 OnlyNumbers touched_by(const std::vector<RateChange>& changes) {
   struct Touched {
-    std::unordered_set<std::string> places, prefixes;
+    Things places, prefixes;
   };
   const auto touched = std::make_shared<Touched>();
   for (const RateChange& change : changes) {
@@ -19,11 +30,10 @@ OnlyNumbers touched_by(const std::vector<RateChange>& changes) {
       (change.is_prefix ? touched->prefixes : touched->places).insert(change.thing);
   }
   return [touched](std::string_view number, std::string_view mccmnc) {
-    if (touched->places.contains(std::string(mccmnc)) ||
-        touched->places.contains(std::string(mccmnc.substr(0, 3))))
+    if (touched->places.contains(mccmnc) || touched->places.contains(mccmnc.substr(0, 3)))
       return true;
     for (std::size_t length = 1; !touched->prefixes.empty() && length <= number.size(); ++length) {
-      if (touched->prefixes.contains(std::string(number.substr(0, length)))) return true;
+      if (touched->prefixes.contains(number.substr(0, length))) return true;
     }
     return false;
   };

@@ -39,18 +39,20 @@ void add_check(CLI::App& to, SheetOptions& options) {
                   options.verb("Whose rates they are", "The price plan"))
       ->type_name("NAME")
       ->required();
-  command.add_option("--tables", options.tables, "The tables in force")
-      ->type_name("DIR")
-      ->required();
+  command
+      .add_option("--tables", options.tables,
+                  "What it is compared with: a version's number, draft:17, current, or a directory "
+                  "(default: the tables in force)")
+      ->type_name("T");
   add_reading(command, options);
   command.add_option("--out", options.out, "Write the new book here")->type_name("FILE");
-  command.add_flag("--json", options.json, "Print JSON");
+  add_desk(command, options);
   command.footer(
       std::string("Exit status: 0 fine, 1 findings (faults, warnings, margins that get lost), 2 "
                   "bad usage.\n\nExample:\n  tollgate ") +
       options.verb("rates check acme.xlsx --carrier acme",
                    "prices check retail.csv --plan retail") +
-      " --tables deploy/tables --partial --effective 2026-12-01");
+      " --partial --effective 2026-12-01");
 }
 
 void add_import(CLI::App& to, SheetOptions& options) {

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/sheet_text.h"
+#include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
 #include "routing/compile.h"
 #include "routing/ratesheet_values.h"
@@ -116,6 +117,39 @@ bool write_file(const std::string& path, const std::string& text) {
   return !error;
 }
 
+// The directory of the tables that the sheet is compared with: what --tables names, else those in
+// force. kFine, or the reason was told.
+int find_tables(const SheetOptions& options, const TemporaryFolder& folder, std::string& directory,
+                CompileOptions& compile) {
+  directory = options.tables;
+  if (!directory.empty() && !is_stored(directory)) return kFine;
+  if (options.redis.empty()) {
+    const auto config = load_config(options.config.empty() ? default_config() : options.config);
+    if (!config) {
+      for (const ConfigFault& fault : config.error()) print(stderr, fault.text() + "\n");
+      return kFindings;
+    }
+    auto chosen = choose_tables(*config, options.tables, folder);
+    if (!chosen) {
+      complain(chosen.error().reason);
+      return kFindings;
+    }
+    directory = chosen->directory;
+    compile.carriers = config->carrier_names();
+    compile.clients = config->client_names();
+    return kFine;
+  }
+  auto desk = Desk::open(options, std::string(options.verb("rates", "prices")) + " check");
+  if (!desk) return kFindings;
+  const auto side = table_side(desk->store(), directory.empty() ? "current" : directory);
+  if (!side) return desk->complain(side.error());
+  if (const auto written = write_files(desk->store(), side->files, folder.path()); !written)
+    return desk->complain(written.error());
+  directory = folder.path();
+  compile = desk->compile_options();
+  return kFine;
+}
+
 }  // namespace
 
 std::int64_t minute_from_now() {
@@ -150,8 +184,13 @@ int read_sheet(const SheetOptions& options, const std::string& directory, Compil
 }
 
 int check_sheet(const SheetOptions& options) {
+  const TemporaryFolder folder;
+  std::string directory;
+  CompileOptions compile;
+  if (const int status = find_tables(options, folder, directory, compile); status != kFine)
+    return status;
   std::optional<ReadSheet> read;
-  if (const int status = read_sheet(options, options.tables, {}, read); status != kFine)
+  if (const int status = read_sheet(options, directory, compile, read); status != kFine)
     return status;
   const SheetReport report{read->import, read->context, read->effect ? &*read->effect : nullptr,
                            options.json ? 0 : options.limit};

@@ -16,7 +16,7 @@ struct SheetOptions : DeskOptions {
   routing::BookKind book;
   std::string sheet;      // the file
   std::string name;       // the carrier's or the plan's
-  std::string tables;     // check: directory
+  std::string tables;     // check: a directory, version or draft; "" = those in force
   std::string layout;     // a template's file or its name; "" = templates/<name>.toml, if it exists
   std::string effective;  // for rows without a date
   std::string out;        // check: where the new book goes

@@ -1,5 +1,5 @@
-"""bench/run, bench/reloads and bench/soak, small, so that they cannot rot; and the soak's verdict
-on doctored reports, so that it can fail.
+"""The benches, small, so that they cannot rot; and the soak's verdict on doctored reports, so that it
+can fail.
 
 TOLLGATE_BIN names the directory of the programs."""
 import copy
@@ -74,6 +74,15 @@ class Reloads(unittest.TestCase):
             capture_output=True, text=True, timeout=100)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("reloads under load", done.stdout)
+
+
+class Desk(unittest.TestCase):
+    def test_a_sheet_is_drafted_and_diffed(self):
+        done = subprocess.run(
+            [sys.executable, BENCH / "desk", "--bin", BIN, "--rows", "500", "--prefixes", "2000",
+             "--repeat", "1", "--no-bar"], capture_output=True, text=True, timeout=100)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, "(?m)^500 rows: 50 new, .* 0 closed, 0 in error$")
 
 
 class Soak(unittest.TestCase):

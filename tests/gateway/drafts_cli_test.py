@@ -91,6 +91,22 @@ class Drafts(tables_cli_test.Desk):
         self.load("alpha", "MCC,MNC,Price,Currency\n234,15,0.02,EUR\n", "--full", status=1)
         self.assertEqual(self.octets(), before)
 
+    def test_check_compares_with_what_is_in_force_or_named(self):
+        sheet = self.sheet(LATER, "later.csv")
+        words = ("rates", "check", sheet, "--carrier", "alpha", "--partial")
+        raised, lowered = "1 raised, 0 lowered", "0 raised, 1 lowered"
+        self.assertIn(lowered, self.do(*words))
+        self.load("alpha", LATER.replace("0.02", "0.018"), "--partial")
+        self.assertIn(lowered, self.do(*words))
+        self.assertIn(raised, self.do(*words, "--tables", "draft:2"))
+        self.do("rates", "approve", 2, who="bob")
+        self.do("rates", "publish", 2)
+        self.assertIn(raised, self.do(*words))
+        self.assertIn(raised, self.do(*words, "--redis", self.redis.path))
+        self.assertIn(lowered, self.do(*words, "--tables", 1, "--redis", self.redis.path))
+        self.assertIn(lowered, self.do(*words, "--tables", self.tables_folder))
+        self.assertIn("there is no version 9", self.do(*words, "--tables", 9, status=1))
+
     def test_two_sheets_of_one_book(self):
         self.load("alpha", LATER, "--partial")
         self.load("alpha", LATER.replace("0.02", "0.021"), "--partial", who="bob")
