@@ -39,6 +39,16 @@ Awaiting::Awaiting(std::uint32_t max, std::uint64_t seed)
   base_ = kSegment;
 }
 
+void Awaiting::set_max(std::uint32_t max) {
+  TOLLGATE_CHECK(max >= 1 && max <= (1U << 28), "awaiting_max");
+  max_ = max;
+  const std::uint32_t bound = std::max(max, size_ + 1);
+  small_.bound(bound);
+  medium_.bound(bound);
+  large_.bound(bound);
+  segments_.reserve(bound / kSegment + 1);
+}
+
 const Awaiting::Head& Awaiting::head_of(std::uint32_t handle) const {
   const std::uint32_t index = handle & ((1U << kIndexBits) - 1);
   switch (handle >> kIndexBits) {
@@ -124,8 +134,9 @@ Awaiting::Added Awaiting::add(Key key, std::uint64_t hash, std::uint64_t message
     added = Added::replaced;
     unlink_age(at);
   } else {
-    if (size_ == max_) {
+    if (size_ >= max_) {
       erase_oldest();
+      if (size_ >= max_) erase_oldest();  // above a maximum that was lowered
       added = Added::evicted_another;
     }
     at = take(key.size());

@@ -32,6 +32,9 @@ class Awaiting {
   // `max`: 1 to 2^28. `seed`: of the hash.
   Awaiting(std::uint32_t max, std::uint64_t seed);
 
+  // Another maximum; what is beyond a lower one goes as new ones come.
+  void set_max(std::uint32_t max);
+
   std::uint64_t hash(Key key) const { return hash_of(key, seed_); }
 
   // `key`: 1 to kIdMax octets; `hash` = hash(key). `now_us` never goes back.

@@ -20,6 +20,11 @@ constexpr std::int64_t us(std::uint32_t ms) {
   return std::int64_t{ms} * 1000;
 }
 
+bool is_of_account(Status status) {
+  return status == Status::ESME_RINVPASWD || status == Status::ESME_RINVSYSID ||
+         status == Status::ESME_RINVSYSTYP;
+}
+
 }  // namespace
 
 Bind::Bind(const Shared& shared, std::size_t index)
@@ -43,16 +48,16 @@ std::int64_t Bind::now_us() const {
 
 void Bind::set_state(BindState state) {
   state_ = state;
-  counters_.state.set(static_cast<std::uint64_t>(state));
+  if (!left_) counters_.state.set(static_cast<std::uint64_t>(state));
 }
 
 void Bind::set_window_gauge() {
-  counters_.window_in_use.set(window_.in_use());
+  if (!left_) counters_.window_in_use.set(window_.in_use());
 }
 
 void Bind::start() {
-  if (state_ != BindState::stopped) return;
   then_ = Then::reconnect;
+  if (state_ != BindState::stopped) return;
   set_state(BindState::down);
   deadline_us_ = 0;
 }
@@ -76,6 +81,22 @@ void Bind::stop() {
   }
 }
 
+void Bind::leave() {
+  counters_.window_in_use.set(0);
+  left_ = true;
+  then_ = Then::stop;
+  if (state_ != BindState::bound) stop();
+}
+
+void Bind::change(std::uint32_t window) {
+  config_.window = window;
+  window_.set_max(window);
+  counters_.window_max.set(window);
+  throttle_.change(timers_.throttle_first_ms, timers_.throttle_max_ms);
+  busy_.change(timers_.busy_first_ms, timers_.busy_max_ms);
+  backoff_.change(timers_.reconnect_first_ms, timers_.reconnect_max_ms);
+}
+
 void Bind::halt() {
   then_ = Then::stop;
   if (state_ != BindState::stopped) end(Then::stop, false);
@@ -83,7 +104,7 @@ void Bind::halt() {
 
 void Bind::retire(Then then, std::uint32_t wait_ms) {
   if (state_ != BindState::bound) return;
-  then_ = then;
+  if (then_ != Then::stop) then_ = then;
   set_state(BindState::draining);
   deadline_us_ = now_us() + us(wait_ms);
   shared_.owner.bind_changed();
@@ -252,9 +273,13 @@ void Bind::accept(const proto::Frame& frame) {
 // Already bound counts as bound, as other ESMEs take it: if the carrier means something else, it
 // refuses the first submit with ESME_RINVBNDSTS, and that leads to a new bind.
 void Bind::on_bind_response(Status status) {
-  if (status != Status::ESME_ROK && status != Status::ESME_RALYBND) {
+  const bool replaces = shared_.owner.replaces(*this);
+  if (status != Status::ESME_ROK && (status != Status::ESME_RALYBND || replaces)) {
     counters_.bind_refusals.add();
-    const bool alarm = shared_.dialect.classify(status) == proto::StatusClass::configuration;
+    const bool for_two = replaces && !is_of_account(status);
+    if (for_two) shared_.owner.make_room(*this);
+    const bool alarm =
+        !for_two && shared_.dialect.classify(status) == proto::StatusClass::configuration;
     if (alarm) shared_.counters.alarms.add();
     log_refusal(status);
     end(alarm ? Then::alarm : Then::reconnect, false);

@@ -13,6 +13,8 @@
 // 2. Every order that was sent comes back once: answered() or lost().
 // 3. Every request of the carrier is answered as the session matrix says for an ESME.
 // 4. One connection at a time; a new attempt starts only after the last one is closed.
+// 5. A refusal while an older bind is there that this one replaces may mean that two are too many:
+//    unless the account is refused, the older one makes room, and there is no alarm.
 #pragma once
 
 #include <cstdint>
@@ -61,6 +63,9 @@ class Bind final : private core::Connection::Owner {
     virtual proto::Status delivered(proto::Octets pdu) = 0;
     // There may be room again.
     virtual void attend() = 0;
+    // It takes the place of an older bind of ours that is still there; and that one is to go now.
+    virtual bool replaces(const Bind& bind) const = 0;
+    virtual void make_room(const Bind& bind) = 0;
 
    protected:
     ~Owner() = default;
@@ -99,6 +104,12 @@ class Bind final : private core::Connection::Owner {
   void start();
   void halt();  // the connection closes now; what has no response is lost
   void stop();
+  // Its place belongs to another: it sends on until stop(), does not come back when it ends, and no
+  // longer shows its state.
+  void leave();
+  // The configuration has changed, the session serves on.
+  void change(std::uint32_t window);
+  const BindConfig& config() const { return config_; }
   // Takes the bind down politely: the responses that are missing get up to wait_ms.
   void retire(Then then, std::uint32_t wait_ms);
   // Deadlines: attempts, time-outs, enquire_link.
@@ -137,7 +148,7 @@ class Bind final : private core::Connection::Owner {
   void log_refusal(proto::Status status) const;
 
   const Shared shared_;
-  const BindConfig& config_;
+  BindConfig config_;
   const CarrierTimers& timers_;
   BindCounters& counters_;
   const std::size_t index_;
@@ -149,6 +160,7 @@ class Bind final : private core::Connection::Owner {
   BindState state_ = BindState::stopped;
   proto::State session_ = proto::State::closed;
   Then then_ = Then::reconnect;
+  bool left_ = false;
   bool unbind_asked_ = false;  // by the carrier, not answered yet
   std::uint32_t unbind_sequence_ = 0;
   std::uint32_t unanswered_ = 0;  // enquire_link

@@ -1,12 +1,10 @@
 #include "carriers/carrier.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
-#include <span>
 #include <vector>
 
-#include "carriers/bind.h"
+#include "carriers/binds.h"
 #include "carriers/dialect.h"
 #include "carriers/orders.h"
 #include "carriers/pace.h"
@@ -31,8 +29,9 @@ constexpr std::size_t kBodyMax = proto::kPduLengthMax - proto::kHeaderLength;
 // Bits of registered_delivery that ask for a receipt: final, SME acknowledgement, intermediate.
 constexpr std::uint8_t kAsksReceipt = 0x1F;
 
-std::uint32_t orders_max(const CarrierConfig& config) {
-  std::uint64_t count = config.queue_max;
+// `more`: windows beyond those of the configuration.
+std::uint32_t orders_max(const CarrierConfig& config, std::uint64_t more = 0) {
+  std::uint64_t count = config.queue_max + more;
   for (const BindConfig& bind : config.binds) count += bind.window;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(count, 1U << 28));
 }
@@ -56,9 +55,11 @@ bool ends_bind(Status status) {
 
 class Carrier::Self final : private Bind::Owner {
  public:
-  Self(const CarrierConfig& config, core::Shard& shard, Events& events, std::uint64_t seed);
+  Self(const CarrierConfig& config, core::Shard& shard, Events& events, std::uint64_t seed,
+       CarrierBoard* board);
 
   void start();
+  void change(const CarrierConfig& config);
   Taken take(const Order& order);
   void restore_awaiting(std::string_view id, std::uint64_t message) {
     receipts_.id_known(id, message, now_us());
@@ -69,11 +70,13 @@ class Carrier::Self final : private Bind::Owner {
   bool turn();
   void drain_and_unbind();
   void halt();
-  bool idle() const;
+  bool idle() const { return waiting() == 0 && binds_.idle(); }
+  bool done() const { return stopping_ && idle() && receipts_.empty(); }
 
-  const CarrierConfig config_;
-  CarrierState state_;
-  CarrierCounters counters_;
+  CarrierConfig config_;
+  const std::unique_ptr<CarrierBoard> own_board_;
+  CarrierState& state_;
+  CarrierCounters& counters_;
 
  private:
   void bind_changed() override;
@@ -81,6 +84,8 @@ class Carrier::Self final : private Bind::Owner {
   void lost(std::uint32_t order, Bind::Lost how) override;
   Status delivered(proto::Octets pdu) override;
   void attend() override { attention_ = true; }
+  bool replaces(const Bind& bind) const override { return binds_.replaces(bind); }
+  void make_room(const Bind& bind) override { binds_.make_room(bind); }
 
   void refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class);
   bool retry(const Bind::Answer& answer, const Retry& policy);
@@ -92,19 +97,11 @@ class Carrier::Self final : private Bind::Owner {
   void put_back(const Bind::Answer& answer);
   void unqueue(std::uint32_t order);
   bool send_queued();
-  Bind* pick(const HeldOrder& order);
   bool send(std::uint32_t order, Bind& bind);
   void plan_next_turn(bool more);
   void publish();
   void wake(const core::Now&) { attention_ = true; }
   std::int64_t now_us() const { return shard_.now().mono_us; }
-
-  // Submits without a response to numbers of one hash, and the bind that they took.
-  struct Lane {
-    Bind* bind = nullptr;
-    std::uint32_t open = 0;
-  };
-  static constexpr std::size_t kLanes = 1024;
 
   core::Shard& shard_;
   Events& events_;
@@ -116,15 +113,12 @@ class Carrier::Self final : private Bind::Owner {
   Rests rests_;
   Pace pace_;
   Receipts receipts_;
-  std::vector<std::unique_ptr<Bind>> binds_;
-  std::array<Lane, kLanes> lanes_;
+  Binds binds_;
   core::Timer timer_;
   std::vector<std::uint8_t> scratch_;  // rewritten bodies
   std::uint64_t taken_ = 0;
   std::uint64_t queue_octets_ = 0;
   std::uint32_t last_requeued_ = kNoOrder;  // still in the queue
-  std::size_t transmitting_ = 0;            // binds that may submit
-  std::size_t next_bind_ = 0;
   std::int64_t next_turn_us_ = 0;
   bool attention_ = true;
   bool stopping_ = false;
@@ -132,9 +126,11 @@ class Carrier::Self final : private Bind::Owner {
 };
 
 Carrier::Self::Self(const CarrierConfig& config, core::Shard& shard, Events& events,
-                    std::uint64_t seed)
+                    std::uint64_t seed, CarrierBoard* board)
     : config_(config),
-      counters_(config.binds.size()),
+      own_board_(board == nullptr ? std::make_unique<CarrierBoard>() : nullptr),
+      state_((board == nullptr ? own_board_.get() : board)->state),
+      counters_((board == nullptr ? own_board_.get() : board)->counters),
       shard_(shard),
       events_(events),
       dialect_(config_.dialect),
@@ -145,26 +141,39 @@ Carrier::Self::Self(const CarrierConfig& config, core::Shard& shard, Events& eve
       rests_(orders_),
       pace_(config_.pace_per_s, config_.pace_burst_ms),
       receipts_(config_, dialect_, events, counters_, random_.next()),
+      binds_({config_, dialect_, shard_, orders_, counters_, random_, *this}),
       timer_(core::Timer::calling<&Self::wake>(*this)) {
   const std::vector<std::string> wrong = faults(config_);
   TOLLGATE_CHECK(wrong.empty(), wrong.empty() ? "" : wrong.front().c_str());
   if (dialect_.rewrites()) scratch_.resize(kBodyMax);
-  const Bind::Shared shared{config_, dialect_, shard_, orders_, counters_, random_, *this};
-  for (std::size_t i = 0; i < config_.binds.size(); ++i) {
-    binds_.push_back(std::make_unique<Bind>(shared, i));
-  }
+  binds_.configure(false);
 }
 
 void Carrier::Self::start() {
   stopping_ = false;
-  for (const auto& bind : binds_) bind->start();
+  binds_.start();
   attention_ = true;
   shard_.timers().arm(timer_, 0);
 }
 
+void Carrier::Self::change(const CarrierConfig& config) {
+  const std::vector<std::string> wrong = faults(config);
+  TOLLGATE_CHECK(wrong.empty(), wrong.empty() ? "" : wrong.front().c_str());
+  config_ = config;
+  dialect_.changed();
+  if (dialect_.rewrites()) scratch_.resize(kBodyMax);
+  pace_.change(config_.pace_per_s, config_.pace_burst_ms, now_us());
+  receipts_.changed();
+  binds_.configure(!stopping_);
+  orders_.bound(orders_max(config_, binds_.windows_left()), config_.queue_octets_max);
+  attention_ = true;
+  shard_.timers().arm(timer_, 0);
+  publish();
+}
+
 Taken Carrier::Self::take(const Order& order) {
   // Behind what is to be handed back it comes back in its turn.
-  if (stopping_ || (transmitting_ == 0 && waiting() == 0)) return Taken::down;
+  if (stopping_ || (binds_.transmitting() == 0 && waiting() == 0)) return Taken::down;
   if (waiting() >= config_.queue_max) return Taken::no_room;
   proto::SubmitSm sm;
   if (proto::decode(order.body, sm)) return Taken::unfit;
@@ -184,11 +193,11 @@ Taken Carrier::Self::take(const Order& order) {
   held.deadline_us = static_cast<std::int64_t>(order.deadline_us);
   held.asks_receipt = (sm.registered_delivery & kAsksReceipt) != 0;
   held.to = hash_of(proto::as_octets(sm.destination_addr), lane_seed_);
-  held.lane = static_cast<std::uint16_t>(held.to % kLanes);
+  held.lane = static_cast<std::uint16_t>(held.to % Binds::kLanes);
   counters_.taken.add();
   const bool expired = held.deadline_us != 0 && held.deadline_us < now_us();
   if (queue_.empty() && !expired && pace_.ready(now_us()) && !rests_.holds(held.to)) {
-    Bind* bind = pick(held);
+    Bind* bind = binds_.pick(held.lane, now_us());
     if (bind != nullptr && send(index, *bind)) return Taken::taken;
   }
   queue(index);
@@ -198,9 +207,7 @@ Taken Carrier::Self::take(const Order& order) {
 bool Carrier::Self::send(std::uint32_t order, Bind& bind) {
   if (!bind.send(order)) return false;
   events_.sending(orders_[order].message, orders_[order].attempt);
-  Lane& lane = lanes_[orders_[order].lane];
-  lane.bind = &bind;
-  ++lane.open;
+  binds_.sent(orders_[order].lane, bind);
   pace_.take(now_us());
   counters_.submits.add();
   return true;
@@ -246,27 +253,9 @@ void Carrier::Self::unqueue(std::uint32_t order) {
   queue_octets_ -= orders_[order].length;
 }
 
-// The bind with the fewest submits outstanding; among equals, in turn.
-Bind* Carrier::Self::pick(const HeldOrder& order) {
-  const Lane& lane = lanes_[order.lane];
-  if (lane.open != 0 && binds_.size() > 1) {
-    return lane.bind->can_send(now_us()) ? lane.bind : nullptr;
-  }
-  Bind* best = nullptr;
-  std::size_t at = next_bind_;
-  for (std::size_t i = 0; i < binds_.size(); ++i, ++at) {
-    if (at >= binds_.size()) at = 0;
-    Bind& bind = *binds_[at];
-    if (!bind.can_send(now_us()) || (best != nullptr && bind.in_use() >= best->in_use())) continue;
-    best = &bind;
-    next_bind_ = at + 1;
-  }
-  return best;
-}
-
 // True: more than this turn's share.
 bool Carrier::Self::send_queued() {
-  if (stopping_ || transmitting_ == 0) handing_back_ = true;
+  if (stopping_ || binds_.transmitting() == 0) handing_back_ = true;
   release_rests(handing_back_ ? kNever : now_us());
   for (std::size_t i = 0; i < kQueuedPerTurn; ++i) {
     const std::uint32_t index = queue_.first();
@@ -294,7 +283,7 @@ bool Carrier::Self::send_queued() {
       continue;
     }
     if (!pace_.ready(now_us())) return false;
-    Bind* bind = pick(order);
+    Bind* bind = binds_.pick(order.lane, now_us());
     if (bind == nullptr) return false;
     unqueue(index);
     if (!send(index, *bind)) {
@@ -306,15 +295,14 @@ bool Carrier::Self::send_queued() {
 }
 
 void Carrier::Self::bind_changed() {
-  transmitting_ = static_cast<std::size_t>(std::count_if(
-      binds_.begin(), binds_.end(), [](const auto& bind) { return bind->transmits(); }));
+  binds_.changed();
   attention_ = true;
   publish();
 }
 
 void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
   const HeldOrder& order = orders_[answer.order];
-  --lanes_[order.lane].open;
+  binds_.answered(order.lane);
   const StatusClass status_class =
       answer.status == Status::ESME_ROK ? StatusClass::ok : dialect_.classify(answer.status);
   const std::int64_t submit_us = now_us() - order.sent_us;
@@ -412,7 +400,7 @@ void Carrier::Self::finish(std::uint32_t index, Status status, StatusClass statu
 }
 
 void Carrier::Self::lost(std::uint32_t index, Bind::Lost how) {
-  --lanes_[orders_[index].lane].open;
+  binds_.answered(orders_[index].lane);
   const std::uint64_t message = orders_[index].message;
   const std::uint16_t attempt = orders_[index].attempt;
   orders_.release(index);
@@ -428,7 +416,7 @@ Status Carrier::Self::delivered(proto::Octets pdu) {
 bool Carrier::Self::turn() {
   if (!attention_ && now_us() < next_turn_us_) return false;
   attention_ = false;
-  for (const auto& bind : binds_) bind->tick();
+  binds_.tick();
   bool more = receipts_.tick(now_us());
   more = send_queued() || more;
   publish();
@@ -438,16 +426,12 @@ bool Carrier::Self::turn() {
 
 void Carrier::Self::plan_next_turn(bool more) {
   std::int64_t next = now_us() + kTickUs;
-  for (const auto& bind : binds_) next = std::min(next, bind->next_tick_us());
-  next = std::min({next, receipts_.next_tick_us(), rests_.next_us()});
+  next = std::min({next, binds_.next_tick_us(), receipts_.next_tick_us(), rests_.next_us()});
   if (!queue_.empty()) {
     if (!pace_.ready(now_us())) {
       next = std::min(next, pace_.ready_at_us());
     } else {
-      for (const auto& bind : binds_) {
-        const std::int64_t until_us = bind->throttled_until_us(now_us());
-        if (until_us != 0) next = std::min(next, until_us);
-      }
+      next = std::min(next, binds_.throttled_until_us(now_us()));
     }
     const HeldOrder& first = orders_[queue_.first()];
     if (first.deadline_us != 0) next = std::min(next, first.deadline_us + 1);
@@ -458,7 +442,7 @@ void Carrier::Self::plan_next_turn(bool more) {
 }
 
 void Carrier::Self::publish() {
-  const bool up = transmitting_ != 0 && !stopping_ && !handing_back_;
+  const bool up = binds_.transmitting() != 0 && !stopping_ && !handing_back_;
   const bool has_room = up && waiting() < config_.queue_max;
   const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0));
   if (state_.bits.load(std::memory_order_relaxed) != bits) {
@@ -474,7 +458,7 @@ void Carrier::Self::publish() {
 void Carrier::Self::drain_and_unbind() {
   stopping_ = true;
   attention_ = true;
-  for (const auto& bind : binds_) bind->stop();
+  binds_.stop();
   publish();
   shard_.timers().arm(timer_, 0);
 }
@@ -482,22 +466,20 @@ void Carrier::Self::drain_and_unbind() {
 void Carrier::Self::halt() {
   stopping_ = true;
   attention_ = true;
-  for (const auto& bind : binds_) bind->halt();
+  binds_.halt();
   publish();
 }
 
-bool Carrier::Self::idle() const {
-  return waiting() == 0 &&
-         std::all_of(binds_.begin(), binds_.end(), [](const auto& bind) { return bind->idle(); });
-}
-
 Carrier::Carrier(const CarrierConfig& config, core::Shard& shard, Events& events,
-                 std::uint64_t seed)
-    : self_(std::make_unique<Self>(config, shard, events, seed)) {}
+                 std::uint64_t seed, CarrierBoard* board)
+    : self_(std::make_unique<Self>(config, shard, events, seed, board)) {}
 Carrier::~Carrier() = default;
 
 void Carrier::start() {
   self_->start();
+}
+void Carrier::change(const CarrierConfig& config) {
+  self_->change(config);
 }
 void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_t message) {
   self_->restore_awaiting(carrier_message_id, message);
@@ -519,6 +501,9 @@ void Carrier::drain_and_unbind() {
 }
 bool Carrier::idle() const {
   return self_->idle();
+}
+bool Carrier::done() const {
+  return self_->done();
 }
 const CarrierConfig& Carrier::config() const {
   return self_->config_;

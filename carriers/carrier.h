@@ -109,15 +109,28 @@ struct alignas(64) CarrierState {
   std::atomic<std::uint8_t> bits{0};
 };
 
+// What others may read of a carrier. It may outlive the carrier, and serve the next of its name.
+struct CarrierBoard {
+  CarrierState state;
+  CarrierCounters counters;
+};
+
 class Carrier {
  public:
-  // `config` without faults. `seed`: for the jitter of reconnects and the hash of ids.
-  Carrier(const CarrierConfig& config, core::Shard& shard, Events& events, std::uint64_t seed);
+  // `config` without faults. `seed`: for the jitter of reconnects and the hash of ids. `board`
+  // outlives the carrier; null: its own.
+  Carrier(const CarrierConfig& config, core::Shard& shard, Events& events, std::uint64_t seed,
+          CarrierBoard* board = nullptr);
   ~Carrier();
   Carrier(const Carrier&) = delete;
   Carrier& operator=(const Carrier&) = delete;
 
+  // Also again after drain_and_unbind(), whether that has come to its end or not.
   void start();
+  // Another configuration of the same name, without faults. Pace, windows, queue, retries, timers
+  // and dialect change in place; where a session has to change, a new bind takes the old one's
+  // place (carriers/binds.h). Ids that wait for a receipt stay, under the keys of their time.
+  void change(const CarrierConfig& config);
   Taken take(const Order& order);
   // Before start(): what an earlier process knew. A receipt for this id is this message's; a
   // deliver_sm or data_sm that was parked when it came: it is kept no longer for the restart, and
@@ -132,6 +145,8 @@ class Carrier {
   void halt();
   // True when every bind is stopped after drain_and_unbind().
   bool idle() const;
+  // Idle, and no receipt can come for anything that it sent.
+  bool done() const;
 
   const CarrierConfig& config() const;
   const CarrierState& state() const;

@@ -1,7 +1,7 @@
 // What the configuration says of a carrier: its binds, its limits, its timers and its dialect row.
 //
-// Plain values, filled by the gateway's configuration before the shards start and never changed
-// afterwards. faults() names every value that cannot work; a Carrier is only built from a
+// Plain values, filled by the gateway's configuration; one that changes is a new one
+// (Carrier::change). faults() names every value that cannot work; a Carrier is only built from a
 // configuration without faults.
 //
 // Times are milliseconds. Every bound of the carriers' memory is here.
@@ -58,6 +58,7 @@ struct DialectConfig {
   bool unknown_is_final = true;
   // The receipts' err word to what a human should read.
   std::vector<std::pair<std::string, std::string>> error_texts;
+  bool operator==(const DialectConfig&) const = default;
 };
 
 // What becomes of a submit that left and was never answered: it may have been sent.
@@ -74,6 +75,7 @@ struct Retry {
   std::uint32_t attempts = 0;
   std::uint32_t first_ms = 500;
   std::uint32_t max_ms = 30'000;
+  bool operator==(const Retry&) const = default;
 };
 
 // What becomes of a refusal, by its class. Permanent ends the message; configuration goes on to the
@@ -82,6 +84,7 @@ struct RetryConfig {
   Retry temporary{3, 500, 30'000};
   Retry failover{0, 500, 30'000};
   std::uint32_t throttle_attempts = 10'000;  // the bind rests, not the message
+  bool operator==(const RetryConfig&) const = default;
 };
 
 struct BindConfig {
@@ -95,6 +98,14 @@ struct BindConfig {
   std::uint8_t addr_npi = 0;
   std::string address_range;
   std::uint32_t window = 10;  // 1 to 10,000 submits without a response
+
+  // Nothing but the window differs: the same session serves both.
+  bool same_session(const BindConfig& other) const {
+    BindConfig same = other;
+    same.window = window;
+    return *this == same;
+  }
+  bool operator==(const BindConfig&) const = default;
 };
 
 struct CarrierTimers {
@@ -114,6 +125,7 @@ struct CarrierTimers {
   std::uint32_t busy_first_ms = 20;  // after a temporary refusal such as ESME_RMSGQFUL
   std::uint32_t busy_max_ms = 1'000;
   std::uint32_t early_receipt_ms = 60'000;  // a receipt that no id is known for is kept so long
+  bool operator==(const CarrierTimers&) const = default;
 };
 
 struct CarrierConfig {
@@ -134,6 +146,7 @@ struct CarrierConfig {
   proto::Status mo_status = proto::Status::ESME_RX_T_APPN;
   CarrierTimers timers;
   DialectConfig dialect;
+  bool operator==(const CarrierConfig&) const = default;
 };
 
 // Every value of `config` that cannot work, one sentence each, naming the key and the value;

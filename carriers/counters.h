@@ -5,10 +5,10 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 #include "core/counters.h"
+#include "core/grown.h"
 
 namespace tollgate::carriers {
 
@@ -36,8 +36,7 @@ struct alignas(64) BindCounters {
 };
 
 struct alignas(64) CarrierCounters {
-  explicit CarrierCounters(std::size_t bind_count)
-      : binds(std::make_unique<BindCounters[]>(bind_count)), bind_count_(bind_count) {}
+  explicit CarrierCounters(std::size_t bind_count = 0) { binds.grow_to(bind_count); }
 
   core::Cell up;            // gauge: 1 while a bind can transmit
   core::Cell has_room;      // gauge
@@ -82,11 +81,7 @@ struct alignas(64) CarrierCounters {
 
   core::Histogram response_us;  // submit_sm to its response
 
-  std::unique_ptr<BindCounters[]> binds;
-  std::size_t bind_count() const { return bind_count_; }
-
- private:
-  std::size_t bind_count_;
+  core::Grown<BindCounters, 1024, 8> binds;  // one that was taken away keeps its place
 };
 
 }  // namespace tollgate::carriers

@@ -113,11 +113,15 @@ void override_with(int configured, std::uint8_t& field) {
 
 }  // namespace
 
-Dialect::Dialect(const DialectConfig& config)
-    : config_(config),
-      rewrites_(!config.tlvs || config.destination_prefix != DestinationPrefix::as_given ||
-                config.has_service_type || config.source_ton >= 0 || config.source_npi >= 0 ||
-                config.destination_ton >= 0 || config.destination_npi >= 0) {}
+Dialect::Dialect(const DialectConfig& config) : config_(config) {
+  changed();
+}
+
+void Dialect::changed() {
+  rewrites_ = !config_.tlvs || config_.destination_prefix != DestinationPrefix::as_given ||
+              config_.has_service_type || config_.source_ton >= 0 || config_.source_npi >= 0 ||
+              config_.destination_ton >= 0 || config_.destination_npi >= 0;
+}
 
 IdKey Dialect::key(std::string_view id, IdPlace place) const {
   if (id.empty() || id.size() > kIdMax) return {};

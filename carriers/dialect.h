@@ -1,5 +1,5 @@
 // The dialect of one carrier, made from its row: how its ids compare, what its statuses mean, and
-// how a submit_sm body is rewritten for it. Immutable after construction; pure; any thread.
+// how a submit_sm body is rewritten for it. Changes by changed() alone; pure; its owner's thread.
 //
 // 1. Two ids are one message exactly when their keys are equal. A key says number or text: the
 //    number 0x41 and the text "A" never meet.
@@ -26,6 +26,9 @@ class Dialect {
   // `config` must outlive the dialect.
   explicit Dialect(const DialectConfig& config);
 
+  // The configuration has changed.
+  void changed();
+
   // No key (length 0) for an empty id and for one above kIdMax octets.
   IdKey key(std::string_view id, IdPlace place) const;
 
@@ -42,7 +45,7 @@ class Dialect {
 
  private:
   const DialectConfig& config_;
-  bool rewrites_;
+  bool rewrites_ = false;
 };
 
 }  // namespace tollgate::carriers

@@ -46,6 +46,11 @@ class Orders {
   Orders(std::uint32_t count_max, std::uint32_t octets_max)
       : held_(count_max), blocks_(static_cast<std::uint32_t>(octets_max / sizeof(Block))) {}
 
+  void bound(std::uint32_t count_max, std::uint32_t octets_max) {
+    held_.bound(count_max);
+    blocks_.bound(static_cast<std::uint32_t>(octets_max / sizeof(Block)));
+  }
+
   // kNoOrder when it does not fit.
   std::uint32_t take(proto::Octets body) {
     const std::uint32_t index = held_.take();

@@ -32,10 +32,12 @@ class Random {
 class Pace {
  public:
   // per_s = 0: no limit.
-  Pace(double per_s, std::uint32_t burst_ms) {
-    if (per_s <= 0) return;
-    interval_ns_ = static_cast<std::int64_t>(std::ceil(1e9 / per_s));
-    burst_ns_ = std::int64_t{burst_ms} * 1'000'000;
+  Pace(double per_s, std::uint32_t burst_ms) { set(per_s, burst_ms); }
+
+  // From now on. What a slower pace had put off waits no longer than this one asks for.
+  void change(double per_s, std::uint32_t burst_ms, std::int64_t now_us) {
+    set(per_s, burst_ms);
+    due_ns_ = std::min(due_ns_, now_us * 1000 + burst_ns_ + interval_ns_);
   }
 
   bool ready(std::int64_t now_us) const { return now_us * 1000 + burst_ns_ >= due_ns_; }
@@ -47,6 +49,11 @@ class Pace {
   std::int64_t ready_at_us() const { return (due_ns_ - burst_ns_ + 999) / 1000; }
 
  private:
+  void set(double per_s, std::uint32_t burst_ms) {
+    interval_ns_ = per_s <= 0 ? 0 : static_cast<std::int64_t>(std::ceil(1e9 / per_s));
+    burst_ns_ = per_s <= 0 ? 0 : std::int64_t{burst_ms} * 1'000'000;
+  }
+
   std::int64_t interval_ns_ = 0;
   std::int64_t burst_ns_ = 0;
   std::int64_t due_ns_ = 0;
@@ -65,6 +72,10 @@ class Backoff {
     return jittered_us(std::min(full, max_us_), random);
   }
   void reset() { step_us_ = 0; }
+  void change(std::uint32_t first_ms, std::uint32_t max_ms) {
+    first_us_ = std::int64_t{first_ms} * 1000;
+    max_us_ = std::int64_t{max_ms} * 1000;
+  }
 
   static std::int64_t jittered_us(std::int64_t full_us, Random& random) {
     const auto half = static_cast<std::uint64_t>(full_us / 2);
@@ -118,6 +129,11 @@ class Throttle {
   std::int64_t length_us() const { return length_us_; }
 
   void reset() { *this = Throttle(first_us_, max_us_, 0); }
+  // Of the pauses to come.
+  void change(std::uint32_t first_ms, std::uint32_t max_ms) {
+    first_us_ = std::int64_t{first_ms} * 1000;
+    max_us_ = std::int64_t{max_ms} * 1000;
+  }
 
  private:
   enum class Probe : std::uint8_t { none, waiting, sent };

@@ -35,6 +35,11 @@ class Park {
   enum class Queue : std::uint8_t { first_wait, again };
 
   explicit Park(const ParkLimits& limits);
+  // What is there stays, also beyond lower ones.
+  void set_limits(const ParkLimits& limits) {
+    items_.bound(limits.items_max);
+    blocks_.bound(static_cast<std::uint32_t>(limits.octets_max / sizeof(Block)));
+  }
 
   // `second` = `first` when there is one key. kNone when it does not fit.
   Item add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,

@@ -30,6 +30,11 @@ Receipts::Receipts(const CarrierConfig& config, const Dialect& dialect, Events& 
       text_scratch_(std::make_unique<char[]>(proto::kReceiptScratch)),
       pdu_scratch_(std::make_unique<std::uint8_t[]>(proto::kPduLengthMax)) {}
 
+void Receipts::changed() {
+  awaiting_.set_max(config_.awaiting_max);
+  park_.set_limits({config_.early_receipts_max, config_.early_octets_max});
+}
+
 void Receipts::add_key(std::string_view id, IdPlace place, Read& out) const {
   const IdKey key = dialect_.key(id, place);
   if (!key || (out.count == 1 && key == out.keys[0])) return;

@@ -32,6 +32,11 @@ class Receipts {
   Receipts(const CarrierConfig& config, const Dialect& dialect, Events& events,
            CarrierCounters& counters, std::uint64_t seed);
 
+  // The configuration has changed: its bounds.
+  void changed();
+  // No id and no receipt waits for the other.
+  bool empty() const { return awaiting_.size() == 0 && park_.size() == 0; }
+
   // A deliver_sm or data_sm, whole; returns the status to answer it with.
   proto::Status deliver(proto::Octets pdu, std::int64_t now_us);
   // One that was parked and acknowledged in an earlier life.

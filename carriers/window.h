@@ -22,6 +22,16 @@ class Window {
       : max_(max), orders_(orders), slots_(std::bit_ceil(std::uint64_t{max} * 2)), ages_(orders) {}
 
   std::uint32_t max() const { return max_; }
+  // What is in it stays, also beyond a smaller maximum.
+  void set_max(std::uint32_t max) {
+    max_ = max;
+    std::vector<Slot> slots(std::bit_ceil(std::uint64_t{max} * 2));
+    if (slots.size() <= slots_.size()) return;
+    for (const Slot& each : slots_) {
+      if (each.order != kNoOrder) slots[each.sequence & (slots.size() - 1)] = each;
+    }
+    slots_.swap(slots);
+  }
   std::uint32_t in_use() const { return ages_.size(); }
   bool full() const { return ages_.size() >= max_; }
 

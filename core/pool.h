@@ -42,7 +42,7 @@ class Slab {
   // Constructs a T; kNone when the slab is full.
   template <class... Args>
   [[nodiscard]] std::uint32_t take(Args&&... args) {
-    if (free_ == kNone && !grow()) return kNone;
+    if (full() || (free_ == kNone && !grow())) return kNone;
     const std::uint32_t index = free_;
     Chunk& chunk = *chunks_[index / kChunk];
     ::new (static_cast<void*>(chunk.at(index % kChunk))) T(std::forward<Args>(args)...);
@@ -59,6 +59,13 @@ class Slab {
     chunk.next[index % kChunk] = free_;
     free_ = index;
     --size_;
+  }
+
+  // Another capacity. One below size() refuses until enough is released; memory stays.
+  void bound(std::uint32_t capacity) {
+    TOLLGATE_CHECK(capacity < kLive, "a slab's capacity leaves room for its marks");
+    capacity_ = capacity;
+    chunks_.reserve((std::size_t{capacity} + kChunk - 1) / kChunk);
   }
 
   // Allocates ahead for `count` objects, at most the capacity.
@@ -78,7 +85,7 @@ class Slab {
   }
   std::uint32_t size() const noexcept { return size_; }
   std::uint32_t capacity() const noexcept { return capacity_; }
-  bool full() const noexcept { return size_ == capacity_; }
+  bool full() const noexcept { return size_ >= capacity_; }
 
   // Calls f(index, T&) for each live object, ascending; f may release the one it is given.
   template <class F>
@@ -105,12 +112,11 @@ class Slab {
     if (made_ >= capacity_) return false;
     chunks_.push_back(std::unique_ptr<Chunk>(new Chunk));
     Chunk& chunk = *chunks_.back();
-    const std::uint32_t count = capacity_ - made_ < kChunk ? capacity_ - made_ : kChunk;
-    for (std::uint32_t i = count; i-- > 0;) {
+    for (std::uint32_t i = kChunk; i-- > 0;) {
       chunk.next[i] = free_;
       free_ = made_ + i;
     }
-    made_ += count;
+    made_ += kChunk;
     return true;
   }
 

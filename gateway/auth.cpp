@@ -11,6 +11,7 @@
 
 #include <boost/lockfree/spsc_queue.hpp>
 
+#include "core/published.h"
 #include "gateway/auth_failures.h"
 
 namespace tollgate::gateway {
@@ -54,15 +55,39 @@ std::uint64_t random_seed() {
   return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
+// Who may bind; immutable.
+struct Accounts {
+  explicit Accounts(std::vector<AuthAccount> all);
+
+  std::map<std::string, AuthAccount, std::less<>> by_name;
+  std::vector<const AuthAccount*> decoys;  // whose hash an unknown system_id is checked against
+  AuthAccount decoy;                       // when there is no client at all
+};
+
+Accounts::Accounts(std::vector<AuthAccount> all) {
+  for (AuthAccount& each : all) by_name.insert_or_assign(each.system_id, std::move(each));
+  for (const auto& [name, account] : by_name) decoys.push_back(&account);
+  if (!decoys.empty()) return;
+  decoy.hash = hash_password("");
+  decoys.push_back(&decoy);
+}
+
+std::vector<AuthAccount> accounts_of(const std::vector<ClientConfig>& clients) {
+  std::vector<AuthAccount> accounts;
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const ClientConfig& client = clients[i];
+    accounts.push_back({client.system_id, client.password_hash, client.allow,
+                        static_cast<std::uint16_t>(i), 1, client.long_password});
+  }
+  return accounts;
+}
+
 }  // namespace
 
 struct Auth::State {
-  struct Account {
-    std::string hash;
-    std::vector<IpNetwork> allow;
-    std::uint16_t client = 0;
-    bool long_password = false;
-  };
+  explicit State(std::vector<AuthAccount> accounts)
+      : published(std::make_unique<const Accounts>(std::move(accounts))) {}
+
   struct Lane {  // one shard's two rings
     boost::lockfree::spsc_queue<Pending, boost::lockfree::capacity<kAuthPending>> requests;
     boost::lockfree::spsc_queue<AuthResult, boost::lockfree::capacity<kAuthPending>> results;
@@ -70,9 +95,8 @@ struct Auth::State {
   };
 
   AuthOptions options;
-  std::map<std::string, Account, std::less<>> accounts;
-  std::vector<const Account*> decoys;  // whose hash an unknown system_id is checked against
-  Account decoy;                       // when there is no client at all
+  core::Published<Accounts> published;
+  core::Published<Accounts>::Reader reader{published};
   std::vector<std::unique_ptr<Lane>> lanes;
   std::uint64_t seed = random_seed();
   AuthFailures failures{kFailureSlots, random_seed()};
@@ -87,7 +111,7 @@ struct Auth::State {
   void run();
   bool serve(unsigned shard);
   AuthResult decide(const Pending& request);
-  bool password_is_right(const Account& account, const Pending& request);
+  bool password_is_right(const AuthAccount& account, const Pending& request);
 };
 
 void Auth::State::run() {
@@ -123,12 +147,15 @@ AuthResult Auth::State::decide(const Pending& request) {
     result.outcome = AuthOutcome::too_many_failures;
     return result;
   }
-  const auto known = accounts.find(system_id);
-  const Account& account = known != accounts.end()
-                               ? known->second
-                               : *decoys[keyed_hash(seed, system_id) % decoys.size()];
+  reader.refresh();
+  const Accounts& accounts = *reader;
+  const auto known = accounts.by_name.find(system_id);
+  const AuthAccount& account =
+      known != accounts.by_name.end()
+          ? known->second
+          : *accounts.decoys[keyed_hash(seed, system_id) % accounts.decoys.size()];
   const bool right = password_is_right(account, request);
-  if (known == accounts.end()) {
+  if (known == accounts.by_name.end()) {
     result.outcome = AuthOutcome::unknown_client;
   } else if (!matching(account.allow, request.peer)) {
     result.outcome = AuthOutcome::address_not_allowed;
@@ -136,12 +163,13 @@ AuthResult Auth::State::decide(const Pending& request) {
     result.outcome = AuthOutcome::wrong_password;
   } else {
     result.client = account.client;
+    result.credentials = account.credentials;
   }
   if (result.outcome != AuthOutcome::accepted) failures.failed(request.peer, system_id, now_us);
   return result;
 }
 
-bool Auth::State::password_is_right(const Account& account, const Pending& request) {
+bool Auth::State::password_is_right(const AuthAccount& account, const Pending& request) {
   hashes.fetch_add(1, std::memory_order_relaxed);
   const char* hash = crypt_r(request.password, account.hash.c_str(), crypt.get());
   const bool same = hash && hash[0] != '*' && equal_in_constant_time(hash, account.hash);
@@ -152,19 +180,12 @@ bool Auth::State::password_is_right(const Account& account, const Pending& reque
 }
 
 Auth::Auth(const std::vector<ClientConfig>& clients, AuthOptions options)
-    : state_(std::make_unique<State>()) {
+    : Auth(accounts_of(clients), std::move(options)) {}
+
+Auth::Auth(std::vector<AuthAccount> accounts, AuthOptions options)
+    : state_(std::make_unique<State>(std::move(accounts))) {
   State& state = *state_;
   state.options = std::move(options);
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    const ClientConfig& client = clients[i];
-    state.accounts[client.system_id] = {client.password_hash, client.allow,
-                                        static_cast<std::uint16_t>(i), client.long_password};
-  }
-  for (const auto& [name, account] : state.accounts) state.decoys.push_back(&account);
-  if (state.decoys.empty()) {
-    state.decoy.hash = hash_password("");
-    state.decoys.push_back(&state.decoy);
-  }
   for (unsigned i = 0; i < state.options.shards; ++i) {
     state.lanes.push_back(std::make_unique<State::Lane>());
   }
@@ -178,6 +199,10 @@ Auth::~Auth() {
   state_->bell.fetch_add(1, std::memory_order_release);
   state_->bell.notify_one();
   if (state_->thread.joinable()) state_->thread.join();
+}
+
+void Auth::replace(std::vector<AuthAccount> accounts) {
+  state_->published.publish(std::make_unique<const Accounts>(std::move(accounts)));
 }
 
 void Auth::step() {

@@ -19,6 +19,8 @@
 //    ESME_RINVPASWD makes some give up until somebody restarts them.
 // 4. A password is wiped from the rings as soon as it was checked.
 //
+// 5. replace() never waits: the thread takes the new accounts before its next request.
+//
 // Bounds: kAuthPending requests a shard; kFailureSlots sources of failures, the oldest forgotten.
 #pragma once
 
@@ -64,7 +66,17 @@ struct AuthRequest {
 struct AuthResult {
   std::uint64_t session = 0;
   AuthOutcome outcome = AuthOutcome::unknown_client;
-  std::uint16_t client = 0;  // place in Config::clients; only when accepted
+  std::uint16_t client = 0;       // its id; only when accepted
+  std::uint32_t credentials = 0;  // what it was checked by (ClientPeer::credentials)
+};
+
+struct AuthAccount {
+  std::string system_id;
+  std::string hash;
+  std::vector<IpNetwork> allow;
+  std::uint16_t client = 0;
+  std::uint32_t credentials = 1;
+  bool long_password = false;
 };
 
 struct AuthOptions {
@@ -76,11 +88,15 @@ struct AuthOptions {
 
 class Auth {
  public:
-  // Keeps its own copy of what it needs of `clients`. The thread, if any, starts here.
+  // The thread, if any, starts here. Of ClientConfigs: their places are the ids.
+  Auth(std::vector<AuthAccount> accounts, AuthOptions options);
   Auth(const std::vector<ClientConfig>& clients, AuthOptions options);
   ~Auth();  // joins the thread; what is still queued is dropped
   Auth(const Auth&) = delete;
   Auth& operator=(const Auth&) = delete;
+
+  // One thread: from the next request on these are the accounts.
+  void replace(std::vector<AuthAccount> accounts);
 
   // The shard's thread. False: the queue is full; answer ESME_RBINDFAIL. A text that is longer
   // than the field allows is checked and refused like any other wrong one.
@@ -103,6 +119,9 @@ class Auth {
 
 // A crypt(5) string for `password` by the method and cost of this build; "" if the system refuses.
 std::string hash_password(std::string_view password);
+
+// Whether this password has this hash; for one's own secrets, not for what a peer sends.
+bool matches(std::string_view password, const std::string& hash);
 
 // "" when `hash` is a crypt(5) string that this system can check; else what is wrong with it.
 std::string password_hash_fault(const std::string& hash);

@@ -2,23 +2,81 @@
 
 #include <algorithm>
 
+#include "core/log.h"
 #include "proto/time.h"
 
 namespace tollgate::gateway {
 
 using proto::record::Follows;
 
-CarrierHome::CarrierHome(const Config& config, core::Shard& shard, Homes& homes, Outbox& outbox,
+CarrierHome::CarrierHome(const Peers& peers, core::Shard& shard, Homes& homes, Outbox& outbox,
                          Recorder& recorder, std::uint64_t seed)
-    : shard_(shard), outbox_(outbox), recorder_(recorder), places_(config.carriers.size()) {
+    : shard_(shard),
+      homes_(homes),
+      outbox_(outbox),
+      recorder_(recorder),
+      seed_(seed),
+      places_(peers.carriers.size()) {
+  for (std::size_t i = 0; i < places_.size(); ++i) make(i, peers.carriers[i]);
+}
+
+// True when there is a new one here.
+bool CarrierHome::make(std::size_t id, const CarrierPeer& peer) {
+  if (homes_.of_carrier(id) != shard_.index() || peer.gone) return false;
+  Place& place = places_[id];
+  if (!place.post) {
+    place.post =
+        std::make_unique<Post>(*this, static_cast<std::uint16_t>(id), shard_.shard_count());
+  }
+  place.carrier = std::make_unique<carriers::Carrier>(*peer.config, shard_, *place.post, seed_ + id,
+                                                      &homes_.board(id));
+  place.config = peer.config;
+  place.gone = false;
+  here_.push_back(place.carrier.get());
+  return true;
+}
+
+void CarrierHome::apply(const Peers& peers) {
+  places_.resize(peers.carriers.size());
+  if (recorder_.failed()) return;
   for (std::size_t i = 0; i < places_.size(); ++i) {
-    if (homes.of_carrier(i) != shard.index()) continue;
-    Place& place = places_[i];
-    place.post = std::make_unique<Post>(*this, static_cast<std::uint16_t>(i), shard.shard_count());
-    place.carrier =
-        std::make_unique<carriers::Carrier>(config.carriers[i], shard, *place.post, seed + i);
-    homes.set_state(i, place.carrier->state());
-    here_.push_back(place.carrier.get());
+    if (places_[i].carrier) {
+      change(i, peers.carriers[i]);
+    } else if (make(i, peers.carriers[i])) {
+      core::log::info("carrier_added", {{"carrier", peers.carriers[i].config->name}});
+      places_[i].carrier->start();
+    }
+  }
+}
+
+void CarrierHome::change(std::size_t id, const CarrierPeer& peer) {
+  Place& place = places_[id];
+  if (place.config != peer.config) {
+    place.config = peer.config;
+    place.carrier->change(*peer.config);
+    core::log::info("carrier_changed", {{"carrier", peer.config->name}});
+  }
+  if (place.gone == peer.gone) return;
+  place.gone = peer.gone;
+  if (peer.gone) {
+    core::log::info("carrier_removed", {{"carrier", peer.config->name}});
+    place.carrier->drain_and_unbind();
+    ++going_;
+  } else {
+    core::log::info("carrier_added", {{"carrier", peer.config->name}});
+    place.carrier->start();
+    --going_;
+  }
+}
+
+// Of those that are gone, the ones that nothing can come for.
+void CarrierHome::let_go() {
+  for (Place& place : places_) {
+    if (!place.gone || !place.carrier || !place.carrier->done()) continue;
+    std::erase(here_, place.carrier.get());
+    place.carrier.reset();
+    place.config.reset();
+    --going_;
   }
 }
 
@@ -38,7 +96,7 @@ const carriers::Carrier* CarrierHome::carrier(std::size_t id) const {
 
 void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
   Place& place = places_[mail.carrier];
-  if (recorder_.failed() || place.post->shut(home_of(mail.message))) {
+  if (recorder_.failed() || !place.carrier || place.post->shut(home_of(mail.message))) {
     return place.post->outcome(mail.message, mail.attempt, Outcome::down);
   }
   const carriers::Order order{mail.message, mail.attempt, body,
@@ -64,6 +122,7 @@ void CarrierHome::turn_end(const core::Now& now) {
   for (carriers::Carrier* carrier : here_) {
     if (carrier->turn(now)) shard_.again();
   }
+  if (going_ != 0) let_go();
 }
 
 void CarrierHome::halt() {

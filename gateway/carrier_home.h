@@ -8,6 +8,8 @@
 // 3. Behind an order that went back `down`, all that the same client's home sends goes back as
 //    well, until its fence comes (mail.h): so nothing overtakes it here.
 // 4. When the journal has failed nothing is sent any more: an intent could not be kept.
+// 5. A carrier that was removed is there until no receipt can come for what it sent: as long as its
+//    binds last they are matched, and a name that comes back finds its ids. Its orders go `down`.
 #pragma once
 
 #include <memory>
@@ -15,20 +17,23 @@
 
 #include "carriers/carrier.h"
 #include "core/shard.h"
-#include "gateway/config.h"
 #include "gateway/homes.h"
 #include "gateway/mail.h"
+#include "gateway/peers.h"
 #include "gateway/recorder.h"
 
 namespace tollgate::gateway {
 
 class CarrierHome {
  public:
-  CarrierHome(const Config& config, core::Shard& shard, Homes& homes, Outbox& outbox,
+  CarrierHome(const Peers& peers, core::Shard& shard, Homes& homes, Outbox& outbox,
               Recorder& recorder, std::uint64_t seed);
   ~CarrierHome();
 
   void start();
+  // The tables' peers are others: new carriers start, changed ones change, those that are gone
+  // drain and unbind.
+  void apply(const Peers& peers);
   void on_order(const OrderMail& mail, proto::Octets body);
   void on_fence(const FenceMail& mail);
   void turn_end(const core::Now& now);
@@ -36,7 +41,7 @@ class CarrierHome {
   void drain();       // no new orders; unbind politely
   bool idle() const;  // every bind is stopped
 
-  // Null when the carrier's home is another shard.
+  // Null when the carrier's home is another shard, or it is gone for good.
   const carriers::Carrier* carrier(std::size_t id) const;
   carriers::Carrier* carrier(std::size_t id);
 
@@ -76,13 +81,22 @@ class CarrierHome {
   struct Place {
     std::unique_ptr<Post> post;
     std::unique_ptr<carriers::Carrier> carrier;
+    std::shared_ptr<const carriers::CarrierConfig> config;  // that it works by
+    bool gone = false;
   };
 
+  bool make(std::size_t id, const CarrierPeer& peer);
+  void change(std::size_t id, const CarrierPeer& peer);
+  void let_go();
+
   core::Shard& shard_;
+  Homes& homes_;
   Outbox& outbox_;
   Recorder& recorder_;
+  const std::uint64_t seed_;
   std::vector<Place> places_;  // by carrier id; empty where the home is another
   std::vector<carriers::Carrier*> here_;
+  std::size_t going_ = 0;  // carriers here that are gone
 };
 
 }  // namespace tollgate::gateway

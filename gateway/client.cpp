@@ -6,13 +6,28 @@
 
 namespace tollgate::gateway {
 
-Client::Client(std::uint16_t id, const ClientConfig& config, Ledger& ledger,
-               ClientCounters& counters, Delivery::Settler& settler)
+Client::Client(std::uint16_t id, const ClientPeer& peer, Ledger& ledger, ClientCounters& counters,
+               Delivery::Settler& settler)
     : id_(id),
-      config_(config),
+      config_(peer.config),
+      credentials_(peer.credentials),
+      gone_(peer.gone),
       counters_(counters),
       delivery_(ledger, counters, settler),
-      pace_(config.pace_per_s, kPaceBurstMs) {}
+      pace_(config_->pace_per_s, kPaceBurstMs) {}
+
+void Client::change(const ClientPeer& peer, const core::Now& now) {
+  config_ = peer.config;
+  credentials_ = peer.credentials;
+  gone_ = peer.gone;
+  pace_.change(config_->pace_per_s, kPaceBurstMs, now.mono_us);
+  full_since_us_ = 0;
+  if (full()) note_full(now);
+  for (Session* session : sessions_) {
+    session->limits_changed(now);
+    if (gone_ || session->credentials() < credentials_) session->unbind();
+  }
+}
 
 void Client::join(Session& session) {
   sessions_.push_back(&session);
@@ -35,8 +50,8 @@ void Client::pause(Session& session) {
 
 void Client::resume_paused(const core::Now& now) {
   if (paused_.empty()) return;
-  const bool room = unsent_ <= config_.queue_max - config_.queue_max / 8 &&
-                    owing_ <= config_.receipts_max - config_.receipts_max / 8;
+  const bool room = unsent_ <= config_->queue_max - config_->queue_max / 8 &&
+                    owing_ <= config_->receipts_max - config_->receipts_max / 8;
   if (!room && !out_of_patience(now)) return;
   std::vector<Session*> resumed;
   resumed.swap(paused_);

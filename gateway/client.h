@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "gateway/config.h"
 #include "gateway/counters.h"
 #include "gateway/delivery.h"
+#include "gateway/peers.h"
 
 namespace tollgate::gateway {
 
@@ -31,11 +33,20 @@ inline constexpr std::uint32_t kPaceBurstMs = 1'000;  // so much of the pace at 
 
 class Client {
  public:
-  Client(std::uint16_t id, const ClientConfig& config, Ledger& ledger, ClientCounters& counters,
+  Client(std::uint16_t id, const ClientPeer& peer, Ledger& ledger, ClientCounters& counters,
          Delivery::Settler& settler);
+  // What its configuration says now; its limits hold from here on. Sessions whose password is no
+  // longer right, and all of a client that is gone, are unbound.
+  void change(const ClientPeer& peer, const core::Now& now);
+  bool is(const ClientPeer& peer) const {
+    return config_ == peer.config && credentials_ == peer.credentials && gone_ == peer.gone;
+  }
 
   std::uint16_t id() const { return id_; }
-  const ClientConfig& config() const { return config_; }
+  const ClientConfig& config() const { return *config_; }
+  // Removed from the tables: no new bind and no submit; its messages go on.
+  bool gone() const { return gone_; }
+  std::uint32_t credentials() const { return credentials_; }
   ClientCounters& counters() { return counters_; }
   Delivery& delivery() { return delivery_; }
 
@@ -43,12 +54,12 @@ class Client {
   void leave(Session& session);
   const std::vector<Session*>& sessions() const { return sessions_; }
 
-  bool queue_full() const { return unsent_ >= config_.queue_max; }
-  bool receipts_full() const { return owing_ >= config_.receipts_max; }
+  bool queue_full() const { return unsent_ >= config_->queue_max; }
+  bool receipts_full() const { return owing_ >= config_->receipts_max; }
   bool untaken_full() const {
-    return delivery_.waiting() >= config_.receipts_max ||
+    return delivery_.waiting() >= config_->receipts_max ||
            (delivery_.memory_max() != 0 &&
-            delivery_.in_memory() >= kMemorySlack * config_.receipts_memory);
+            delivery_.in_memory() >= kMemorySlack * config_->receipts_memory);
   }
   // The session's submits wait: its reading is paused until there is room again.
   void pause(Session& session);
@@ -56,7 +67,7 @@ class Client {
   bool has_paused() const { return !paused_.empty(); }
   // Full for so long that waiting submits are better refused.
   bool out_of_patience(const core::Now& now) const {
-    return full_since_us_ != 0 && now.mono_us - full_since_us_ > config_.queue_full_us;
+    return full_since_us_ != 0 && now.mono_us - full_since_us_ > config_->queue_full_us;
   }
 
   // Once a turn, whoever asks: true the first time.
@@ -79,7 +90,9 @@ class Client {
   void note_full(const core::Now& now);
 
   const std::uint16_t id_;
-  const ClientConfig& config_;
+  std::shared_ptr<const ClientConfig> config_;
+  std::uint32_t credentials_;
+  bool gone_;
   ClientCounters& counters_;
   Delivery delivery_;
   carriers::Pace pace_;

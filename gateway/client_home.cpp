@@ -43,28 +43,40 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
       ledger_(shard.index(), config.gateway.limits.messages_per_shard, shard.time().wall_us,
               shard.buffers()),
       spill_(*this, shard, ledger_, recorder, counters, due),
-      clients_(config.clients.size()),
-      carriers_(config.carriers.size()),
-      fenced_(config.carriers.size()),
-      pass_carriers_(config.carriers.size()),
       waiting_timer_(core::Timer::calling<&ClientHome::retry_waiting>(*this)),
       sweep_timer_(core::Timer::calling<&ClientHome::sweep>(*this)),
       paused_timer_(core::Timer::calling<&ClientHome::look_at_paused>(*this)) {
-  for (std::size_t i = 0; i < clients_.size(); ++i) {
-    if (homes.of_client(i) != shard.index()) continue;
-    clients_[i] = std::make_unique<Client>(static_cast<std::uint16_t>(i), config.clients[i],
-                                           ledger_, counters.clients[i], *this);
-    spill_.add(*clients_[i], static_cast<std::uint32_t>(clients_.size()));
-  }
-  touched_.reserve(clients_.size());
+  apply();
   counters_.ledger.capacity.set(ledger_.capacity());
   shard_.timers().arm(sweep_timer_, 0);
 }
 
+void ClientHome::make(std::size_t id, const ClientPeer& peer) {
+  clients_[id] = std::make_unique<Client>(static_cast<std::uint16_t>(id), peer, ledger_,
+                                          counters_.clients[id], *this);
+}
+
+void ClientHome::apply() {
+  const std::vector<ClientPeer>& wanted = peers().clients;
+  clients_.resize(wanted.size());
+  touched_.reserve(wanted.size());
+  const auto count = static_cast<std::uint32_t>(wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (homes_.of_client(i) != shard_.index()) continue;
+    if (clients_[i] && clients_[i]->is(wanted[i])) continue;
+    clients_[i] ? clients_[i]->change(wanted[i], shard_.now()) : make(i, wanted[i]);
+    spill_.add(*clients_[i], count);
+    touch(*clients_[i]);
+  }
+  const std::size_t carriers = peers().carriers.size();
+  carriers_.resize(carriers);
+  fenced_.resize(carriers);
+  pass_carriers_.resize(carriers);
+}
+
 void ClientHome::turn_start() {
-  const auto& states = homes_.states();
   for (std::size_t i = 0; i < carriers_.size(); ++i) {
-    const std::uint8_t bits = states[i]->bits.load(std::memory_order_relaxed);
+    const std::uint8_t bits = homes_.state(i).bits.load(std::memory_order_relaxed);
     carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0 && !fenced_[i]};
   }
 }
@@ -147,7 +159,9 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   counters.submits.add();
   client.add_turn_submit();
   touch(client);
-  if (!accepting_ || recorder_.failed()) return refuse(client, Status::ESME_RSYSERR);
+  if (!accepting_ || recorder_.failed() || client.gone()) {
+    return refuse(client, Status::ESME_RSYSERR);
+  }
   if (!recorder_.accepting()) {
     counters.queue_full.add();
     return refuse(client, Status::ESME_RMSGQFUL);

@@ -33,6 +33,7 @@
 #include "gateway/homes.h"
 #include "gateway/ledger.h"
 #include "gateway/mail.h"
+#include "gateway/peers.h"
 #include "gateway/recorder.h"
 #include "gateway/recovery.h"
 #include "gateway/spill.h"
@@ -69,8 +70,6 @@ struct RestoredPlaces {
   std::array<routing::Nano, routing::kCandidatesMax> costs;
 };
 
-using TablesReader = core::Published<routing::Tables>::Reader;
-
 class ClientHome final : public Delivery::Settler {
  public:
   // `due` null: receipts are kept in memory alone.
@@ -78,8 +77,10 @@ class ClientHome final : public Delivery::Settler {
              const TablesReader& tables, Recorder& recorder, FlowCounters& counters,
              DueStore::Channel* due);
 
-  // Null when the client's home is another shard.
-  Client* client(std::uint16_t id) { return clients_[id].get(); }
+  // Null when the client's home is another shard, or the tables here do not have it yet.
+  Client* client(std::uint16_t id) { return id < clients_.size() ? clients_[id].get() : nullptr; }
+  // At a turn's start: the tables have other peers.
+  void apply();
 
   // From sessions.
   bool holds(const Client& client) const {
@@ -134,6 +135,8 @@ class ClientHome final : public Delivery::Settler {
  private:
   static constexpr std::uint8_t kResendsMax = 3;  // of a message in doubt
 
+  const Peers& peers() const { return peers_of(*tables_); }
+  void make(std::size_t id, const ClientPeer& peer);
   bool decide(const Client& client, const proto::SubmitSm& sm, routing::Route& route,
               bool& now_possible);
   Message* keep(Client& client, const proto::SubmitSm& sm, const routing::Route& route,

@@ -192,7 +192,7 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
 // It may have been sent: the carrier's policy says what is worse, twice or not at all.
 void ClientHome::doubt(Message& message, const core::Now& now) {
   ClientCounters& counters = clients_[message.client]->counters();
-  const carriers::InDoubt policy = config_.carriers[message.carrier].in_doubt;
+  const carriers::InDoubt policy = peers().carriers[message.carrier].config->in_doubt;
   if (policy == carriers::InDoubt::fail) {
     return fail(message, MessageState::unknown, message.status, now);
   }

@@ -97,7 +97,7 @@ void ClientHome::relay_next(Message& message, std::uint8_t from, Status otherwis
 // It may have been sent. Its client hears that it was not accepted, and decides.
 void ClientHome::relay_doubt(Message& message) {
   ClientCounters& counters = clients_[message.client]->counters();
-  const carriers::InDoubt policy = config_.carriers[message.carrier].in_doubt;
+  const carriers::InDoubt policy = peers().carriers[message.carrier].config->in_doubt;
   if (policy == carriers::InDoubt::resend && message.resends < kResendsMax) {
     ++message.resends;
     counters.resent.add();

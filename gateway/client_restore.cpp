@@ -87,8 +87,8 @@ Message* ClientHome::bring_back(Client& client, const proto::record::Carried& ca
   message->status = carried.status;
   message->notice = notice_of(carried.notice);
   message->stage = Stage::told;
-  for (std::size_t i = 0; i < config_.carriers.size(); ++i) {
-    if (config_.carriers[i].name != carried.carrier) continue;
+  for (std::size_t i = 0; i < peers().carriers.size(); ++i) {
+    if (peers().carriers[i].config->name != carried.carrier) continue;
     message->carrier = static_cast<std::uint16_t>(i);
     message->attempt = carried.attempt;
   }

@@ -101,19 +101,37 @@ void read_versions(Section& section, Versions& versions) {
   }
 }
 
-void read_password(Section& section, ClientConfig& client, std::string& plain) {
+void check_plain(Section& section, std::string_view key, const ClientConfig& client,
+                 const std::string& plain) {
+  const std::string octets = std::to_string(plain.size()) + " octets long";
+  if (plain.size() > kPasswordMax) {
+    section.fault(key, octets, "at most " + std::to_string(kPasswordMax));
+  } else if (plain.size() > 8 && !client.long_password) {
+    section.fault(key, octets,
+                  "at most 8 by the specification, or long_password = true for up to 64");
+  }
+}
+
+void read_password(Section& section, PeerPlace& place, ClientConfig& client, std::string& plain) {
   const bool has_plain = section.has("password");
   const bool has_hash = section.has("password_hash");
-  if (!has_plain && !has_hash) {
-    section.fault("password", "missing", "password or password_hash (a crypt(5) string)");
-  } else if (has_plain && has_hash) {
-    section.fault("password_hash", "password is given too", "one of the two");
+  const bool has_file = section.has("password_file");
+  if (!has_plain && !has_hash && !has_file) {
+    section.fault("password", "missing",
+                  "password, password_file or password_hash (a crypt(5) string)");
+  } else if (has_hash && (has_plain || has_file)) {
+    section.fault("password_hash",
+                  has_plain ? "password is given too" : "password_file is given too",
+                  "one of them");
+  } else if (has_plain && has_file) {
+    section.fault("password_file", "password is given too", "one of them");
   }
   section.boolean("long_password", client.long_password);
   section.text("password", plain, {1, kPasswordMax});
-  if (plain.size() > 8 && !client.long_password) {
-    section.fault("password", std::to_string(plain.size()) + " octets long",
-                  "at most 8 by the specification, or long_password = true for up to 64");
+  check_plain(section, "password", client, plain);
+  if (has_file && !has_plain) {
+    read_password_file(section, place, plain);
+    check_plain(section, "password_file", client, plain);
   }
   section.text("password_hash", client.password_hash, {1, 512});
   if (client.password_hash.empty() || has_plain) return;
@@ -132,6 +150,15 @@ bool Unique::take(Section& section, std::string_view key, const std::string& nam
     section.fault(key, "used already in line " + std::to_string(at->second), "a name of its own");
   }
   return fresh;
+}
+
+const char* bad_peer_name(std::string_view name, std::size_t longest) {
+  if (name.size() > longest)
+    return longest > 15 ? "has a name of more than 32 characters"
+                        : "has a name of more than 15 characters";
+  return is_name(name) ? nullptr
+                       : "has another name than letters, digits, '-', '_' and '.', a letter or "
+                         "digit first";
 }
 
 void read_name(Section& section, std::string_view key, std::string& out) {
@@ -220,10 +247,16 @@ void read_journal(Section& section, const std::string& directory, JournalConfig&
   section.integer("dead_letter_files", journal.dead_letter_files, {1, 1'000});
 }
 
-void read_client(Section& section, ClientConfig& client, std::string& plain_password) {
-  section.require("system_id", "1-15 characters, what the client binds with");
+void read_client(Section& section, PeerPlace& place, ClientConfig& client,
+                 std::string& plain_password) {
+  client.system_id = place.name;
+  if (place.name.empty())
+    section.require("system_id", "1-15 characters, what the client binds with");
   read_ascii(section, "system_id", client.system_id, 1, 15);
-  read_password(section, client, plain_password);
+  if (!place.name.empty() && client.system_id != place.name) {
+    section.fault("system_id", "is not its file's name", "\"" + place.name + "\", or no system_id");
+  }
+  read_password(section, place, client, plain_password);
   for (const PlacedText& each : section.texts("allow", "\"10.0.0.0/8\", \"::1\", ...")) {
     std::string why;
     if (const auto network = parse_network(each.text, why)) {
@@ -249,6 +282,13 @@ void read_client(Section& section, ClientConfig& client, std::string& plain_pass
   section.seconds("enquire_link_seconds", client.enquire_link_us, {0, 86'400});
   section.seconds("inactivity_seconds", client.inactivity_us, {0, 86'400});
   section.seconds("receipt_keep_seconds", client.receipt_keep_us, {1, 2'592'000});
+}
+
+void check_queue(Section& section, const Config& config, const ClientConfig& client) {
+  const std::uint32_t most = config.gateway.limits.messages_per_shard;
+  if (!section.has("queue_max") || client.queue_max <= most) return;
+  section.fault("queue_max", "never reached: gateway.limits.messages_per_shard is smaller",
+                "at most " + std::to_string(most));
 }
 
 std::vector<std::string> Config::client_names() const {
@@ -290,21 +330,19 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
     root.section("tables", [&](Section& section) { read_tables(section, directory, config); });
     root.section("journal",
                  [&](Section& section) { read_journal(section, directory, config.journal); });
+    PeerPlace place{directory, ""};
     Unique clients;
     root.require("client", "[[client]], once for each account that may bind");
     root.sections("client", kClientsMax, [&](Section& section) {
-      read_client(section, config.clients.emplace_back(), plain_passwords.emplace_back());
-      clients.take(section, "system_id", config.clients.back().system_id);
-      if (section.has("queue_max") &&
-          config.clients.back().queue_max > config.gateway.limits.messages_per_shard) {
-        section.fault("queue_max", "never reached: gateway.limits.messages_per_shard is smaller",
-                      "at most " + std::to_string(config.gateway.limits.messages_per_shard));
-      }
+      ClientConfig& client = config.clients.emplace_back();
+      read_client(section, place, client, plain_passwords.emplace_back());
+      clients.take(section, "system_id", client.system_id);
+      check_queue(section, config, client);
     });
     Unique carriers;
     root.require("carrier", "[[carrier]], once for each");
     root.sections("carrier", kCarriersMax, [&](Section& section) {
-      read_carrier(section, config.carriers.emplace_back());
+      read_carrier(section, place, config.carriers.emplace_back());
       carriers.take(section, "name", config.carriers.back().name);
     });
   });

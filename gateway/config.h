@@ -46,6 +46,7 @@ struct Versions {
   bool allows(std::uint8_t effective) const {
     return (effective == 0x33 && v33) || (effective == 0x34 && v34) || (effective == 0x50 && v50);
   }
+  bool operator==(const Versions&) const = default;
 };
 
 // When a client's submit is answered (docs/decisions/0010-relay-mode.md).
@@ -75,6 +76,7 @@ struct ClientConfig {
   std::int64_t enquire_link_us = 30'000'000;       // idle time before we ask; 0 = never
   std::int64_t inactivity_us = 180'000'000;        // nothing but enquire_link; 0 = no limit
   std::int64_t receipt_keep_us = 259'200'000'000;  // 72 h, then the receipt is given up
+  bool operator==(const ClientConfig&) const = default;
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };

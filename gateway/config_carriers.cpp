@@ -153,7 +153,7 @@ void read_dialect(Section& section, carriers::DialectConfig& dialect) {
   }
 }
 
-void read_bind(Section& section, carriers::BindConfig& bind) {
+void read_bind(Section& section, PeerPlace& place, carriers::BindConfig& bind) {
   static constexpr proto::Command kKinds[] = {proto::Command::bind_transceiver,
                                               proto::Command::bind_transmitter,
                                               proto::Command::bind_receiver};
@@ -169,6 +169,10 @@ void read_bind(Section& section, carriers::BindConfig& bind) {
   section.require("system_id", "1-15 characters, what the carrier gave us");
   read_ascii(section, "system_id", bind.system_id, 1, 15);
   section.text("password", bind.password, {0, 64});
+  if (section.has("password") && section.has("password_file")) {
+    section.fault("password_file", "password is given too", "one of them");
+  }
+  read_password_file(section, place, bind.password);
   read_ascii(section, "system_type", bind.system_type, 0, 12);
   section.word("interface_version", {"3.3", "3.4", "5.0"},
                [&](std::size_t at) { bind.interface_version = kVersions[at]; });
@@ -184,9 +188,13 @@ void read_bind(Section& section, carriers::BindConfig& bind) {
 
 }  // namespace
 
-void read_carrier(Section& section, carriers::CarrierConfig& carrier) {
+void read_carrier(Section& section, PeerPlace& place, carriers::CarrierConfig& carrier) {
   const std::size_t faults_before = section.faults().size();
-  read_name(section, "name", carrier.name);
+  carrier.name = place.name;
+  if (place.name.empty() || section.has("name")) read_name(section, "name", carrier.name);
+  if (!place.name.empty() && carrier.name != place.name) {
+    section.fault("name", "is not its file's name", "\"" + place.name + "\", or no name");
+  }
   section.number("pace", carrier.pace_per_s, {0, 1'000'000});
   read_ms(section, "pace_burst_seconds", carrier.pace_burst_ms, {0.001, 10});
   section.integer("queue_max", carrier.queue_max, {1, 10'000'000});
@@ -212,7 +220,7 @@ void read_carrier(Section& section, carriers::CarrierConfig& carrier) {
   section.section("dialect", [&](Section& below) { read_dialect(below, carrier.dialect); });
   section.require("bind", "[[carrier.bind]], once for each connection to the carrier");
   section.sections("bind", kBindsMax,
-                   [&](Section& below) { read_bind(below, carrier.binds.emplace_back()); });
+                   [&](Section& below) { read_bind(below, place, carrier.binds.emplace_back()); });
   const bool transmits = std::any_of(carrier.binds.begin(), carrier.binds.end(), [](auto& bind) {
     return bind.kind != proto::Command::bind_receiver;
   });

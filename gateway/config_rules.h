@@ -40,7 +40,20 @@ void read_tables_directory(Section& section, std::string_view key, const std::st
                            std::string& tables);
 // "host:port", "host:port/database", "/path/of/a/socket", "/path:database".
 bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why);
-void read_client(Section& section, ClientConfig& client, std::string& plain_password);
-void read_carrier(Section& section, carriers::CarrierConfig& carrier);
+// Where a carrier's or client's table stands.
+struct PeerPlace {
+  std::string directory;  // of the configuration: password files are relative to it
+  std::string name;       // of its own file, and so the peer's; "" = in the configuration
+  bool looks = true;      // at password files
+  std::vector<std::string> secrets = {};  // found: the password files
+};
+// The first line of the file that `password_file` names, if it is given.
+void read_password_file(Section& section, PeerPlace& place, std::string& password);
+void read_client(Section& section, PeerPlace& place, ClientConfig& client,
+                 std::string& plain_password);
+void check_queue(Section& section, const Config& config, const ClientConfig& client);
+void read_carrier(Section& section, PeerPlace& place, carriers::CarrierConfig& carrier);
+// Null: `name` can be a file's and a peer's.
+const char* bad_peer_name(std::string_view name, std::size_t longest);
 
 }  // namespace tollgate::gateway

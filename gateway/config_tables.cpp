@@ -25,25 +25,14 @@ bool split_database(std::string& text, char sign, std::uint32_t& database) {
   return true;
 }
 
-void read_password_file(Section& section, const std::string& directory, TablesConfig& tables) {
-  std::string name;
-  section.text("password_file", name, {1, 4096});
-  if (name.empty()) return;
-  const fs::path path = fs::path(directory) / name;
-  std::ifstream in(path);
-  if (!std::getline(in, tables.password) || tables.password.empty()) {
-    section.fault("password_file", "cannot be read, or its first line is empty",
-                  "a file with the password in its first line");
-  }
-}
-
 void read_redis(Section& section, const std::string& directory, TablesConfig& tables) {
   std::string why;
   section.text("redis", tables.redis, {1, 300});
   if (!tables.redis.empty() && !parse_redis(tables.redis, tables, why))
     section.fault("redis", why, kRedisRight);
   read_ascii(section, "user", tables.user, 1, 128);
-  read_password_file(section, directory, tables);
+  PeerPlace place{directory, ""};
+  read_password_file(section, place, tables.password);
   read_ascii(section, "prefix", tables.prefix, 1, 64);
   section.text("cache", tables.cache, {1, 4096});
   tables.cache = (fs::path(directory) / tables.cache).string();
@@ -52,6 +41,19 @@ void read_redis(Section& section, const std::string& directory, TablesConfig& ta
 }
 
 }  // namespace
+
+void read_password_file(Section& section, PeerPlace& place, std::string& password) {
+  std::string name;
+  section.text("password_file", name, {1, 4096});
+  if (name.empty() || !place.looks) return;
+  const fs::path path = fs::path(place.directory) / name;
+  place.secrets.push_back(path.string());
+  std::ifstream in(path);
+  if (!std::getline(in, password) || password.empty()) {
+    section.fault("password_file", "cannot be read, or its first line is empty",
+                  "a file with the password in its first line");
+  }
+}
 
 bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why) {
   std::string rest = text;

@@ -7,10 +7,10 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
-#include <vector>
 
 #include "core/counters.h"
+#include "core/grown.h"
+#include "gateway/config.h"
 #include "proto/status.h"
 #include "routing/router.h"
 
@@ -104,12 +104,17 @@ struct alignas(core::kCacheLine) LedgerCounters {
 };
 
 struct FlowCounters {
-  FlowCounters(std::size_t client_count, std::size_t carrier_count)
-      : clients(std::make_unique<ClientCounters[]>(client_count)),
-        carriers(std::make_unique<CarrierMoneyCounters[]>(carrier_count)) {}
+  FlowCounters(std::size_t client_count, std::size_t carrier_count) {
+    grow(client_count, carrier_count);
+  }
+  // The main thread, before anybody may count there.
+  void grow(std::size_t client_count, std::size_t carrier_count) {
+    clients.grow_to(client_count);
+    carriers.grow_to(carrier_count);
+  }
 
-  std::unique_ptr<ClientCounters[]> clients;         // by Config::clients; used on their home
-  std::unique_ptr<CarrierMoneyCounters[]> carriers;  // by Config::carriers
+  core::Grown<ClientCounters, kClientsMax, 16> clients;          // by client id; used on their home
+  core::Grown<CarrierMoneyCounters, kCarriersMax, 16> carriers;  // by carrier id
   DoorCounters door;
   LedgerCounters ledger;
 };

@@ -27,12 +27,13 @@ Flow::Flow(const Setup& setup)
       counters_(setup.counters),
       tables_(setup.tables, &setup.shard),
       outbox_(setup.shard),
-      recorder_(setup.config, setup.shard, setup.stream),
-      carrier_home_(setup.config, setup.shard, setup.homes, outbox_, recorder_, setup.seed),
+      recorder_(setup.config, tables_, setup.shard, setup.stream),
+      carrier_home_(peers_of(*tables_), setup.shard, setup.homes, outbox_, recorder_, setup.seed),
       client_home_(setup.config, setup.shard, setup.homes, outbox_, tables_, recorder_,
                    setup.counters, setup.due),
-      listener_(setup.config, setup.shard, setup.homes, outbox_, client_home_, setup.auth,
+      listener_(setup.config, tables_, setup.shard, setup.homes, outbox_, client_home_, setup.auth,
                 setup.counters, setup.shared.connections),
+      peers_(tables_->companion.get()),
       spill_timer_([](void*, const core::Now&) {}, nullptr),
       stop_timer_(core::Timer::calling<&Flow::on_stop_step>(*this)) {
   shard_.at_turn_start(*this);
@@ -52,6 +53,7 @@ core::NetError Flow::start() {
 void Flow::turn_starts(const core::Now& now) {
   // A record that may not be durable must not be followed by its deed, nor a deed go unrecorded.
   if (recorder_.turn_start()) carrier_home_.halt();
+  if (peers_ != tables_->companion.get()) apply_peers();
   client_home_.turn_start();
   if (stop_ != Stop::none || !shared_.stopping.load(std::memory_order_relaxed)) return;
   stop_ = Stop::draining;
@@ -59,6 +61,13 @@ void Flow::turn_starts(const core::Now& now) {
   listener_.stop_listening();
   client_home_.stop_accepting();
   on_stop_step(now);
+}
+
+// New tables whose carriers or clients are others. A stop takes no new ones.
+void Flow::apply_peers() {
+  peers_ = tables_->companion.get();
+  client_home_.apply();
+  if (stop_ == Stop::none) carrier_home_.apply(peers_of(*tables_));
 }
 
 bool Flow::drain(const core::Now& now) {

@@ -84,6 +84,7 @@ class Flow final : private core::TurnStart {
   bool drain(const core::Now& now);
   void turn_end(const core::Now& now);
   void on_mail(std::uint32_t type, core::Octets record, const core::Now& now);
+  void apply_peers();
   void on_stop_step(const core::Now& now);
 
   const Config& config_;
@@ -96,6 +97,8 @@ class Flow final : private core::TurnStart {
   CarrierHome carrier_home_;
   ClientHome client_home_;
   Listener listener_;
+
+  const routing::Companion* peers_;  // that all of this works by
 
   core::Timer spill_timer_;  // ends a sleep: drain() looks again
   enum class Stop : std::uint8_t { none, draining, quiet, unbinding, finished };

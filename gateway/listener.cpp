@@ -9,10 +9,11 @@ namespace tollgate::gateway {
 
 using proto::Status;
 
-Listener::Listener(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
-                   ClientHome& client_home, Auth& auth, FlowCounters& counters,
-                   std::atomic<std::uint32_t>& connections)
+Listener::Listener(const Config& config, const TablesReader& tables, core::Shard& shard,
+                   const Homes& homes, Outbox& outbox, ClientHome& client_home, Auth& auth,
+                   FlowCounters& counters, std::atomic<std::uint32_t>& connections)
     : config_(config),
+      tables_(tables),
       shard_(shard),
       homes_(homes),
       outbox_(outbox),
@@ -86,30 +87,45 @@ void Listener::take_results() {
   while (auth_.poll_result(shard_.index(), result)) on_result(result);
 }
 
+void Listener::refuse(Session& session, std::string_view reason, Status status) {
+  counters_.door.bind_refused.add();
+  core::log::warn("bind_refused", {{"peer", session.peer().host}, {"reason", reason}});
+  session.bind_refused(status);
+}
+
+// Null: by our tables it may not bind. The accounts of auth may be older, or a moment newer.
+const ClientPeer* Listener::peer_of(const AuthResult& result) const {
+  const std::vector<ClientPeer>& clients = peers_of(*tables_).clients;
+  if (result.client >= clients.size() || clients[result.client].gone) return nullptr;
+  const ClientPeer& peer = clients[result.client];
+  return result.credentials < peer.credentials ? nullptr : &peer;
+}
+
 void Listener::on_result(const AuthResult& result) {
   const auto found = sessions_.find(result.session);
   if (found == sessions_.end()) return;  // it hung up meanwhile
   Session& session = *found->second;
   if (result.outcome != AuthOutcome::accepted) {
-    counters_.door.bind_refused.add();
-    core::log::warn("bind_refused",
-                    {{"peer", session.peer().host}, {"reason", auth_outcome_name(result.outcome)}});
-    return session.bind_refused(auth_status(result.outcome));
+    return refuse(session, auth_outcome_name(result.outcome), auth_status(result.outcome));
   }
-  const ClientConfig& config = config_.clients[result.client];
+  const ClientPeer* peer = peer_of(result);
+  if (peer == nullptr) return refuse(session, "tables_changed", Status::ESME_RBINDFAIL);
   const std::uint8_t version = proto::effective_version(session.asked().interface_version);
-  if (!config.versions.allows(version)) {
+  if (!peer->config->versions.allows(version)) {
     counters_.door.bind_refused.add();
     core::log::warn("bind_refused",
-                    {{"client", config.system_id}, {"reason", "interface_version"}});
+                    {{"client", peer->config->system_id}, {"reason", "interface_version"}});
     return session.bind_refused(Status::ESME_RBINDFAIL);
   }
-  if (Client* client = client_home_.client(result.client)) return bind_here(session, *client);
+  if (Client* client = client_home_.client(result.client)) {
+    return bind_here(session, *client, result.credentials);
+  }
   auto moved = std::make_unique<SessionHandover>();
   moved->handover = session.hand_over();
   moved->peer = session.peer();
   moved->asked = session.asked();
   moved->client = result.client;
+  moved->credentials = result.credentials;
   sessions_.erase(found);
   counters_.door.waiting.sub();
   const SessionMail mail{moved.release()};
@@ -125,10 +141,15 @@ void Listener::on_session(const SessionMail& mail) {
   Session& here = *session;
   sessions_.emplace(made.id, std::move(session));
   counters_.door.waiting.add();
-  bind_here(here, *client_home_.client(moved->client));
+  Client* client = client_home_.client(moved->client);
+  if (client == nullptr) return refuse(here, "tables_changed", Status::ESME_RBINDFAIL);
+  bind_here(here, *client, moved->credentials);
 }
 
-void Listener::bind_here(Session& session, Client& client) {
+void Listener::bind_here(Session& session, Client& client, std::uint32_t credentials) {
+  if (client.gone() || credentials < client.credentials()) {
+    return refuse(session, "tables_changed", Status::ESME_RBINDFAIL);
+  }
   if (client.sessions().size() >= client.config().sessions_max) {
     counters_.door.bind_refused.add();
     core::log::warn("bind_refused",
@@ -136,7 +157,7 @@ void Listener::bind_here(Session& session, Client& client) {
     return session.bind_refused(Status::ESME_RBINDFAIL);
   }
   counters_.door.waiting.sub();
-  session.bound(client, client_home_);
+  session.bound(client, client_home_, credentials);
   client_home_.touch(client);
   core::log::info("session_bound", {{"client", client.config().system_id},
                                     {"peer", session.peer().text()},

@@ -30,12 +30,13 @@ struct SessionHandover {
   core::Address peer;
   BindAsked asked;
   std::uint16_t client = 0;
+  std::uint32_t credentials = 0;
 };
 
 class Listener final : public Door {
  public:
-  Listener(const Config& config, core::Shard& shard, const Homes& homes, Outbox& outbox,
-           ClientHome& client_home, Auth& auth, FlowCounters& counters,
+  Listener(const Config& config, const TablesReader& tables, core::Shard& shard, const Homes& homes,
+           Outbox& outbox, ClientHome& client_home, Auth& auth, FlowCounters& counters,
            std::atomic<std::uint32_t>& connections);
   ~Listener();
 
@@ -59,11 +60,14 @@ class Listener final : public Door {
 
   void on_accept(core::SocketPtr socket, const core::Address& peer);
   void on_result(const AuthResult& result);
-  void bind_here(Session& session, Client& client);
+  const ClientPeer* peer_of(const AuthResult& result) const;
+  void bind_here(Session& session, Client& client, std::uint32_t credentials);
+  void refuse(Session& session, std::string_view reason, proto::Status status);
   Session::Setup setup();
   void count();
 
   const Config& config_;
+  const TablesReader& tables_;
   core::Shard& shard_;
   const Homes& homes_;
   Outbox& outbox_;

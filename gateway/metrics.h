@@ -4,7 +4,8 @@
 // never changes, and nothing else: a scrape can neither hold up a shard nor see half a structure.
 //
 // Invariants
-// 1. Labels come from the configuration and from our enumerations only; nothing that a peer sent.
+// 1. Labels come from the configuration, the tables and our enumerations only; nothing that a peer
+// sent.
 // 2. Everything in MetricsSources exists before the Metrics and until after it.
 // 3. A histogram has its series from its first observation on; every other series from the start.
 //
@@ -23,24 +24,21 @@
 #include "gateway/due_store.h"
 #include "routing/feed_counters.h"
 
-namespace tollgate::carriers {
-struct CarrierCounters;
-}
-
 namespace tollgate::gateway {
 
 class Auth;
 struct Config;
 struct FlowCounters;
+class Homes;
 
 using routing::TablesCounters;
 
 struct MetricsSources {
   const Config* config = nullptr;
-  std::vector<const FlowCounters*> flow;                                         // by shard
+  const Homes* homes = nullptr;           // names; who is added while the gateway runs appears
+  std::vector<const FlowCounters*> flow;  // by shard
   std::vector<const core::Cells<core::ShardCount, core::kShardCounts>*> shards;  // by shard
   std::vector<const core::Histogram*> turn_us;                                   // by shard
-  std::vector<const carriers::CarrierCounters*> carriers;                        // by carrier id
   const TablesCounters* tables = nullptr;  // null: none are shown
   const Auth* auth = nullptr;              // null: none are shown
   // Null: there is no journal.

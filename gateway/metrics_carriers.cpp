@@ -1,7 +1,7 @@
 // What /metrics shows of the carriers and their binds.
 #include "carriers/counters.h"
-#include "gateway/config.h"
 #include "gateway/counters.h"
+#include "gateway/homes.h"
 #include "gateway/metrics_page.h"
 #include "proto/receipt.h"
 #include "proto/status.h"
@@ -108,7 +108,7 @@ Labels with(Labels labels, const char* label, std::string_view value) {
 }
 
 void add_binds(Page& page, const Labels& labels, const CarrierCounters& carrier) {
-  for (std::size_t i = 0; i < carrier.bind_count(); ++i) {
+  for (std::size_t i = 0; i < carrier.binds.size(); ++i) {
     const Labels bind = with(labels, "bind", std::to_string(i));
     const BindCounters* counters = &carrier.binds[i];
     page.add<BindCounters>(kBindRows, bind, {&counters, 1});
@@ -150,9 +150,10 @@ void add_money(Page& page, const Labels& labels,
 }  // namespace
 
 void add_carriers(Page& page, const MetricsSources& sources) {
-  for (std::size_t id = 0; id < sources.config->carriers.size(); ++id) {
-    const Labels labels{{"carrier", sources.config->carriers[id].name}};
-    if (id < sources.carriers.size()) add_carrier(page, labels, *sources.carriers[id]);
+  for (std::size_t id = 0; id < sources.homes->carriers(); ++id) {
+    const CarrierSeat& seat = sources.homes->carrier(id);
+    const Labels labels{{"carrier", seat.name}};
+    add_carrier(page, labels, seat.board.counters);
     std::vector<const CarrierMoneyCounters*> parts;
     for (const FlowCounters* flow : sources.flow) parts.push_back(&flow->carriers[id]);
     add_money(page, labels, parts);

@@ -9,6 +9,7 @@
 #include "gateway/config.h"
 #include "gateway/counters.h"
 #include "gateway/due_store.h"
+#include "gateway/homes.h"
 #include "gateway/metrics_page.h"
 #include "proto/receipt.h"
 #include "proto/status.h"
@@ -316,11 +317,11 @@ void add_shards(Page& page, const MetricsSources& sources) {
 
 void add_clients(Page& page, const MetricsSources& sources) {
   Parts<ClientCounters> parts(sources.flow.size());
-  for (std::size_t client = 0; client < sources.config->clients.size(); ++client) {
+  for (std::size_t client = 0; client < sources.homes->clients(); ++client) {
     for (std::size_t shard = 0; shard < parts.size(); ++shard) {
       parts[shard] = &sources.flow[shard]->clients[client];
     }
-    add_client(page, sources.config->clients[client].system_id, parts);
+    add_client(page, sources.homes->client_name(client), parts);
   }
 }
 

@@ -27,6 +27,16 @@ std::string hash_password(std::string_view password) {
   return result;
 }
 
+bool matches(std::string_view password, const std::string& hash) {
+  std::string text(password);
+  const auto data = std::make_unique<crypt_data>();
+  const char* found = hash.empty() ? nullptr : crypt_r(text.c_str(), hash.c_str(), data.get());
+  const bool same = found && found[0] != '*' && hash == found;
+  explicit_bzero(text.data(), text.size());
+  explicit_bzero(data.get(), sizeof *data);
+  return same;
+}
+
 std::string password_hash_fault(const std::string& hash) {
   if (hash.empty()) return "empty";
   if (hash[0] != '$') return "no crypt(5) string: it does not start with $";

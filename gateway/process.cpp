@@ -16,6 +16,7 @@
 #include "gateway/flow.h"
 #include "gateway/keeping.h"
 #include "gateway/metrics.h"
+#include "gateway/peer_reader.h"
 #include "gateway/restore.h"
 #include "gateway/tables_place.h"
 #include "routing/feed.h"
@@ -62,10 +63,9 @@ class Requests {
 // How often tables that nobody reads any more are freed.
 constexpr std::chrono::seconds kReclaimEvery(1);
 
-routing::FeedOptions feed_options(const Config& config) {
+routing::FeedOptions feed_options(const Config& config, PeerReader& peers) {
   routing::FeedOptions options;
-  options.carriers = config.carrier_names();
-  options.clients = config.client_names();
+  options.companions = &peers;
   options.directory = config.gateway.tables;
   options.store = store_options(config.tables);
   options.cache = config.tables.cache;
@@ -87,8 +87,8 @@ class Process {
         tables_counters_(feed),
         tables_(std::move(tables)),
         shards_(config.gateway.shards, config.gateway.limits.mailbox_octets),
-        homes_(config.gateway.shards, config.carriers.size()),
-        auth_(config.clients, auth_options()) {}
+        homes_(config.gateway.shards, peers()),
+        auth_(accounts_of(peers()), auth_options()) {}
 
   // False: the journal cannot be used, or holds more than there is room for; the reason was told.
   bool make_flows() {
@@ -101,8 +101,7 @@ class Process {
     std::random_device random;
     const std::uint64_t seed = std::uint64_t{random()} << 32 | random();
     for (unsigned i = 0; i < shards_.size(); ++i) {
-      counters_.push_back(
-          std::make_unique<FlowCounters>(config_.clients.size(), config_.carriers.size()));
+      counters_.push_back(std::make_unique<FlowCounters>(homes_.clients(), homes_.carriers()));
       core::Journal::Stream* stream = keeping_.journal ? &keeping_.journal->stream(i) : nullptr;
       DueStore::Channel* due = keeping_.due ? &keeping_.due->add(shards_[i]) : nullptr;
       flows_.push_back(
@@ -127,12 +126,23 @@ class Process {
       core::log::info("listening", {{"smpp", address.text()}});
     }
     core::log::info("ready", {{"shards", config_.gateway.shards},
-                              {"clients", config_.clients.size()},
-                              {"carriers", config_.carriers.size()}});
+                              {"clients", peers().clients_here()},
+                              {"carriers", peers().carriers_here()}});
     return true;
   }
 
-  void publish(std::unique_ptr<const routing::Tables> next) { tables_.publish(std::move(next)); }
+  // Room to count in before anybody is known by it, and who may bind before anybody does.
+  void publish(std::unique_ptr<const routing::Tables> next) {
+    const Peers& now = peers_of(*next);
+    if (&now != &peers()) {
+      for (const auto& counters : counters_) {
+        counters->grow(now.clients.size(), now.carriers.size());
+      }
+      homes_.grow(now);
+      auth_.replace(accounts_of(now));
+    }
+    tables_.publish(std::move(next));
+  }
   void reclaim() { tables_.reclaim(); }
 
   void stop() {
@@ -152,9 +162,11 @@ class Process {
   }
 
  private:
+  const Peers& peers() const { return peers_of(*tables_.current()); }
+
   bool restore_messages() {
     const RestoreCounts counts =
-        restore(config_, homes_, {*keeping_.recovery, keeping_.stock}, flows_, core::read_clock());
+        restore(peers(), homes_, {*keeping_.recovery, keeping_.stock}, flows_, core::read_clock());
     keeping_.recovery.reset();
     keeping_.stock = {};
     if (counts.without_room != 0) {
@@ -183,13 +195,11 @@ class Process {
   bool start_metrics() {
     MetricsSources sources;
     sources.config = &config_;
+    sources.homes = &homes_;
     for (unsigned i = 0; i < shards_.size(); ++i) {
       sources.flow.push_back(counters_[i].get());
       sources.shards.push_back(&shards_[i].counts());
       sources.turn_us.push_back(&shards_[i].turn_us());
-    }
-    for (std::size_t i = 0; i < config_.carriers.size(); ++i) {
-      sources.carriers.push_back(&flows_[homes_.of_carrier(i)]->carriers().carrier(i)->counters());
     }
     sources.tables = &tables_counters_;
     sources.auth = &auth_;
@@ -226,7 +236,8 @@ class Process {
 
 int run_process(const Config& config) {
   Requests requests;
-  routing::Feed feed(feed_options(config));
+  PeerReader peers(config);
+  routing::Feed feed(feed_options(config, peers));
   const core::Signals signals({[&requests] { requests.stop(); }, [&feed] { feed.reload(); }});
   core::log::Options log_options;
   log_options.least = log_level(config.gateway.log_level);

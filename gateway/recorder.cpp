@@ -40,8 +40,9 @@ record::Stage stage_of(const Message& message) {
 
 }  // namespace
 
-Recorder::Recorder(const Config& config, core::Shard& shard, core::Journal::Stream* stream)
-    : config_(config), shard_(shard), stream_(stream) {
+Recorder::Recorder(const Config& config, const TablesReader& tables, core::Shard& shard,
+                   core::Journal::Stream* stream)
+    : config_(config), tables_(tables), shard_(shard), stream_(stream) {
   if (stream_ != nullptr) first_ = stream_->current_segment();
 }
 
@@ -58,7 +59,7 @@ void Recorder::append(const Record& record, proto::Octets rest) {
 }
 
 std::string_view Recorder::carrier_name(std::uint16_t carrier) const {
-  return config_.carriers[carrier].name;
+  return peers_of(*tables_).carriers[carrier].config->name;
 }
 
 record::Accepted Recorder::accepted_record(const Message& message) const {
@@ -72,7 +73,7 @@ record::Accepted Recorder::accepted_record(const Message& message) const {
   result.destination_id = message.destination_id;
   result.registered_delivery = message.registered_delivery;
   result.short_id = message.short_id != 0;
-  result.client = config_.clients[message.client].system_id;
+  result.client = peers_of(*tables_).clients[message.client].config->system_id;
   result.source = address_of(message.source);
   result.destination = address_of(message.destination);
   result.text = message.text.view();
@@ -176,7 +177,9 @@ std::size_t Recorder::encode_due(const Message& message, proto::Out out) const {
 
 void Recorder::spilled(std::uint64_t chunk, std::uint16_t client, proto::Octets ids) {
   chunks_go_on_behind(chunk);
-  append(record::Spilled{chunk, shard_.now().wall_us, config_.clients[client].system_id, ids}, ids);
+  append(record::Spilled{chunk, shard_.now().wall_us,
+                         peers_of(*tables_).clients[client].config->system_id, ids},
+         ids);
 }
 
 void Recorder::came_back(Message& message) {
@@ -244,7 +247,9 @@ void Recorder::keep_parked(std::uint16_t carrier, const record::Parked& parked) 
   const core::Now& now = shard_.now();
   const std::int64_t age_us = std::max<std::int64_t>(now.wall_us - parked.wall_us, 0);
   const std::int64_t kept_us = std::max<std::int64_t>(
-      std::int64_t{config_.carriers[carrier].timers.early_receipt_ms} * 1000 - age_us, 0);
+      std::int64_t{peers_of(*tables_).carriers[carrier].config->timers.early_receipt_ms} * 1000 -
+          age_us,
+      0);
   const std::int64_t until_us = now.mono_us + kept_us + kParkedSlackUs;
   if (parked_.empty() || parked_.back().until_us < until_us) {
     parked_.push_back({hold(), until_us + kParkedSlackUs});

@@ -22,6 +22,7 @@
 #include "core/shard.h"
 #include "gateway/config.h"
 #include "gateway/message.h"
+#include "gateway/peers.h"
 #include "proto/record.h"
 
 namespace tollgate::gateway {
@@ -29,7 +30,8 @@ namespace tollgate::gateway {
 class Recorder {
  public:
   // `stream` null: no journal.
-  Recorder(const Config& config, core::Shard& shard, core::Journal::Stream* stream);
+  Recorder(const Config& config, const TablesReader& tables, core::Shard& shard,
+           core::Journal::Stream* stream);
 
   bool on() const { return stream_ != nullptr; }
   bool accepting() const { return stream_ == nullptr || stream_->accepting(); }
@@ -118,6 +120,7 @@ class Recorder {
   static constexpr std::uint64_t kCarriedOctets = 512;  // of a carried record, about
 
   const Config& config_;
+  const TablesReader& tables_;
   core::Shard& shard_;
   core::Journal::Stream* stream_;
   std::uint64_t held_ = 0;          // sum of live_

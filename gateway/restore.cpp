@@ -15,23 +15,23 @@ constexpr std::uint32_t kCarriedAtStart = 200'000;
 
 using Places = std::unordered_map<std::string_view, std::uint16_t>;
 
-template <class Each>
-Places places_of(const std::vector<Each>& all, std::string Each::*name) {
+// The names live in the peers.
+template <class Each, class Config>
+Places places_of(const std::vector<Each>& all, std::string Config::*name) {
   Places places;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    places.emplace(all[i].*name, static_cast<std::uint16_t>(i));
+    if (!all[i].gone) places.emplace((*all[i].config).*name, static_cast<std::uint16_t>(i));
   }
   return places;
 }
 
 class Restoring {
  public:
-  Restoring(const Config& config, const Homes& homes,
-            const std::vector<std::unique_ptr<Flow>>& flows)
+  Restoring(const Peers& peers, const Homes& homes, const std::vector<std::unique_ptr<Flow>>& flows)
       : homes_(homes),
         flows_(flows),
-        clients_(places_of(config.clients, &ClientConfig::system_id)),
-        carriers_(places_of(config.carriers, &carriers::CarrierConfig::name)) {}
+        clients_(places_of(peers.clients, &ClientConfig::system_id)),
+        carriers_(places_of(peers.carriers, &carriers::CarrierConfig::name)) {}
 
   void message(const Restored& restored, std::uint64_t segment) {
     const auto client = clients_.find(restored.accepted.client);
@@ -129,9 +129,9 @@ class Restoring {
 
 }  // namespace
 
-RestoreCounts restore(const Config& config, const Homes& homes, const Left& left,
+RestoreCounts restore(const Peers& peers, const Homes& homes, const Left& left,
                       const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now) {
-  Restoring restoring(config, homes, flows);
+  Restoring restoring(peers, homes, flows);
   Recovery& recovery = left.recovery;
   for (std::size_t i = 0; i < flows.size(); ++i) {
     flows[i]->clients().begin_behind(recovery.highest_id(static_cast<unsigned>(i)));

@@ -5,7 +5,8 @@
 // Invariants
 // 1. Every restored message ends as any other: queued ones are ordered again, an attempt without
 //    an outcome is in doubt (it is not sent again), receipts due are told.
-// 2. A message whose client is no longer configured is settled (given up) and told in the log; a
+// 2. A message whose client is neither in the configuration nor in the tables is settled (given up)
+// and told in the log; a
 //    carrier that is no longer there is no candidate, and no receipt of it can come. Receipts on
 //    the disk stay there for such a client: it may be configured again.
 // 3. Receipts due keep the order in which they came, those on the disk among them.
@@ -39,7 +40,7 @@ struct Left {
 };
 
 // `flows` by shard; `now`: parked receipts are kept by it.
-RestoreCounts restore(const Config& config, const Homes& homes, const Left& left,
+RestoreCounts restore(const Peers& peers, const Homes& homes, const Left& left,
                       const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now);
 
 }  // namespace tollgate::gateway

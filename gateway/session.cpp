@@ -278,8 +278,9 @@ void Session::bind_refused(Status status) {
   finish();
 }
 
-void Session::bound(Client& client, ClientHome& home) {
+void Session::bound(Client& client, ClientHome& home, std::uint32_t credentials) {
   checking_ = false;
+  credentials_ = credentials;
   client_ = &client;
   home_ = &home;
   state_ = proto::after_bind(asked_.command);
@@ -420,6 +421,11 @@ bool Session::tell(const Message& message, Told told) {
   const std::uint32_t sequence_number = told_.begin(told);
   connection_.commit(proto::encode(receipt.pdu(), sequence_number, Status::ESME_ROK, out));
   return true;
+}
+
+void Session::limits_changed(const core::Now& now) {
+  told_.set_max(client_->config().receipts_window);
+  if (!unbinding_) arm(now);
 }
 
 void Session::resume() {

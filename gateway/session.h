@@ -126,9 +126,10 @@ class Session final : public core::Connection::Owner {
   // Submits whose response has not left yet.
   std::uint32_t unanswered() { return unanswered_.count(connection_.sent()) + relayed_; }
   bool was_bound() const { return home_ != nullptr; }
+  std::uint32_t credentials() const { return credentials_; }
 
-  // The bind's answer. bound(): here is its client's home.
-  void bound(Client& client, ClientHome& home);
+  // The bind's answer. bound(): here is its client's home. `credentials`: what it was checked by.
+  void bound(Client& client, ClientHome& home, std::uint32_t credentials);
   void bind_refused(proto::Status status);
   // For the way to another shard; not inside a callback of the connection.
   core::Handover hand_over() { return connection_.release_for_handover(); }
@@ -136,6 +137,8 @@ class Session final : public core::Connection::Owner {
   // The answer to a submit that was relayed.
   void relay_answer(const Asker& asker, proto::Status status, MessageId id);
 
+  // Its client's configuration is another one.
+  void limits_changed(const core::Now& now);
   // Reading goes on after a pause.
   void resume();
   // A receipt may be sent now.
@@ -188,8 +191,9 @@ class Session final : public core::Connection::Owner {
   core::Timer timer_;
   proto::State state_ = proto::State::open;
   std::uint8_t version_ = proto::kVersion34;
-  bool checking_ = false;       // the password is being checked
-  bool unbinding_ = false;      // we asked
+  bool checking_ = false;   // the password is being checked
+  bool unbinding_ = false;  // we asked
+  std::uint32_t credentials_ = 0;
   std::uint8_t enquiries_ = 0;  // enquire_link without a response
   bool deferred_ = false;       // the submit just read is answered later
   std::uint32_t relayed_ = 0;   // submits that are

@@ -18,6 +18,19 @@ class Window {
  public:
   explicit Window(std::uint32_t max) : max_(max) {}
 
+  // What is open stays, also beyond a smaller maximum.
+  void set_max(std::uint32_t max) {
+    max_ = max;
+    const std::size_t size = std::bit_ceil(std::size_t{max} * 4);
+    if (slots_.empty() || size <= slots_.size()) return;
+    std::vector<Slot> slots(size);
+    for (const Slot& each : slots_) {
+      if (each.sequence != 0) slots[each.sequence & (size - 1)] = each;
+    }
+    slots_.swap(slots);
+    mask_ = static_cast<std::uint32_t>(size - 1);
+  }
+
   bool full() const { return open_ >= max_; }
   std::uint32_t open() const { return open_; }
 

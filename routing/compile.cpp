@@ -164,7 +164,6 @@ CompileResult compile_directory(const std::string& directory, const CompileOptio
   if (options.companions != nullptr) {
     std::vector<TableFault> faults;
     companion = options.companions->read(directory, named, faults);
-    named.all_named = true;
     for (TableFault& fault : faults) reading.faults.add(std::move(fault));
   }
   reading.source.dialling = load_dialling();

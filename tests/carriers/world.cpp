@@ -248,7 +248,7 @@ Peer& World::accept(Status status) {
         proto::encode_with({0, response, status, bind.header.sequence_number}, body, out);
     const auto binds = [this] {
       std::uint64_t all = 0;
-      for (std::size_t i = 0; i < counters().bind_count(); ++i) {
+      for (std::size_t i = 0; i < counters().binds.size(); ++i) {
         all += counters().binds[i].binds.get();
       }
       return all;
@@ -310,7 +310,7 @@ carriers::BindState World::bind_state(std::size_t bind) {
 bool World::balanced() {
   const carriers::CarrierCounters& all = counters();
   std::uint64_t window = 0;
-  for (std::size_t i = 0; i < all.bind_count(); ++i) window += all.binds[i].window_in_use.get();
+  for (std::size_t i = 0; i < all.binds.size(); ++i) window += all.binds[i].window_in_use.get();
   return all.taken.get() ==
              all.sent.get() + all.refused.get() + all.in_doubt.get() + all.queue.get() + window &&
          told.total == all.sent.get() + all.refused.get() + all.in_doubt.get();

@@ -157,7 +157,7 @@ TEST_CASE("faults of [[client]]", "[config]") {
        {"4:12 client[1].versions = []: no version is left to bind with | a list of \"3.3\", "
         "\"3.4\", \"5.0\""}},
       {in_client("password_hash = \"x\""),
-       {"4:17 client[1].password_hash = (not shown): password is given too | one of the two"}},
+       {"4:17 client[1].password_hash = (not shown): password is given too | one of them"}},
       {in_client("queue_max = 2000000"),
        {"4:13 client[1].queue_max = 2000000: never reached: gateway.limits.messages_per_shard is "
         "smaller | at most 1000000"}},
@@ -166,7 +166,8 @@ TEST_CASE("faults of [[client]]", "[config]") {
       {in_client("[[client]]\nsystem_id = \"shop\"\npassword = \"other\""),
        {"5:13 client[2].system_id = \"shop\": used already in line 2 | a name of its own"}},
       {in_client("[[client]]\nsystem_id = \"agg\""),
-       {"4:1 client[2].password: missing | password or password_hash (a crypt(5) string)"}},
+       {"4:1 client[2].password: missing | password, password_file or password_hash (a crypt(5) "
+        "string)"}},
       {in_client("[[client]]\npassword = \"x\""),
        {"4:1 client[2].system_id: missing | 1-15 characters, what the client binds with"}},
       {in_client("[[client]]\nsystem_id = \"agg\"\npassword = \"123456789\""),

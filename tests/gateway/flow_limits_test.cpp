@@ -109,7 +109,7 @@ TEST_CASE("a queue that stays full for a second: ESME_RMSGQFUL, with no carrier 
   World world({.change = [](Config& config) { config.clients[0].queue_max = 5; }});
   world.carrier(0).die();
   world.carrier(1).die();
-  REQUIRE(world.until([&] { return !world.homes().states()[1]->up(); }));
+  REQUIRE(world.until([&] { return !world.homes().state(1).up(); }));
   ClientEnd& client = world.bind("shop");
   for (int i = 0; i < 12; ++i) client.submit();
   world.settle();

@@ -34,7 +34,7 @@ TEST_CASE("no carrier is up: the message waits and goes when one binds", "[flow]
 TEST_CASE("more messages wait than one turn tries: all go, in order", "[flow]") {
   World world({.carriers = 1, .change = [](Config& config) { config.clients[0].window = 10'000; }});
   world.carrier(0).die();
-  REQUIRE(world.until([&] { return !world.homes().states()[0]->up(); }));
+  REQUIRE(world.until([&] { return !world.homes().state(0).up(); }));
   ClientEnd& client = world.bind("shop");
   for (int i = 0; i < 5'000; ++i) {
     client.submit({.text = std::to_string(i), .registered_delivery = 0});
@@ -55,7 +55,7 @@ TEST_CASE("more messages wait than one turn tries: all go, in order", "[flow]") 
 TEST_CASE("a later message for the same number waits behind the earlier", "[flow]") {
   World world({.carriers = 1});
   world.carrier(0).die();
-  REQUIRE(world.until([&] { return !world.homes().states()[0]->up(); }));
+  REQUIRE(world.until([&] { return !world.homes().state(0).up(); }));
   ClientEnd& client = world.bind("shop");
   client.submit({.text = "first"});
   world.settle();
@@ -63,7 +63,7 @@ TEST_CASE("a later message for the same number waits behind the earlier", "[flow
   world.carrier(0).listens = true;
   REQUIRE(world.until([&] {
     // The moment at which the carrier is up and the first still waits.
-    if (!world.homes().states()[0]->up()) return false;
+    if (!world.homes().state(0).up()) return false;
     client.submit({.text = "second"});
     world.turn(4);
     return true;

@@ -91,9 +91,9 @@ TEST_CASE("relay: refused by all, the client gets a status that it understands, 
 TEST_CASE("relay: nobody there now is said at once, nothing waits", "[relay]") {
   World world(relay(1, [](Config& config) { config.carriers[1].queue_max = 1; }));
   world.carrier(0).die();
-  REQUIRE(world.until([&] { return !world.homes().states()[0]->up(); }));
+  REQUIRE(world.until([&] { return !world.homes().state(0).up(); }));
   world.carrier(1).die();
-  REQUIRE(world.until([&] { return !world.homes().states()[1]->up(); }));
+  REQUIRE(world.until([&] { return !world.homes().state(1).up(); }));
   ClientEnd& client = world.bind("shop");
   const std::uint32_t sent = client.submit();
   world.turn(3);

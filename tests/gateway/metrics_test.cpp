@@ -17,6 +17,8 @@
 #include "gateway/auth.h"
 #include "gateway/config.h"
 #include "gateway/counters.h"
+#include "gateway/homes.h"
+#include "gateway/peers.h"
 #include "proto/receipt.h"
 
 using namespace tollgate;
@@ -58,16 +60,20 @@ struct World {
     config.carriers[1].name = "bravo";
     for (int i = 0; i < 2; ++i) {
       flow.push_back(std::make_unique<FlowCounters>(2, 2));
-      carriers.push_back(std::make_unique<carriers::CarrierCounters>(2));
+    }
+    homes = std::make_unique<Homes>(2, *configured_peers(config));
+    for (std::size_t i = 0; i < 2; ++i) {
+      carriers.push_back(&homes->board(i).counters);
+      carriers.back()->binds.grow_to(2);
     }
   }
 
   MetricsSources sources() {
     return {&config,
+            homes.get(),
             {flow[0].get(), flow[1].get()},
             {&shards[0], &shards[1]},
             {&turn_us[0], &turn_us[1]},
-            {carriers[0].get(), carriers[1].get()},
             &tables,
             auth.get(),
             &journal,
@@ -106,7 +112,8 @@ struct World {
   std::vector<std::unique_ptr<FlowCounters>> flow;
   std::array<core::Cells<core::ShardCount, core::kShardCounts>, 2> shards;
   std::array<core::Histogram, 2> turn_us;
-  std::vector<std::unique_ptr<carriers::CarrierCounters>> carriers;
+  std::unique_ptr<Homes> homes;
+  std::vector<carriers::CarrierCounters*> carriers;
   TablesCounters tables;
   core::Cells<core::JournalCount, core::kJournalCounts> journal;
   core::Histogram journal_sync_us;

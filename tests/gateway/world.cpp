@@ -69,26 +69,60 @@ Config World::make_config(const WorldOptions& options) {
   return config;
 }
 
-std::unique_ptr<const routing::Tables> World::compile(const routing::Files& files,
-                                                      const Config& config, std::uint32_t version) {
+namespace {
+
+// Without the rate books of carriers that are nowhere.
+routing::Files of_known(const routing::Files& files, const Config& config) {
   routing::Files known = files;
+  const auto names = config.carrier_names();
   std::erase_if(known, [&](const auto& file) {
-    const auto names = config.carrier_names();
-    return file.first.rfind("rates/", 0) == 0 &&
-           std::none_of(names.begin(), names.end(), [&](const std::string& name) {
-             return file.first == "rates/" + name + ".csv";
-           });
+    if (!file.first.starts_with("rates/")) return false;
+    const std::string name = file.first.substr(6, file.first.size() - 10);
+    return std::find(names.begin(), names.end(), name) == names.end() &&
+           !files.contains("carriers/" + name + ".toml");
   });
+  return known;
+}
+
+}  // namespace
+
+std::unique_ptr<const routing::Tables> World::compile(const routing::Files& files,
+                                                      std::uint32_t version) {
   routing::CompileOptions options;
-  options.carriers = config.carrier_names();
-  options.clients = config.client_names();
+  options.companions = &reader_;
   options.version = version;
-  auto result = routing::compile_files(known, options);
+  auto result = routing::compile_files(of_known(files, config_), options);
   if (!result) {
     for (const auto& fault : result.error()) WARN(routing::fault_text(fault));
     REQUIRE(result.has_value());
   }
+  reader_.taken((*result)->companion);
   return std::move(*result);
+}
+
+std::vector<std::string> World::faults(const routing::Files& files) {
+  routing::CompileOptions options;
+  options.companions = &reader_;
+  const auto result = routing::compile_files(of_known(files, config_), options);
+  std::vector<std::string> texts;
+  if (result) return texts;
+  for (const auto& fault : result.error()) texts.push_back(routing::fault_text(fault));
+  return texts;
+}
+
+void World::make_ends() {
+  for (std::size_t i = carriers_.size(); i < peers().carriers.size(); ++i) {
+    const std::string& name = peers().carriers[i].config->name;
+    carriers_.push_back(std::make_unique<CarrierEnd>(name));
+    internet_.hosts[name] = carriers_.back().get();
+  }
+}
+
+CarrierEnd& World::carrier(const std::string& name) {
+  for (std::size_t i = 0; i < carriers_.size(); ++i) {
+    if (peers().carriers[i].config->name == name) return *carriers_[i];
+  }
+  std::abort();
 }
 
 core::ShardsOptions World::shards_options(const WorldOptions& options) {
@@ -107,24 +141,21 @@ core::ShardsOptions World::shards_options(const WorldOptions& options) {
 World::World(WorldOptions options)
     : now_{1'000'000'000 + options.later_us, routing::kNow + options.later_us},
       config_(make_config(options)),
-      tables_(compile(world_tables(), config_, 1)),
+      reader_(config_),
+      tables_(compile(options.tables, 1)),
       shards_(shards_options(options)),
-      homes_(options.shards, config_.carriers.size()),
-      auth_(config_.clients, {options.shards, [](unsigned) {}, {}}),
+      homes_(options.shards, peers()),
+      auth_(accounts_of(peers()), {options.shards, [](unsigned) {}, {}}),
       disk_(options.disk) {
   if (disk_ != nullptr) open_disk();
-  for (const auto& config : config_.carriers) {
-    carriers_.push_back(std::make_unique<CarrierEnd>(config.name));
-    internet_.hosts[config.name] = carriers_.back().get();
-  }
+  make_ends();
   for (unsigned i = 0; i < shards_.size(); ++i) {
-    counters_.push_back(
-        std::make_unique<FlowCounters>(config_.clients.size(), config_.carriers.size()));
+    counters_.push_back(std::make_unique<FlowCounters>(homes_.clients(), homes_.carriers()));
     flows_.push_back(std::make_unique<Flow>(Flow::Setup{
         config_, shards_[i], homes_, tables_, *counters_[i], auth_, shared_, 7 + i * 0x10000,
         journal_ ? &journal_->stream(i) : nullptr, due_ ? &due_->channel(i) : nullptr}));
   }
-  if (disk_ != nullptr) restored_ = restore(config_, homes_, {recovery_, stock_}, flows_, now_);
+  if (disk_ != nullptr) restored_ = restore(peers(), homes_, {recovery_, stock_}, flows_, now_);
   for (auto& flow : flows_) REQUIRE_FALSE(flow->start());
   if (options.carriers_bound) {
     REQUIRE(until([this] {
@@ -303,7 +334,13 @@ const Message& World::message(const std::string& id) const {
 }
 
 void World::publish(const routing::Files& files, std::uint32_t version) {
-  tables_.publish(compile(files, config_, version));
+  auto next = compile(files, version);
+  const Peers& now = peers_of(*next);
+  for (const auto& counters : counters_) counters->grow(now.clients.size(), now.carriers.size());
+  homes_.grow(now);
+  auth_.replace(accounts_of(now));
+  tables_.publish(std::move(next));
+  make_ends();
 }
 
 void World::check_conserved() const {
@@ -324,7 +361,7 @@ void World::check_conserved() const {
   std::uint64_t doubtful = 0;
   std::int64_t revenue = 0;
   std::int64_t margin = 0;
-  for (std::size_t i = 0; i < config_.clients.size(); ++i) {
+  for (std::size_t i = 0; i < homes_.clients(); ++i) {
     const ClientCounters& counters = counters_[homes_.of_client(i)]->clients[i];
     accepted += counters.accepted.get() + counters.relay_refused.get();
     settled += counters.settled.get() + counters.relay_refused.get();
@@ -358,7 +395,7 @@ void World::check_conserved() const {
 
 void World::check_idle() {
   CHECK(messages() == 0);
-  for (std::size_t i = 0; i < config_.clients.size(); ++i) {
+  for (std::size_t i = 0; i < homes_.clients(); ++i) {
     const ClientCounters& counters = client(i);
     CHECK(counters.unsent.get() == 0);
     CHECK(counters.in_doubt.get() == 0);

@@ -17,6 +17,7 @@
 #include "core/journal.h"
 #include "gateway/due_stock.h"
 #include "gateway/flow.h"
+#include "gateway/peer_reader.h"
 #include "gateway/restore.h"
 #include "tests/core/faulty_storage.h"
 #include "tests/gateway/ends.h"
@@ -38,6 +39,7 @@ struct WorldOptions {
   unsigned shards = 1;
   std::size_t mailbox_octets = std::size_t{1} << 20;
   std::size_t carriers = 2;
+  routing::Files tables = world_tables();
   std::function<void(Config&)> change = {};  // of the configuration, before anything is made
   bool carriers_bound = true;                // turn until they are
   // With a journal and a due store on this disk, as a start finds them; their threads take steps
@@ -97,7 +99,13 @@ class World {
   std::uint32_t stage(Stage stage) const;
   const Message& message(const std::string& id) const;  // by its text; it must be there
 
+  // As the process does with new tables; carriers/*.toml and clients/*.toml among the files are
+  // peers, as for the gateway. publish() wants no fault; faults() only tells them.
   void publish(const routing::Files& files, std::uint32_t version);
+  std::vector<std::string> faults(const routing::Files& files);
+  const Peers& peers() const { return peers_of(*tables_.current()); }
+  // Its far end; made when the tables have it first.
+  CarrierEnd& carrier(const std::string& name);
   Shared& shared() { return shared_; }
   core::Shard& shard(unsigned i) { return shards_[i]; }
   WorldNet& net(unsigned i) { return *nets_[i]; }
@@ -125,9 +133,9 @@ class World {
   void step_due();
   core::ShardsOptions shards_options(const WorldOptions& options);
   static Config make_config(const WorldOptions& options);
-  static std::unique_ptr<const routing::Tables> compile(const routing::Files& files,
-                                                        const Config& config,
-                                                        std::uint32_t version);
+  std::unique_ptr<const routing::Tables> compile(const routing::Files& files,
+                                                 std::uint32_t version);
+  void make_ends();
   void check_idle();
 
   core::Now now_{1'000'000'000, routing::kNow};
@@ -136,6 +144,7 @@ class World {
   std::vector<WorldNet*> nets_;
   std::vector<std::unique_ptr<CarrierEnd>> carriers_;
   std::deque<std::unique_ptr<ClientEnd>> clients_;
+  PeerReader reader_;
   core::Published<routing::Tables> tables_;
   core::Shards shards_;
   Homes homes_;

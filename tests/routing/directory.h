@@ -21,6 +21,8 @@ class Directory {
     path_ = name;
     std::filesystem::create_directory(path_ / "rates");
     std::filesystem::create_directory(path_ / "plans");
+    std::filesystem::create_directory(path_ / "carriers");
+    std::filesystem::create_directory(path_ / "clients");
     for (const auto& [file, text] : files) std::ofstream(path_ / file, std::ios::binary) << text;
   }
   ~Directory() { std::filesystem::remove_all(path_); }

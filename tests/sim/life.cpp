@@ -17,7 +17,26 @@ constexpr std::size_t kRing = 4096;
 constexpr std::size_t kLetterFile = 65'536;
 
 // Two sets of tables whose cheapest carriers differ.
-std::unique_ptr<const routing::Tables> tables(std::uint32_t which, const gateway::Config& config,
+// Their peers are made, not read.
+class Made final : public routing::Companions {
+ public:
+  explicit Made(std::shared_ptr<const gateway::Peers> peers) : peers_(std::move(peers)) {}
+  std::shared_ptr<const routing::Companion> read(const std::string&,
+                                                 routing::CompileOptions& options,
+                                                 std::vector<routing::TableFault>&) override {
+    options.carriers = peers_->carrier_names();
+    options.clients = peers_->client_names();
+    options.all_named = true;
+    return peers_;
+  }
+  void taken(const std::shared_ptr<const routing::Companion>&) override {}
+
+ private:
+  std::shared_ptr<const gateway::Peers> peers_;
+};
+
+std::unique_ptr<const routing::Tables> tables(std::uint32_t which,
+                                              std::shared_ptr<const gateway::Peers> peers,
                                               std::uint32_t version) {
   const char* costs[2][3] = {{"0.01", "0.02", "0.03"}, {"0.03", "0.01", "0.02"}};
   routing::Files files{
@@ -28,14 +47,14 @@ std::unique_ptr<const routing::Tables> tables(std::uint32_t which, const gateway
       {"clients.csv", "client,plan,default_country\nshop,retail,GB\ndepot,retail,GB\n"},
       {"rules.csv", "plan,client,destination,max_attempts\n"},
   };
-  const auto names = config.carrier_names();
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    files["rates/" + names[i] + ".csv"] =
-        std::string("mcc,price,currency\n234,") + costs[which % 2][i] + ",EUR\n";
+  for (const std::string& name : peers->carrier_names()) {
+    if (name.empty()) continue;
+    const char* cost = costs[which % 2][name.front() - 'a'];
+    files["rates/" + name + ".csv"] = std::string("mcc,price,currency\n234,") + cost + ",EUR\n";
   }
+  Made made(std::move(peers));
   routing::CompileOptions options;
-  options.carriers = names;
-  options.clients = config.client_names();
+  options.companions = &made;
   options.version = version;
   auto result = routing::compile_files(files, options);
   if (!result) std::abort();
@@ -76,10 +95,10 @@ std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
 Life::Life(const Setup& setup)
     : setup_(setup),
       internet_{setup.hosts, {}, 1000},
-      tables_(tables(setup.tables, setup.config, 1)),
+      tables_(tables(setup.tables, next_peers(nullptr, setup.people), 1)),
       shards_(shards_options()),
-      homes_(setup.config.gateway.shards, setup.config.carriers.size()),
-      auth_(setup.config.clients,
+      homes_(setup.config.gateway.shards, peers()),
+      auth_(gateway::accounts_of(peers()),
             {setup.config.gateway.shards, {}, [this] { return setup_.ground.us(); }, false}) {}
 
 Life::~Life() {
@@ -151,13 +170,13 @@ std::string Life::start() {
   const gateway::Config& config = setup_.config;
   for (unsigned i = 0; i < shards_.size(); ++i) {
     counters_.push_back(
-        std::make_unique<gateway::FlowCounters>(config.clients.size(), config.carriers.size()));
+        std::make_unique<gateway::FlowCounters>(homes_.clients(), homes_.carriers()));
     flows_.push_back(std::make_unique<gateway::Flow>(
         gateway::Flow::Setup{config, shards_[i], homes_, tables_, *counters_[i], auth_, shared_,
                              setup_.seed + i * 0x10000, &journal_->stream(i), &due_->channel(i)}));
   }
   const gateway::RestoreCounts counts =
-      gateway::restore(config, homes_, {*recovery_, stock_}, flows_, setup_.ground.now);
+      gateway::restore(peers(), homes_, {*recovery_, stock_}, flows_, setup_.ground.now);
   recovery_.reset();
   if (counts.without_room != 0 || counts.without_client != 0) {
     return std::to_string(counts.without_room) + " messages without room, " +
@@ -179,7 +198,12 @@ bool Life::turn(unsigned shard) {
 }
 
 void Life::publish(std::uint32_t which) {
-  tables_.publish(tables(which, setup_.config, which + 1));
+  auto next = tables(which, next_peers(&peers(), setup_.people), which + 1);
+  const gateway::Peers& now = gateway::peers_of(*next);
+  for (const auto& counters : counters_) counters->grow(now.clients.size(), now.carriers.size());
+  homes_.grow(now);
+  auth_.replace(gateway::accounts_of(now));
+  tables_.publish(std::move(next));
 }
 
 std::uint64_t Life::messages() const {

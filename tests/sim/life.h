@@ -13,6 +13,7 @@
 #include "gateway/recovery.h"
 #include "tests/gateway/world_net.h"
 #include "tests/sim/agenda.h"
+#include "tests/sim/people.h"
 
 namespace tollgate::sim {
 
@@ -21,6 +22,7 @@ class Life {
   struct Setup {
     Ground& ground;
     const gateway::Config& config;
+    const People& people;  // of the tables
     const std::map<std::string, gateway::Host*>& hosts;
     core::Storage& disk;
     std::uint32_t tables;  // which of the two
@@ -48,6 +50,7 @@ class Life {
   const std::string& findings() const { return findings_; }
 
  private:
+  const gateway::Peers& peers() const { return gateway::peers_of(*tables_.current()); }
   core::ShardsOptions shards_options();
   std::string recover();
   std::string open_due(bool damaged);

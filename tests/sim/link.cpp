@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdlib>
 
-
 namespace tollgate::sim {
 
 std::uint64_t Link::send(std::string octets) {

@@ -16,6 +16,7 @@ World::World(std::uint64_t seed, std::int64_t minutes, std::FILE* trace)
     : ground_(seed, trace),
       plan_(make_plan(ground_.random, seed)),
       config_(make_config(plan_, seed)),
+      people_(plan_, config_, seed),
       end_us_(ground_.us() + minutes * kMinute),
       book_(ground_),
       disk_(std::make_unique<FaultyStorage>()) {
@@ -50,6 +51,8 @@ Verdict World::run() {
   run_until(end_us_, false);
   ground_.quiet = true;
   ground_.note("quiet");
+  people_.gather();
+  if (life_ != nullptr) publish();
   // In doubt, then not told; or awaited, then not told.
   run_until(ground_.us() + kInDoubtHoldUs + 2 * kReceiptKeepUs, true);
   run_until(ground_.us() + kMinute, false);
@@ -157,12 +160,20 @@ void World::second() {
   if (random.chance(plan_.clock_jump)) jump();
   if (random.chance(plan_.reload)) {
     ground_.note("reload", ++tables_);
-    if (plan_.carriers > 1) book_.route_changes();
-    life_->publish(tables_);
+    publish();
+  }
+  if (const std::string what = people_.second(); !what.empty()) {
+    ground_.note("peers", ++peers_, 0, what);
+    publish();
   }
   if (random.chance(plan_.sync_error)) disk_->fails[Op::datasync] = {1 + random.below(3), EIO};
   if (random.chance(plan_.stop) && stop_by_us_ == 0) stop();
   if (random.chance(plan_.crash)) crash_soon();
+}
+
+void World::publish() {
+  if (plan_.carriers > 1) book_.route_changes();
+  life_->publish(tables_);
 }
 
 void World::stop() {
@@ -244,8 +255,10 @@ void World::start() {
   for (std::size_t i = 0; i < carriers_.size(); ++i) {
     hosts[config_.carriers[i].name] = carriers_[i].get();
   }
+  // What nobody is known for any more ends with a restart (gateway/restore.h): not a fault here.
+  people_.gather();
   life_ = std::make_unique<Life>(
-      Life::Setup{ground_, config_, hosts, *disk_, tables_, ground_.random.next()});
+      Life::Setup{ground_, config_, people_, hosts, *disk_, tables_, ground_.random.next()});
   const std::string error = life_->start();
   if (!flipped_ && !life_->findings().empty()) book_.wrong(life_->findings(), 0xFFFFFFFF);
   if (!error.empty()) {

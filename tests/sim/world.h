@@ -50,6 +50,7 @@ class World {
   void crash(const char* how);
   void end_life();
   void start();
+  void publish();
   void stop();
   void no_space();
   void jump();
@@ -60,6 +61,7 @@ class World {
   Ground ground_;
   const Plan plan_;
   const gateway::Config config_;
+  People people_;
   const std::int64_t end_us_;
   Book book_;
   std::vector<std::unique_ptr<Carrier>> carriers_;
@@ -71,7 +73,8 @@ class World {
   std::int64_t journal_off_us_ = 0;  // since when it has been failed; 0: it has not
   std::int64_t stop_by_us_ = 0;      // 0: nobody asked it to stop
   std::uint32_t tables_ = 1;
-  bool flipped_ = false;  // a bit of what was not synced
+  std::uint32_t peers_ = 0;  // how often they have changed
+  bool flipped_ = false;     // a bit of what was not synced
   std::uint64_t crashes_ = 0;
   std::uint64_t stops_ = 0;
   std::uint64_t chunks_ = 0;

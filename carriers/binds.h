@@ -1,0 +1,85 @@
+// The binds of one carrier: which one a submit takes, and how they change while others work.
+//
+// Owned by its carrier, on the home shard's thread.
+//
+// 1. While a submit to a number has no response yet, the next to that number takes the same bind
+//    (kLanes hash lanes); others the one with the fewest outstanding, in turn.
+// 2. A bind whose session has to change gets a successor at once and sends on until that one is
+//    bound; then its window drains and it unbinds. One that is taken away drains at once. No order
+//    crosses from one bind to another.
+// 3. A bind is destroyed only when it is closed and its window empty.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "carriers/bind.h"
+
+namespace tollgate::carriers {
+
+class Binds {
+ public:
+  static constexpr std::size_t kLanes = 1024;
+
+  // None until configure().
+  explicit Binds(const Bind::Shared& shared) : shared_(shared) {}
+
+  // As the configuration says now; `start`: new ones connect.
+  void configure(bool start);
+  void start();
+  void stop();
+  void halt();
+  bool idle() const;
+
+  void tick();
+  std::int64_t next_tick_us() const;
+  // When the first one that is held up by a throttle alone may send; INT64_MAX: none is.
+  std::int64_t throttled_until_us(std::int64_t now_us) const;
+
+  // Some bind's state has changed.
+  void changed();
+  std::size_t transmitting() const { return transmitting_; }
+  bool replaces(const Bind& bind) const;
+  void make_room(const Bind& bind);
+
+  // Null: none can send in this lane now.
+  Bind* pick(std::size_t lane, std::int64_t now_us);
+  void sent(std::size_t lane, Bind& bind) {
+    lanes_[lane].bind = &bind;
+    ++lanes_[lane].open;
+  }
+  void answered(std::size_t lane) { --lanes_[lane].open; }
+
+  // Submits that those may have outstanding whose places belong to others.
+  std::uint64_t windows_left() const;
+
+ private:
+  static constexpr std::size_t kNone = SIZE_MAX;
+
+  // Submits without a response to numbers of one hash, and the bind that they took.
+  struct Lane {
+    Bind* bind = nullptr;
+    std::uint32_t open = 0;
+  };
+  struct Leaving {
+    std::unique_ptr<Bind> bind;
+    std::size_t successor = kNone;  // its place in binds_
+  };
+
+  void leave(std::unique_ptr<Bind> bind, std::size_t place, std::size_t successor);
+  std::size_t count() const { return binds_.size() + leaving_.size(); }
+  Bind& at(std::size_t i) const {
+    return i < binds_.size() ? *binds_[i] : *leaving_[i - binds_.size()].bind;
+  }
+
+  const Bind::Shared shared_;
+  std::vector<std::unique_ptr<Bind>> binds_;  // by their place in the configuration
+  std::vector<Leaving> leaving_;
+  std::array<Lane, kLanes> lanes_;
+  std::size_t transmitting_ = 0;
+  std::size_t next_ = 0;
+};
+
+}  // namespace tollgate::carriers

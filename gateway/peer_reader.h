@@ -1,0 +1,74 @@
+// Reads the carriers and clients of a table set: carriers/NAME.toml and clients/SYSTEM_ID.toml,
+// each with the keys of one [[carrier]] or [[client]] of the configuration, which has those that
+// are always there. On the feed's thread, or a command's.
+//
+// Invariants
+// 1. Every fault of every file is told, with line, column, key, value and what would be right; the
+//    value of a password never.
+// 2. A name has one id for the life of the reader, also while it is gone. With Ids::when_taken only
+//    sets that were in force give ids; with Ids::at_once every set that was read, so that two can
+//    be compared by id.
+// 3. A file that has not changed, with password files that have not, is not parsed again; a plain
+//    password that has not changed keeps its hash.
+// Bounds: kClientsMax and kCarriersMax names, those that are gone among them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway/config_rules.h"
+#include "gateway/peers.h"
+#include "routing/compile.h"
+#include "routing/table_set.h"
+
+namespace tollgate::gateway {
+
+class PeerReader final : public routing::Companions {
+ public:
+  enum class Ids : std::uint8_t { when_taken, at_once };
+  explicit PeerReader(const Config& config, Ids ids = Ids::when_taken);
+  // Without a configuration: the files' faults alone, and no password file is looked at.
+  PeerReader() = default;
+
+  std::shared_ptr<const routing::Companion> read(const std::string& directory,
+                                                 routing::CompileOptions& options,
+                                                 std::vector<routing::TableFault>& faults) override;
+  void taken(const std::shared_ptr<const routing::Companion>& companion) override;
+
+ private:
+  template <class T>
+  struct Kept {
+    routing::Sha256 sha256{};
+    std::vector<std::pair<std::string, routing::Sha256>> secrets;
+    std::shared_ptr<const T> config;
+  };
+  template <class T>
+  using KeptFiles = std::map<std::string, Kept<T>>;  // by their names
+
+  struct Reading {
+    const std::string& directory;
+    std::vector<routing::TableFault>& faults;
+  };
+
+  template <class T, class Read>
+  std::shared_ptr<const T> file(Reading& reading, const std::string& name, KeptFiles<T>& kept,
+                                Read&& read);
+  std::shared_ptr<const carriers::CarrierConfig> carrier_file(Reading& reading,
+                                                              const std::string& stem);
+  std::shared_ptr<const ClientConfig> client_file(Reading& reading, const std::string& stem,
+                                                  const ClientConfig* before);
+  void read_carriers(Reading& reading, Peers& peers);
+  void read_clients(Reading& reading, Peers& peers);
+
+  const Config* config_ = nullptr;
+  std::string directory_;  // of the configuration: password files are relative to it
+  Ids ids_ = Ids::when_taken;
+  std::shared_ptr<const Peers> current_ = std::make_shared<Peers>();
+  KeptFiles<carriers::CarrierConfig> carrier_files_;
+  KeptFiles<ClientConfig> client_files_;
+};
+
+}  // namespace tollgate::gateway
