@@ -23,6 +23,9 @@ Status status_of(routing::Reason reason) {
   switch (reason) {
     case routing::Reason::bad_number:
       return Status::ESME_RINVDSTADR;
+    case routing::Reason::sender_denied:
+    case routing::Reason::sender_not_supported:
+      return Status::ESME_RINVSRCADR;
     default:
       return Status::ESME_RSUBMITFAIL;
   }
@@ -215,6 +218,11 @@ Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const routi
   out.destination_addr = route.number_view();
   out.dest_addr_ton = kTonInternational;
   out.dest_addr_npi = kNpiE164;
+  if (!route.sender.empty()) {  // the client's own stays in Message::source, for its receipt
+    out.source_addr = route.sender;
+    out.source_addr_ton = route.sender_ton;
+    out.source_addr_npi = route.sender_npi;
+  }
   out.replace_if_present_flag = 0;
   out.registered_delivery = static_cast<std::uint8_t>(
       (wants_receipt(sm.registered_delivery) ? 0x01 : 0) | (sm.registered_delivery & 0x10));

@@ -1,95 +1,63 @@
 // Checked rows -> Tables.
 #include <algorithm>
 #include <bit>
-#include <tuple>
+#include <span>
 #include <utility>
 
-#include "routing/build_rules.h"
-#include "routing/source.h"
+#include "routing/build_parts.h"
 
 namespace tollgate::routing {
 namespace {
 
-// Amounts by destination into a matrix; those by prefix stay behind in `rows`, sorted by
-// (prefix, owner). Submit and delivered charges of one thing are added up.
-struct Matrix {
-  std::vector<Nano>& cells;
-  std::size_t by_destination, by_owner;  // strides
-  Nano& at(std::size_t destination, std::size_t owner) {
-    return cells[destination * by_destination + owner * by_owner];
+// Walks through rows by prefix in the order of prefixes.
+class RowsByPrefix {
+ public:
+  explicit RowsByPrefix(const std::vector<AmountRow>& rows) : rows_(rows) {}
+  const AmountRow* next() const { return at_ < rows_.size() ? &rows_[at_] : nullptr; }
+  // The rows of the prefix, when they are the next ones.
+  std::span<const AmountRow> take(const PlanPrefix& prefix) {
+    const std::size_t begin = at_;
+    while (at_ < rows_.size() && rows_[at_].key == prefix.key && rows_[at_].length == prefix.length)
+      ++at_;
+    return {rows_.data() + begin, at_ - begin};
   }
+
+ private:
+  const std::vector<AmountRow>& rows_;
+  std::size_t at_ = 0;
 };
 
-void fill(std::vector<AmountRow>& rows, Matrix matrix) {
-  for (const AmountRow& row : rows) {
-    if (row.length != 0) continue;
-    Nano& cell = matrix.at(row.key, row.owner);
-    cell = cell == kNone ? row.amount : cell + row.amount;
-  }
-  std::erase_if(rows, [](const AmountRow& row) { return row.length == 0; });
-  std::sort(rows.begin(), rows.end(), [](const AmountRow& a, const AmountRow& b) {
-    return std::tie(a.key, a.length, a.owner) < std::tie(b.key, b.length, b.owner);
-  });
+void add_prices(std::span<const AmountRow> rows, Tables& tables) {
+  for (const AmountRow& row : rows)
+    tables.prefix_prices.push_back({row.owner, kEverySender, row.amount});
 }
 
-void sort_offers(Matrix costs, Tables& tables) {
-  tables.places.resize(tables.destinations.size());
-  for (std::size_t id = 0; id < tables.places.size(); ++id) {
-    Place& place = tables.places[id];
-    place.offers_begin = static_cast<std::uint32_t>(tables.offers.size());
-    for (std::size_t carrier = 0; carrier < tables.carriers.size(); ++carrier) {
-      const Nano cost = costs.at(id, carrier);
-      if (cost != kNone) tables.offers.push_back({cost, static_cast<std::uint16_t>(carrier)});
+// Sorted by carrier, then by sender: those for everyone, the last, hold for whom none is named.
+void add_costs(std::span<const AmountRow> rows, Tables& tables) {
+  std::uint8_t named = 0;
+  for (std::size_t i = 0; i < rows.size();) {
+    const AmountRow& row = rows[i];
+    if (i == 0 || rows[i - 1].owner != row.owner) named = 0;
+    const auto own = static_cast<std::uint8_t>(1u << unsigned(row.sender));
+    Nano submit = 0, delivered = 0;
+    for (; i < rows.size() && rows[i].owner == row.owner && rows[i].sender == row.sender; ++i)
+      (rows[i].basis == 0 ? submit : delivered) += rows[i].amount;
+    const bool everyone = row.sender == Sender::none;
+    const auto senders = everyone ? static_cast<std::uint8_t>(kEverySender & ~named) : own;
+    named = static_cast<std::uint8_t>(named | own);
+    if (!tables.learned.empty()) {
+      tables.prefix_delivered.push_back(delivered);
+      delivered = 0;
     }
-    place.offers_end = static_cast<std::uint32_t>(tables.offers.size());
-    std::stable_sort(tables.offers.begin() + place.offers_begin, tables.offers.end(),
-                     [](const Offer& a, const Offer& b) { return a.cost < b.cost; });
-  }
-}
-
-void build_matrices(SourceTables& source, Tables& tables) {
-  const std::size_t carriers = tables.carriers.size(), places = tables.destinations.size();
-  std::vector<Nano> cells(places * carriers, kNone);
-  tables.prices.assign(places * tables.plans.size(), kNone);
-  tables.exact.resize(places);
-  const Matrix costs{cells, carriers, 1}, prices{tables.prices, 1, places};
-  fill(source.rates, costs);
-  fill(source.prices, prices);
-  // A network without a row of its own has its country's. Countries are never networks.
-  const auto inherit = [&](Matrix matrix, std::size_t owner, std::size_t id) {
-    Nano& cell = matrix.at(id, owner);
-    if (cell != kNone) return true;
-    cell = matrix.at(source.country_of[id], owner);
-    return false;
-  };
-  for (std::size_t id = 1; id < places; ++id) {
-    if (source.country_of[id] == id) continue;
-    for (std::size_t carrier = 0; carrier < carriers; ++carrier) {
-      if (inherit(costs, carrier, id)) tables.exact[id].add(carrier);
-    }
-  }
-  sort_offers(costs, tables);
-  for (std::size_t plan = 0; plan < tables.plans.size(); ++plan) {
-    for (std::size_t id = 1; id < places; ++id) inherit(prices, plan, id);
-  }
-}
-
-// The rows of `from` at `at` that are for the prefix go to `to`; those of one owner are added up.
-void take(const std::vector<AmountRow>& from, std::size_t& at, const PlanPrefix& prefix,
-          std::vector<PrefixAmount>& to) {
-  const std::size_t begin = to.size();
-  for (; at < from.size() && from[at].key == prefix.key && from[at].length == prefix.length; ++at) {
-    if (to.size() > begin && to.back().owner == from[at].owner)
-      to.back().amount += from[at].amount;
-    else
-      to.push_back({from[at].owner, from[at].amount});
+    tables.prefix_costs.push_back({row.owner, senders, submit + delivered});
   }
 }
 
 // Merges the sorted prefixes of plan, rates and prices; each inherits what it does not say itself.
 class IndexBuilder {
  public:
-  IndexBuilder(const SourceTables& source, Tables& tables) : source_(source), tables_(tables) {}
+  IndexBuilder(const SourceTables& source, Tables& tables)
+      : source_(source), tables_(tables), rates_(source.rates), prices_(source.prices) {}
 
   PrefixIndex run() {
     tables_.nodes.resize(1);
@@ -115,17 +83,16 @@ class IndexBuilder {
 
   bool find_next(PlanPrefix& next) const {
     bool found = false;
-    const auto consider = [&](const auto& rows, std::size_t at) {
-      if (at == rows.size()) return;
-      const auto& row = rows[at];
-      if (found && std::pair(next.key, next.length) <= std::pair(row.key, row.length)) return;
-      next.key = row.key;
-      next.length = row.length;
+    const auto consider = [&](const auto* row) {
+      if (row == nullptr) return;
+      if (found && std::pair(next.key, next.length) <= std::pair(row->key, row->length)) return;
+      next.key = row->key;
+      next.length = row->length;
       found = true;
     };
-    consider(source_.prefixes, prefix_);
-    consider(source_.rates, rate_);
-    consider(source_.prices, price_);
+    consider(prefix_ < source_.prefixes.size() ? &source_.prefixes[prefix_] : nullptr);
+    consider(rates_.next());
+    consider(prices_.next());
     return found;
   }
 
@@ -138,8 +105,8 @@ class IndexBuilder {
     node.parent = leaf.node;
     node.costs_begin = static_cast<std::uint32_t>(tables_.prefix_costs.size());
     node.prices_begin = static_cast<std::uint32_t>(tables_.prefix_prices.size());
-    take(source_.rates, rate_, prefix, tables_.prefix_costs);
-    take(source_.prices, price_, prefix, tables_.prefix_prices);
+    add_costs(rates_.take(prefix), tables_);
+    add_prices(prices_.take(prefix), tables_);
     node.costs_end = static_cast<std::uint32_t>(tables_.prefix_costs.size());
     node.prices_end = static_cast<std::uint32_t>(tables_.prefix_prices.size());
     if (node.costs_end == node.costs_begin && node.prices_end == node.prices_begin) return leaf;
@@ -150,7 +117,8 @@ class IndexBuilder {
 
   const SourceTables& source_;
   Tables& tables_;
-  std::size_t prefix_ = 0, rate_ = 0, price_ = 0;
+  RowsByPrefix rates_, prices_;
+  std::size_t prefix_ = 0;
 };
 
 Portability build_portability(const std::vector<PortedNumber>& ported) {
@@ -170,7 +138,7 @@ Portability build_portability(const std::vector<PortedNumber>& ported) {
 
 }  // namespace
 
-std::unique_ptr<Tables> build(SourceTables&& source) {
+std::unique_ptr<Tables> build(SourceTables&& source, const CompileOptions& options) {
   auto tables = std::make_unique<Tables>();
   tables->base_currency = source.base_currency;
   tables->valid_until_us = source.valid_until_us;
@@ -187,10 +155,12 @@ std::unique_ptr<Tables> build(SourceTables&& source) {
   tables->plans = std::move(source.plans);
   tables->destinations = std::move(source.destinations);
   tables->dialling = source.dialling;
-  build_matrices(source, *tables);
+  build_prices(source, *tables);
+  build_costs(source, options, *tables);
   tables->index = IndexBuilder(source, *tables).run();
   tables->portability = build_portability(source.ported);
   build_rules(source, *tables);
+  build_senders(source, *tables);
   return tables;
 }
 

@@ -142,6 +142,32 @@ const char* parse_count(std::string_view text, std::uint32_t max, std::uint32_t&
   return nullptr;
 }
 
+const char* parse_sender(std::string_view text, Sender& out) {
+  for (Sender type : {Sender::alphanumeric, Sender::numeric, Sender::short_code}) {
+    if (text != sender_name(type)) continue;
+    out = type;
+    return nullptr;
+  }
+  return "is not alphanumeric, numeric or short_code";
+}
+
+const char* parse_volume(std::string_view text, std::uint64_t& out) {
+  if (const char* why = bad_digits(text, 15)) return why;
+  out = 0;
+  for (char c : text) out = out * 10 + static_cast<std::uint64_t>(c - '0');
+  return nullptr;
+}
+
+const char* bad_tags(std::string_view text) {
+  std::vector<std::string_view> tags = words(text);
+  for (std::string_view tag : tags) {
+    if (bad_name(tag) != nullptr)
+      return "is not made of words (letters, digits, '-', '_', '.'; a letter or digit first)";
+  }
+  std::sort(tags.begin(), tags.end());
+  return std::adjacent_find(tags.begin(), tags.end()) == tags.end() ? nullptr : "has a word twice";
+}
+
 std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> all;
   while (!text.empty()) {

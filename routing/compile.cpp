@@ -8,8 +8,8 @@
 #include <optional>
 #include <system_error>
 
-#include "routing/build_rules.h"
-#include "routing/source.h"
+#include "routing/build_parts.h"
+#include "routing/scopes.h"
 
 namespace tollgate::routing {
 namespace {
@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kCellsMax = 64'000'000;  // of one matrix: half a gigabyte
 constexpr std::array kFiles = {"currencies.csv",  "carriers.csv", "numbering_plan.csv",
-                               "portability.csv", "clients.csv",  "rules.csv"};
+                               "portability.csv", "clients.csv",  "rules.csv",
+                               "senders.csv"};
 
 enum class Needed : std::uint8_t { yes, no };
 
@@ -136,6 +137,9 @@ void read_files(Reading& reading) {
   }
   read("clients.csv", Needed::yes, read_clients);
   read("rules.csv", Needed::yes, read_rules);
+  read("senders.csv", Needed::no, read_senders);
+  name_price_sets(reading);
+  check_senders(reading);
 }
 
 void check_sizes(Reading& reading) {
@@ -144,9 +148,13 @@ void check_sizes(Reading& reading) {
     if (cells > kCellsMax) reading.faults.add({file, 0, "", std::to_string(cells), what});
   };
   const std::size_t places = source.destinations.size();
-  check(places * source.carriers.size(), "rates", "too many destinations x carriers");
-  check(places * source.plans.size(), "plans", "too many destinations x plans");
-  check(rule_cells(source), "rules.csv", "too many clients x destinations with rules");
+  const std::size_t books = has_sender_rates(source) ? kSenders : 1;
+  check(places * source.carriers.size() * 2 * books, "rates", "too many destinations x carriers");
+  check(places * source.price_sets.size(), "plans", "too many destinations x plans");
+  check(grid_cells(scopes_of(source.rules)), "rules.csv",
+        "too many clients x destinations with rules");
+  check(grid_cells(scopes_of(source.senders)), "senders.csv",
+        "too many clients x destinations with rules");
 }
 
 }  // namespace
@@ -170,7 +178,7 @@ CompileResult compile_directory(const std::string& directory, const CompileOptio
   read_files(reading);
   check_sizes(reading);
   if (!reading.faults.empty()) return tl::unexpected(reading.faults.take());
-  std::unique_ptr<Tables> tables = build(std::move(reading.source));
+  std::unique_ptr<Tables> tables = build(std::move(reading.source), options);
   tables->version = options.version;
   tables->companion = std::move(companion);
   tables->facts = options.facts == nullptr ? 0 : options.facts->number;

@@ -57,6 +57,7 @@ std::string rule_text(const Rule& rule) {
   if (rule.quality_min_ppm != 0)
     text += ", quality at least " + ppm_text(rule.quality_min_ppm) + "%";
   if (const std::string hours = hours_text(rule); !hours.empty()) text += ", " + hours + " UTC";
+  if (rule.explore_ppm != 0) text += ", explores " + ppm_text(rule.explore_ppm) + "%";
   if (rule.blocked) text += ", blocked";
   return text;
 }
@@ -125,13 +126,19 @@ std::string explain_text(const Tables& tables, const Explanation& explanation) {
     line("destination", destination_text(tables, explanation));
     line("price", explanation.priced ? money(route.price_nano) + " " + tables.base_currency
                                      : "none in this plan");
+    if (explanation.sender_replaced != Reason::chosen) {
+      line("sender", std::string(route.sender) + " instead of " + printable(explanation.sender) +
+                         ": " + reason_name(explanation.sender_replaced));
+    }
     line("rule", rule_text(*explanation.rule));
   }
   line("result", route.reason == Reason::chosen
                      ? std::to_string(route.count) + " of " +
                            std::to_string(explanation.verdicts.size()) + " carriers"
                      : reason_name(route.reason));
-  line("tables", "version " + std::to_string(tables.version));
+  if (explanation.explored) line("explored", "the first carrier goes first to be learned");
+  line("tables", "version " + std::to_string(tables.version) +
+                     (tables.facts == 0 ? "" : ", facts " + std::to_string(tables.facts)));
   if (explanation.verdicts.empty()) return text;
 
   std::vector<std::vector<std::string>> rows = {
@@ -158,6 +165,7 @@ std::string explain_json(const Tables& tables, const Explanation& explanation) {
   json["plan"] = tables.plans[client.plan];
   json["reason"] = reason_name(route.reason);
   json["tables_version"] = tables.version;
+  json["facts"] = tables.facts;
   json["currency"] = tables.base_currency;
   if (route.number_length != 0) {
     const Destination& destination = tables.destinations[route.destination];
@@ -167,6 +175,12 @@ std::string explain_json(const Tables& tables, const Explanation& explanation) {
                                                         {"network", destination.network},
                                                         {"ported", explanation.ported}};
     json["price"] = explanation.priced ? amount(route.price_nano) : Json();
+    json["explored"] = explanation.explored;
+    json["sender"] = explanation.sender_replaced == Reason::chosen
+                         ? Json()
+                         : Json{{"instead_of", explanation.sender},
+                                {"used", std::string(route.sender)},
+                                {"because", reason_name(explanation.sender_replaced)}};
     const Rule& rule = *explanation.rule;
     json["rule"] = {{"order", order_name(rule.order)},
                     {"max_attempts", rule.attempts_max},
@@ -175,6 +189,7 @@ std::string explain_json(const Tables& tables, const Explanation& explanation) {
                      rule.margin_min_ppm == kNone ? Json() : Json(ppm_text(rule.margin_min_ppm))},
                     {"on_loss", rule.loss_allowed ? "allow" : "block"},
                     {"min_quality", ppm_text(rule.quality_min_ppm)},
+                    {"explore_percent", ppm_text(rule.explore_ppm)},
                     {"hours", hours_text(rule)},
                     {"blocked", rule.blocked}};
   }
@@ -185,7 +200,8 @@ std::string explain_json(const Tables& tables, const Explanation& explanation) {
                                 {"verdict", reason_name(verdict.reason)},
                                 {"cost", amount(verdict.cost_nano)},
                                 {"cost_source", cost_source_name(verdict.cost_source)},
-                                {"margin", amount(verdict.margin_nano)}});
+                                {"margin", amount(verdict.margin_nano)},
+                                {"quality", ppm_text(verdict.quality_ppm)}});
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

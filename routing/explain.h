@@ -20,13 +20,18 @@ struct Verdict {  // on one carrier
   Nano cost_nano = kNone;
   Nano margin_nano = kNone;
   CostSource cost_source = CostSource::none;
+  std::uint32_t quality_ppm = 0;  // at the destination: learned, else that of carriers.csv
 };
 
 struct Explanation {
   std::uint16_t client = 0;
-  std::string asked;           // the number as given
-  bool priced = false;         // the client's plan has a price for it
-  bool ported = false;         // the destination comes from portability.csv
+  std::string asked;    // the number as given
+  bool priced = false;  // the client's plan has a price for it
+  bool ported = false;  // the destination comes from portability.csv
+  std::string sender;   // as given
+  // chosen = the sender was not replaced (Route::sender), else why it was.
+  Reason sender_replaced = Reason::chosen;
+  bool explored = false;       // the first carrier is there to be learned
   const Rule* rule = nullptr;  // the tables must outlive the explanation; null = none was needed
   Route route;
   std::vector<Verdict> verdicts;  // one a carrier, by carrier id; empty when no carrier was asked

@@ -82,7 +82,7 @@ class Effect {
       const int other = after_.find_client(client.name);
       if (other < 0) continue;
       const TableClient& then = after_.clients[static_cast<std::size_t>(other)];
-      Group& group = groups[{client.plan, client.rule_class, then.plan, then.rule_class}];
+      Group& group = groups[{client.price_set, client.rule_class, then.price_set, then.rule_class}];
       group.before.push_back(static_cast<std::uint16_t>(i));
       group.after = static_cast<std::uint16_t>(other);
       ++out_.clients;

@@ -58,4 +58,9 @@ bool convert(Nano amount, Nano rate, Rounding rounding, Nano& out) {
   return true;
 }
 
+Nano share_up(Nano amount, std::uint32_t ppm) {
+  constexpr std::uint32_t kWhole = 1'000'000;
+  return static_cast<Nano>((Wide{amount} * ppm + (kWhole - 1)) / kWhole);
+}
+
 }  // namespace tollgate::routing

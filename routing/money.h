@@ -30,4 +30,7 @@ enum class Rounding : std::uint8_t { up, down };
 // large.
 bool convert(Nano amount, Nano rate, Rounding rounding, Nano& out);
 
+// `ppm` parts of a million of an amount >= 0, rounded up at the ninth decimal.
+Nano share_up(Nano amount, std::uint32_t ppm);
+
 }  // namespace tollgate::routing

@@ -70,6 +70,7 @@ struct RateChange {
   ChangeKind kind = ChangeKind::unchanged;
   bool is_prefix = false;
   std::string thing;  // "23415", "234" (a country's default) or a prefix
+  std::string only;   // "" = everyone; "alphanumeric" senders; "100000": from that volume on
   std::optional<Charge> before, after;
   std::optional<std::int64_t> basis_points;  // of the change: 150 = 1.5 %, in the base currency
   std::int64_t from_us = 0;

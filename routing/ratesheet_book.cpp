@@ -16,8 +16,41 @@ using namespace amount;
 
 constexpr std::int64_t kSecond = 1'000'000, kDay = 86'400 * kSecond;
 
+// Everyone's rows first.
+unsigned rank(Sender sender) {
+  return sender == Sender::none ? 0 : 1 + static_cast<unsigned>(sender);
+}
+
 bool before(const BookRow& a, const BookRow& b) {
-  return std::tie(a.thing, a.delivered, a.from_us) < std::tie(b.thing, b.delivered, b.from_us);
+  const auto key = [](const BookRow& row) {
+    return std::tuple(row.thing, row.from_volume, rank(row.sender), row.delivered, row.from_us);
+  };
+  return key(a) < key(b);
+}
+
+bool same_charge(const BookRow& a, const BookRow& b) {
+  return a.thing == b.thing && a.from_volume == b.from_volume && a.sender == b.sender &&
+         a.delivered == b.delivered;
+}
+
+// The columns that one of the two kinds has alone.
+bool read_own(Sheet& sheet, BookKind kind, BookRow& row) {
+  row.sender = Sender::none;
+  row.from_volume = 0;
+  row.tags.clear();
+  row.delivered = kind == BookKind::rate_book && sheet[kCharge] == "delivered";
+  if (kind == BookKind::price_plan) {
+    const char* why =
+        sheet[kFromVolume].empty() ? nullptr : parse_volume(sheet[kFromVolume], row.from_volume);
+    if (why != nullptr) sheet.fault(kFromVolume, why);
+    return why == nullptr;
+  }
+  const char* why = sheet[kSender].empty() ? nullptr : parse_sender(sheet[kSender], row.sender);
+  if (why != nullptr) sheet.fault(kSender, why);
+  const char* bad = bad_tags(sheet[kTags]);
+  if (bad != nullptr) sheet.fault(kTags, bad);
+  row.tags = sheet[kTags];
+  return why == nullptr && bad == nullptr;
 }
 
 bool read_row(Sheet& sheet, BookKind kind, BookRow& row) {
@@ -42,7 +75,7 @@ bool read_row(Sheet& sheet, BookKind kind, BookRow& row) {
     return false;
   }
   row.currency = sheet[kCurrency];
-  row.delivered = kind == BookKind::rate_book && sheet[kCharge] == "delivered";
+  if (!read_own(sheet, kind, row)) return false;
   row.from_us = kAlways;
   row.to_us = kOpen;
   for (std::size_t i : {kFrom, kTo}) {
@@ -55,7 +88,19 @@ bool read_row(Sheet& sheet, BookKind kind, BookRow& row) {
   return true;
 }
 
-void append_row(const BookRow& row, BookKind kind, std::string& out) {
+// Which columns a book needs that most have not.
+struct OwnColumns {
+  bool sender = false, tags = false, from_volume = false;
+  explicit OwnColumns(const Book& book) {
+    for (const BookRow& row : book) {
+      sender |= row.sender != Sender::none;
+      tags |= !row.tags.empty();
+      from_volume |= row.from_volume != 0;
+    }
+  }
+};
+
+void append_row(const BookRow& row, BookKind kind, const OwnColumns& own, std::string& out) {
   const std::string thing = row.thing.text();
   if (row.thing.prefix)
     out += ",," + thing;
@@ -64,7 +109,12 @@ void append_row(const BookRow& row, BookKind kind, std::string& out) {
   out += "," + format_nano(row.amount) + "," + row.currency;
   if (kind == BookKind::rate_book) out += row.delivered ? ",delivered" : ",submit";
   out += "," + (row.from_us == kAlways ? "" : date_text(row.from_us));
-  out += "," + (row.to_us == kOpen ? "" : date_text(row.to_us)) + "\n";
+  out += "," + (row.to_us == kOpen ? "" : date_text(row.to_us));
+  if (own.sender)
+    out += row.sender == Sender::none ? "," : std::string(",") + sender_name(row.sender);
+  if (own.tags) out += "," + row.tags;
+  if (own.from_volume) out += row.from_volume == 0 ? "," : "," + std::to_string(row.from_volume);
+  out += "\n";
 }
 
 }  // namespace
@@ -84,8 +134,8 @@ std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::
   Book book;
   if (text.empty()) return book;
   FaultList list;
-  const auto columns = std::span(kAmountColumns)
-                           .first(kind == BookKind::rate_book ? kAmountColumns.size() : kCharge);
+  const auto columns = kind == BookKind::rate_book ? std::span<const Column>(kRateColumns)
+                                                   : std::span<const Column>(kPlanColumns);
   Sheet sheet(file, text, columns, list);
   BookRow row;
   while (sheet.next()) {
@@ -95,7 +145,7 @@ std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::
     std::stable_sort(book.begin(), book.end(), before);
   for (std::size_t i = 1; i < book.size(); ++i) {
     const BookRow &a = book[i - 1], &b = book[i];
-    if (a.thing == b.thing && a.delivered == b.delivered && a.to_us > b.from_us)
+    if (same_charge(a, b) && a.to_us > b.from_us)
       list.add({file, 0, "", a.thing.text(), "has rows that are in force at the same time"});
   }
   if (list.empty()) return book;
@@ -104,11 +154,16 @@ std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::
 }
 
 std::string write_book(const Book& book, BookKind kind) {
-  std::string out = kind == BookKind::rate_book
-                        ? "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to\n"
-                        : "mccmnc,mcc,prefix,price,currency,effective_from,effective_to\n";
+  const OwnColumns own(book);
+  std::string out = "mccmnc,mcc,prefix,price,currency,";
+  if (kind == BookKind::rate_book) out += "charge,";
+  out += "effective_from,effective_to";
+  if (own.sender) out += ",sender";
+  if (own.tags) out += ",tags";
+  if (own.from_volume) out += ",from_volume";
+  out += "\n";
   out.reserve(out.size() + book.size() * 48);
-  for (const BookRow& row : book) append_row(row, kind, out);
+  for (const BookRow& row : book) append_row(row, kind, own, out);
   return out;
 }
 

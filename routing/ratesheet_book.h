@@ -3,9 +3,11 @@
 // 1. For one thing and one kind of charge, periods never overlap.
 // 2. An item holds from its date until its own end, else until the next row of its thing that the
 //    book plans (that begins later than now), else for good. Rows in force at its date end there; a
-//    planned row of the same date is replaced.
+//    planned row of the same date is replaced. Rows for some senders alone, or from a volume on,
+//    are no sheet's matter: they stay, unless the sheet closes their thing.
 // 3. A row that says what the book says already is kept as it is, not cut in two.
-// 4. write_book(parse_book(text)) == text when text is canonical.
+// 4. A row keeps the tags of the one that it replaces.
+// 5. write_book(parse_book(text)) == text when text is canonical.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -15,6 +17,7 @@
 
 #include "routing/fault.h"
 #include "routing/ratesheet_rows.h"
+#include "routing/tables.h"
 
 namespace tollgate::routing {
 
@@ -24,9 +27,14 @@ struct BookRow {
   std::int64_t from_us = kAlways, to_us = kOpen;
   Nano amount = 0;
   std::string currency;
+  Sender sender = Sender::none;   // of a rate book: whom it holds for; none = everyone
+  std::uint64_t from_volume = 0;  // of a plan
+  std::string tags = {};          // of a rate book
+  // What a sheet speaks of: no sender's nor volume's own row.
+  bool plain() const { return sender == Sender::none && from_volume == 0; }
   bool operator==(const BookRow&) const = default;
 };
-using Book = std::vector<BookRow>;  // sorted by thing, charge, from
+using Book = std::vector<BookRow>;  // sorted by thing, plain ones first, charge, from
 
 // nullopt = faults were added (named as of `file`).
 std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::string& file,
@@ -34,7 +42,7 @@ std::optional<Book> parse_book(std::string_view text, BookKind kind, const std::
 std::string write_book(const Book& book, BookKind kind);
 std::string date_text(std::int64_t us);  // "2026-12-01", "2026-12-01T08:30Z"; "" = no limit
 
-// What is charged for a thing at an instant; none = nothing.
+// What the rows, of one thing and one sender or volume, charge at an instant; none = nothing.
 std::optional<Charge> charge_at(const BookRow* begin, const BookRow* end, std::int64_t us);
 
 // The kind and the per cent of a change whose before and after are known.

@@ -26,9 +26,25 @@ struct Rows {
   std::optional<Charge> at(std::int64_t us) const { return charge_at(begin, end, us); }
 };
 
-Rows take_thing(const Book& book, std::size_t& at, const Thing& thing) {
+// A thing, and whom its rows hold for; in the order of a book.
+struct Subject {
+  Thing thing;
+  std::uint64_t from_volume = 0;
+  unsigned sender = 0;  // everyone first
+  auto operator<=>(const Subject&) const = default;
+  explicit Subject(const BookRow& row)
+      : thing(row.thing),
+        from_volume(row.from_volume),
+        sender(row.sender == Sender::none ? 0 : 1 + static_cast<unsigned>(row.sender)) {}
+  std::string only() const {
+    if (from_volume != 0) return std::to_string(from_volume);
+    return sender == 0 ? "" : sender_name(static_cast<Sender>(sender - 1));
+  }
+};
+
+Rows take_subject(const Book& book, std::size_t& at, const Subject& subject) {
   const BookRow* const begin = book.data() + at;
-  while (at < book.size() && book[at].thing == thing) ++at;
+  while (at < book.size() && Subject(book[at]) == subject) ++at;
   return {begin, book.data() + at};
 }
 
@@ -37,7 +53,7 @@ class Comparison {
   Comparison(const SheetContext& context, std::int64_t now_us)
       : context_(context), now_us_(now_us) {}
 
-  void compare(const Thing& thing, const Rows& before, const Rows& after) {
+  void compare(const Subject& subject, const Rows& before, const Rows& after) {
     instants_.assign(1, kAlways);
     for (const Rows& rows : {before, after}) {
       for (const BookRow* row = rows.begin; row != rows.end; ++row) {
@@ -50,8 +66,7 @@ class Comparison {
     const std::size_t first = changes.size();
     for (std::size_t i = 0; i < instants_.size(); ++i) {
       RateChange change;
-      change.is_prefix = thing.prefix;
-      change.thing = thing.text();
+      name(change, subject);
       change.before = before.at(instants_[i]);
       change.after = after.at(instants_[i]);
       if (change.before == change.after) continue;
@@ -64,12 +79,18 @@ class Comparison {
         change.kind = ChangeKind::closed;
       add(std::move(change), first);
     }
-    if (changes.size() == first) add_unchanged(thing, after);
+    if (changes.size() == first) add_unchanged(subject, after);
   }
 
   std::vector<RateChange> changes;
 
  private:
+  static void name(RateChange& change, const Subject& subject) {
+    change.is_prefix = subject.thing.prefix;
+    change.thing = subject.thing.text();
+    change.only = subject.only();
+  }
+
   // Goes on with the one before it, where it says the same: closed is closed, whatever was before.
   void add(RateChange change, std::size_t first) {
     if (changes.size() > first) {
@@ -84,13 +105,12 @@ class Comparison {
     changes.push_back(std::move(change));
   }
 
-  void add_unchanged(const Thing& thing, const Rows& rows) {
+  void add_unchanged(const Subject& subject, const Rows& rows) {
     const BookRow* const row = std::find_if(
         rows.begin, rows.end, [&](const BookRow& each) { return each.to_us > now_us_; });
     if (row == rows.end) return;
     RateChange change;
-    change.is_prefix = thing.prefix;
-    change.thing = thing.text();
+    name(change, subject);
     change.from_us = std::max(row->from_us, now_us_);
     change.to_us = kOpen;
     change.before = change.after = rows.at(change.from_us);
@@ -127,10 +147,10 @@ std::vector<RateChange> book_changes(const Book& before, const Book& after,
   std::size_t a = 0, b = 0;
   while (a < before.size() || b < after.size()) {
     const bool from_before =
-        b == after.size() || (a < before.size() && before[a].thing < after[b].thing);
-    const Thing thing = from_before ? before[a].thing : after[b].thing;
-    const Rows were = take_thing(before, a, thing);
-    comparison.compare(thing, were, take_thing(after, b, thing));
+        b == after.size() || (a < before.size() && Subject(before[a]) < Subject(after[b]));
+    const Subject subject(from_before ? before[a] : after[b]);
+    const Rows were = take_subject(before, a, subject);
+    comparison.compare(subject, were, take_subject(after, b, subject));
   }
   return std::move(comparison.changes);
 }

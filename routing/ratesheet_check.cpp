@@ -27,9 +27,9 @@ class ChangeCheck {
   ChangeCheck(const ImportRequest& request, const SheetContext& context, Findings& findings)
       : request_(request), context_(context), findings_(findings) {
     if (const Tables* tables = context.tables()) {
-      clients_.resize(tables->plans.size());
+      clients_.resize(tables->price_sets.size());
       for (std::size_t i = 0; i < tables->clients.size(); ++i)
-        clients_[tables->clients[i].plan].push_back(static_cast<std::uint16_t>(i));
+        clients_[tables->clients[i].price_set].push_back(static_cast<std::uint16_t>(i));
     }
   }
 
@@ -158,11 +158,11 @@ class ChangeCheck {
     if (cost == kNone) return;
     std::vector<std::uint16_t> hurt;
     std::size_t priced = 0;
-    for (std::size_t plan = 0; plan < tables.plans.size(); ++plan) {
-      const Nano price = tables.prices[plan * tables.destinations.size() + id];
+    for (std::size_t set = 0; set < tables.price_sets.size(); ++set) {
+      const Nano price = tables.prices[set * tables.destinations.size() + id];
       if (price == kNone) continue;
-      priced += clients_[plan].size();
-      if (cost > price) hurt.insert(hurt.end(), clients_[plan].begin(), clients_[plan].end());
+      priced += clients_[set].size();
+      if (cost > price) hurt.insert(hurt.end(), clients_[set].begin(), clients_[set].end());
     }
     if (hurt.empty()) return;
     const auto takes_loss = std::count_if(hurt.begin(), hurt.end(), [&](std::uint16_t client) {

@@ -8,18 +8,24 @@ namespace {
 
 __extension__ using Wide = __int128;
 
-// The rows of one thing.
+// The rows of one thing: those that a sheet speaks of, and those of some senders or volumes alone.
 class Timeline {
  public:
-  explicit Timeline(Book rows) : rows_(std::move(rows)) {}
+  Timeline(const BookRow* begin, const BookRow* end) {
+    const BookRow* const middle =
+        std::find_if(begin, end, [](const BookRow& row) { return !row.plain(); });
+    rows_.assign(begin, middle);
+    others_.assign(middle, end);
+  }
 
   std::optional<Charge> at(std::int64_t us) const {
     return charge_at(rows_.data(), rows_.data() + rows_.size(), us);
   }
   // Whether anything is, or is planned to be, in force from `us` on.
   bool lasts(std::int64_t us) const {
-    return std::any_of(rows_.begin(), rows_.end(),
-                       [&](const BookRow& row) { return row.to_us > us; });
+    const auto later = [&](const BookRow& row) { return row.to_us > us; };
+    return std::any_of(rows_.begin(), rows_.end(), later) ||
+           std::any_of(others_.begin(), others_.end(), later);
   }
 
   // Returns when the item's rows end.
@@ -32,29 +38,54 @@ class Timeline {
         if (row.from_us > planned_after) end = std::min(end, row.from_us);
       }
     }
+    const std::string tags = tags_at(item.from_us);
     // What the sheet ends by itself does not come back; what ends at a planned row does.
-    cut(item.from_us, end, item.to_us == kOpen);
-    if (!item.closed) {
-      insert({item.thing, false, item.from_us, end, item.charge.submit, item.charge.currency});
-      insert({item.thing, true, item.from_us, end, item.charge.delivered, item.charge.currency});
+    cut(rows_, item.from_us, end, item.to_us == kOpen);
+    if (item.closed) {
+      cut(others_, item.from_us, end, item.to_us == kOpen);
+      return end;
+    }
+    for (const bool delivered : {false, true}) {
+      BookRow row;
+      row.thing = item.thing;
+      row.delivered = delivered;
+      row.from_us = item.from_us;
+      row.to_us = end;
+      row.amount = delivered ? item.charge.delivered : item.charge.submit;
+      row.currency = item.charge.currency;
+      row.tags = tags;
+      insert(std::move(row));
     }
     return end;
   }
 
-  void close(std::int64_t from) { cut(from, kOpen, false); }
+  void close(std::int64_t from) {
+    cut(rows_, from, kOpen, false);
+    cut(others_, from, kOpen, false);
+  }
 
   void move_to(Book& out) {
     std::sort(rows_.begin(), rows_.end(), [](const BookRow& a, const BookRow& b) {
       return std::pair(a.delivered, a.from_us) < std::pair(b.delivered, b.from_us);
     });
     std::move(rows_.begin(), rows_.end(), std::back_inserter(out));
+    std::move(others_.begin(), others_.end(), std::back_inserter(out));
   }
 
  private:
-  // Nothing stays in force within [from, to).
-  void cut(std::int64_t from, std::int64_t to, bool keep_rest) {
+  // Of the row that is in force then, else of the last one before.
+  std::string tags_at(std::int64_t us) const {
+    const BookRow* last = nullptr;
+    for (const BookRow& row : rows_) {
+      if (row.from_us <= us && (last == nullptr || last->from_us <= row.from_us)) last = &row;
+    }
+    return last == nullptr ? "" : last->tags;
+  }
+
+  // Nothing of the rows stays in force within [from, to).
+  static void cut(Book& rows, std::int64_t from, std::int64_t to, bool keep_rest) {
     Book kept;
-    for (BookRow& row : rows_) {
+    for (BookRow& row : rows) {
       if (row.to_us <= from || row.from_us >= to) {
         kept.push_back(std::move(row));
         continue;
@@ -68,14 +99,14 @@ class Timeline {
       }
       if (rest.to_us > to && (planned || keep_rest)) kept.push_back(std::move(rest));
     }
-    rows_ = std::move(kept);
+    rows = std::move(kept);
   }
 
   void insert(BookRow row) {
     if (row.amount == kNone) return;
     const auto same = [&](const BookRow& other) {
       return other.delivered == row.delivered && other.amount == row.amount &&
-             other.currency == row.currency;
+             other.currency == row.currency && other.tags == row.tags;
     };
     for (auto other = rows_.begin(); other != rows_.end();) {
       const bool touches = other->to_us == row.from_us || other->from_us == row.to_us;
@@ -90,7 +121,7 @@ class Timeline {
     rows_.push_back(std::move(row));
   }
 
-  Book rows_;
+  Book rows_, others_;
 };
 
 class Merger {
@@ -121,12 +152,12 @@ class Merger {
     const BookRow* const begin = book_.data() + row;
     const BookRow* const end = book_.data() + row_end;
     const auto& close_from = request_.close_from_us;
-    if (close_from && charge_at(begin, end, *close_from)) ++out_.in_force;
     if (item == item_end && !close_from) {
       std::copy(begin, end, std::back_inserter(out_.book));
       return;
     }
-    Timeline timeline(Book(begin, end));
+    Timeline timeline(begin, end);
+    if (close_from && timeline.at(*close_from)) ++out_.in_force;
     if (item == item_end) return close(timeline, begin->thing);
     const std::size_t first = out_.changes.size();
     for (std::size_t i = item; i < item_end; ++i) apply(timeline, items_[i]);

@@ -83,6 +83,24 @@ bool read_basis(Sheet& sheet, AmountRow& out) {
   return false;
 }
 
+// Whom the row holds for, and what people call it by.
+bool read_sender(Sheet& sheet, AmountRow& out) {
+  out.sender = Sender::none;
+  const char* why = sheet[kSender].empty() ? nullptr : parse_sender(sheet[kSender], out.sender);
+  if (why != nullptr) sheet.fault(kSender, why);
+  const char* bad = bad_tags(sheet[kTags]);
+  if (bad != nullptr) sheet.fault(kTags, bad);
+  return why == nullptr && bad == nullptr;
+}
+
+bool read_volume(Sheet& sheet, AmountRow& out) {
+  out.sender = Sender::none;
+  const char* why =
+      sheet[kFromVolume].empty() ? nullptr : parse_volume(sheet[kFromVolume], out.from_volume);
+  if (why != nullptr) sheet.fault(kFromVolume, why);
+  return why == nullptr;
+}
+
 std::string key_text(const SourceTables& source, const AmountRow& row) {
   if (row.length == 0) return source.destinations[row.key].mccmnc;
   std::string digits;
@@ -93,7 +111,9 @@ std::string key_text(const SourceTables& source, const AmountRow& row) {
 
 // No two rows for the same thing may be in force at once. Sorts the rows.
 void check_periods(Reading& reading, Sheet& sheet, std::vector<AmountRow>& rows) {
-  const auto thing = [](const AmountRow& r) { return std::tie(r.length, r.key, r.basis); };
+  const auto thing = [](const AmountRow& r) {
+    return std::tie(r.length, r.key, r.sender, r.from_volume, r.basis);
+  };
   std::sort(rows.begin(), rows.end(), [&](const AmountRow& a, const AmountRow& b) {
     if (thing(a) != thing(b)) return thing(a) < thing(b);
     return std::tie(a.from_us, a.row) < std::tie(b.from_us, b.row);
@@ -139,6 +159,7 @@ void read_amounts(Reading& reading, Sheet& sheet, std::uint16_t owner, bool is_r
     good = read_price(reading, sheet, is_rate ? Rounding::up : Rounding::down, row) && good;
     good = read_period(sheet, row) && good;
     if (is_rate) good = read_basis(sheet, row) && good;
+    good = (is_rate ? read_sender(sheet, row) : read_volume(sheet, row)) && good;
     if (good) rows.push_back(row);
   }
   check_periods(reading, sheet, rows);
@@ -149,13 +170,13 @@ void read_amounts(Reading& reading, Sheet& sheet, std::uint16_t owner, bool is_r
 
 void read_rate_book(Reading& reading, std::uint16_t carrier, const std::string& file,
                     std::string_view text) {
-  Sheet sheet(file, text, kAmountColumns, reading.faults);
+  Sheet sheet(file, text, kRateColumns, reading.faults);
   read_amounts(reading, sheet, carrier, true);
 }
 
 void read_price_plan(Reading& reading, std::uint16_t plan, const std::string& file,
                      std::string_view text) {
-  Sheet sheet(file, text, std::span(kAmountColumns).first(kCharge), reading.faults);
+  Sheet sheet(file, text, kPlanColumns, reading.faults);
   read_amounts(reading, sheet, plan, false);
 }
 

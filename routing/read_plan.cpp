@@ -79,12 +79,10 @@ void read_carriers(Reading& reading, std::string_view text) {
     }
     if (!sheet[kSenderTypes].empty()) carrier.sender_types = 0;
     for (std::string_view word : words(sheet[kSenderTypes])) {
-      unsigned type = 0;
-      while (type < unsigned(Sender::none) && word != sender_name(static_cast<Sender>(type)))
-        ++type;
-      if (type == unsigned(Sender::none))
+      Sender type = Sender::none;
+      if (parse_sender(word, type) != nullptr)
         sheet.fault(kSenderTypes, "is not made of alphanumeric, numeric and short_code");
-      carrier.sender_types = static_cast<std::uint8_t>(carrier.sender_types | 1u << type);
+      carrier.sender_types = static_cast<std::uint8_t>(carrier.sender_types | 1u << unsigned(type));
     }
   }
 }

@@ -1,12 +1,9 @@
 // rules.csv.
 #include <algorithm>
 #include <array>
-#include <map>
 #include <string>
-#include <tuple>
-#include <unordered_map>
 
-#include "routing/source.h"
+#include "routing/scopes.h"
 
 namespace tollgate::routing {
 namespace {
@@ -25,11 +22,12 @@ enum RuleColumn : std::size_t {
   kMinMarginPercent,
   kOnLoss,
   kMinQuality,
+  kExplorePercent,
   kHours,
   kBlocked,
   kNote,
 };
-constexpr std::array<Column, 16> kColumns = {{{"plan", false},
+constexpr std::array<Column, 17> kColumns = {{{"plan", false},
                                               {"client", false},
                                               {"destination", false},
                                               {"allow", false},
@@ -42,53 +40,27 @@ constexpr std::array<Column, 16> kColumns = {{{"plan", false},
                                               {"min_margin_percent", false},
                                               {"on_loss", false},
                                               {"min_quality", false},
+                                              {"explore_percent", false},
                                               {"hours", false},
                                               {"blocked", false},
                                               {"note", false}}};
 
 class RuleReader {
  public:
-  RuleReader(Reading& reading, Sheet& sheet) : source_(reading.source), sheet_(sheet) {
-    for (std::size_t i = 0; i < source_.clients.size(); ++i)
-      clients_.emplace(source_.clients[i].name, static_cast<std::uint32_t>(i));
-  }
+  RuleReader(Reading& reading, Sheet& sheet)
+      : source_(reading.source), sheet_(sheet), scopes_(reading, sheet) {}
 
   RuleRow read() {
     RuleRow rule;
-    rule.row = static_cast<std::uint32_t>(sheet_.row());
-    read_scope(rule);
+    scopes_.read(rule);
     read_fields(rule);
     return rule;
   }
+  void check_repeats(const RuleRow& rule) { scopes_.check_repeats(rule); }
 
  private:
   void check(std::size_t column, const char* why) {
     if (why != nullptr) sheet_.fault(column, why);
-  }
-
-  void read_scope(RuleRow& rule) {
-    const std::string_view plan = sheet_[kPlan], client = sheet_[kClient];
-    if (!plan.empty() && !client.empty())
-      sheet_.fault_row("names both a plan and a client: a rule is for one of them");
-    if (!plan.empty()) {
-      const int id = source_.find_plan(plan);
-      if (id < 0) sheet_.fault(kPlan, "is not a plan: there is no such file in plans/");
-      rule.client_scope = ClientScope::plan;
-      rule.client = static_cast<std::uint32_t>(id);
-    }
-    if (!client.empty()) {
-      const auto found = clients_.find(std::string(client));
-      if (found == clients_.end()) return sheet_.fault(kClient, "is not in clients.csv");
-      rule.client_scope = ClientScope::client;
-      rule.client = found->second;
-    }
-    const std::string_view place = sheet_[kDestination];
-    if (place.empty()) return;
-    if (const char* why = bad_destination(place)) return sheet_.fault(kDestination, why);
-    rule.place = source_.destination(place);
-    rule.place_scope = place.size() == 3 ? PlaceScope::country : PlaceScope::destination;
-    if (!source_.reachable[rule.place])
-      sheet_.fault(kDestination, "is reached by no number of the numbering plan");
   }
 
   // "all", "none" or carriers parted by blanks.
@@ -176,6 +148,13 @@ class RuleReader {
       check(kMinQuality, why == nullptr && ppm < 0 ? "is negative" : why);
       rule.quality_min_ppm = static_cast<std::uint32_t>(ppm);
     }
+    if (!sheet_[kExplorePercent].empty()) {
+      std::int64_t ppm = 0;
+      const char* why = parse_ppm(sheet_[kExplorePercent], ppm);
+      if (why == nullptr && (ppm < 0 || ppm > kPpm / 2)) why = "is not between 0 and 50 percent";
+      check(kExplorePercent, why);
+      rule.explore_ppm = static_cast<std::uint32_t>(ppm);
+    }
     if (!sheet_[kHours].empty()) check(kHours, parse_hours(sheet_[kHours], rule.hours.emplace()));
   }
 
@@ -188,7 +167,7 @@ class RuleReader {
 
   SourceTables& source_;
   Sheet& sheet_;
-  std::unordered_map<std::string, std::uint32_t> clients_;
+  ScopeReader scopes_;
 };
 
 }  // namespace
@@ -196,17 +175,12 @@ class RuleReader {
 void read_rules(Reading& reading, std::string_view text) {
   Sheet sheet("rules.csv", text, kColumns, reading.faults);
   RuleReader reader(reading, sheet);
-  std::map<std::tuple<ClientScope, std::uint32_t, PlaceScope, std::uint32_t>, std::uint32_t> seen;
   while (sheet.next()) {
     ++reading.source.rows;
     const std::size_t faults = reading.faults.count();
     const RuleRow rule = reader.read();
     if (reading.faults.count() != faults) continue;
-    const auto [same, fresh] = seen.emplace(
-        std::tuple(rule.client_scope, rule.client, rule.place_scope, rule.place), rule.row);
-    if (!fresh)
-      sheet.fault_row("has the same plan, client and destination as row " +
-                      std::to_string(same->second));
+    reader.check_repeats(rule);
     reading.source.rules.push_back(rule);
   }
 }

@@ -12,7 +12,10 @@ namespace {
 
 __extension__ using Wide = __int128;
 constexpr std::int64_t kMillion = 1'000'000;
+constexpr std::uint16_t kNobody = 0xffff;
 constexpr std::int64_t kMinuteUs = 60'000'000, kDayMinutes = 1'440;
+// Rounds of mixed() that no draw by weights reaches.
+constexpr std::uint64_t kWhetherToExplore = 100, kWhomToExplore = 101;
 
 // A carrier that may be used, with what it is ordered by.
 struct Pick {
@@ -49,7 +52,17 @@ struct Offers {
   std::size_t count = 0;
   CarrierSet has_prefix;
   std::span<const Offer> by_place;  // the cheapest first
+  const CarrierSet* exact = nullptr;
 };
+
+// A carrier's delivery rate, when it was learned here.
+std::uint32_t learned_ppm(std::span<const LearnedQuality> here, std::uint16_t carrier,
+                          std::uint32_t otherwise) {
+  const auto found = std::lower_bound(
+      here.begin(), here.end(), carrier,
+      [](const LearnedQuality& a, std::uint16_t wanted) { return a.carrier < wanted; });
+  return found != here.end() && found->carrier == carrier ? found->delivered_ppm : otherwise;
+}
 
 // Where a decision tells what it found about each carrier: nowhere (the messages' way, which need
 // not look at carriers that cannot win) ...
@@ -57,8 +70,10 @@ struct NoSink {
   static constexpr bool kEveryCarrier = false;
   void ported() {}
   void rule(const Rule&) {}
+  void replaced(Reason) {}
   void refuse(Reason) {}
-  void begin(const Rule&, const CarrierSet&) {}
+  void begin(const Rule&, const CarrierSet&, const CarrierSet&) {}
+  void explored() {}
   void judge(std::size_t, Reason) {}
   void finish(const Tables&, const Offers&, const Route&) {}
 };
@@ -69,17 +84,19 @@ struct Collect {
   Explanation& to;
   void ported() { to.ported = true; }
   void rule(const Rule& rule) { to.rule = &rule; }
+  void replaced(Reason why) { to.sender_replaced = why; }
+  void explored() { to.explored = true; }
   void refuse(Reason reason) {
     for (Verdict& verdict : to.verdicts) verdict.reason = reason;
   }
   // Whoever is not judged later was unfit, or asks nothing.
-  void begin(const Rule& rule, const CarrierSet& takes_sender) {
+  void begin(const Rule& rule, const CarrierSet& takes_sender, const CarrierSet& qualified) {
     for (Verdict& verdict : to.verdicts) {
       const std::size_t carrier = verdict.carrier;
-      verdict.reason = !rule.allowed.has(carrier)     ? Reason::not_allowed
-                       : !takes_sender.has(carrier)   ? Reason::sender_not_supported
-                       : !rule.qualified.has(carrier) ? Reason::quality_floor
-                                                      : Reason::no_cost;
+      verdict.reason = !rule.allowed.has(carrier)   ? Reason::not_allowed
+                       : !takes_sender.has(carrier) ? Reason::sender_not_supported
+                       : !qualified.has(carrier)    ? Reason::quality_floor
+                                                    : Reason::no_cost;
     }
   }
   void judge(std::size_t carrier, Reason reason) {
@@ -93,9 +110,12 @@ struct Collect {
   }
   void finish(const Tables& tables, const Offers& offers, const Route& route) {
     to.priced = route.price_nano != kNone;
-    const CarrierSet& exact = tables.exact[route.destination];
+    for (Verdict& verdict : to.verdicts) {
+      verdict.quality_ppm = learned_ppm(tables.learned_at(route.destination), verdict.carrier,
+                                        tables.carriers[verdict.carrier].quality_ppm);
+    }
     for (const Offer& offer : offers.by_place)
-      show(offer, exact.has(offer.carrier) ? CostSource::network : CostSource::country,
+      show(offer, offers.exact->has(offer.carrier) ? CostSource::network : CostSource::country,
            route.price_nano);
     for (std::size_t i = 0; i < offers.count; ++i)
       show(offers.by_prefix[i], CostSource::prefix, route.price_nano);
@@ -109,33 +129,41 @@ struct Collect {
 
 // The plan's price: by network or country as compiled, else the longest priced prefix; kNone =
 // none.
-Nano price_of(const Tables& tables, std::uint16_t plan, const Leaf& leaf,
+Nano price_of(const Tables& tables, std::uint16_t set, const Leaf& leaf,
               std::uint32_t destination) {
-  const Nano price = tables.prices[std::size_t{plan} * tables.destinations.size() + destination];
+  const Nano price = tables.prices[std::size_t{set} * tables.destinations.size() + destination];
   if (price != kNone) return price;
   for (std::uint32_t n = leaf.node; n != 0; n = tables.nodes[n].parent) {
     const auto begin = tables.prefix_prices.begin() + tables.nodes[n].prices_begin;
     const auto end = tables.prefix_prices.begin() + tables.nodes[n].prices_end;
     const auto row = std::lower_bound(
-        begin, end, plan,
+        begin, end, set,
         [](const PrefixAmount& a, std::uint16_t owner) { return a.owner < owner; });
-    if (row != end && row->owner == plan) return row->amount;
+    if (row != end && row->owner == set) return row->amount;
   }
   return kNone;
 }
 
 // Every carrier's cost: by network; else the longest prefix row; else the country's default.
-void find_offers(const Tables& tables, const Leaf& leaf, std::uint32_t destination, Offers& out) {
-  const Place& place = tables.places[destination];
+void find_offers(const Tables& tables, const Leaf& leaf, std::uint32_t destination, Sender sender,
+                 Offers& out) {
+  const std::size_t at = tables.offers_of[static_cast<std::size_t>(sender)] + destination;
+  const Place& place = tables.places[at];
   out.by_place = {tables.offers.data() + place.offers_begin, place.offers_end - place.offers_begin};
-  const CarrierSet& exact = tables.exact[destination];
+  out.exact = &tables.exact[at];
   for (std::uint32_t n = leaf.node; n != 0; n = tables.nodes[n].parent) {
     const PrefixNode& node = tables.nodes[n];
     for (std::uint32_t row = node.costs_begin; row < node.costs_end; ++row) {
       const PrefixAmount& cost = tables.prefix_costs[row];
-      if (exact.has(cost.owner) || out.has_prefix.has(cost.owner)) continue;
+      if (!(cost.senders >> static_cast<unsigned>(sender) & 1)) continue;
+      if (out.exact->has(cost.owner) || out.has_prefix.has(cost.owner)) continue;
       out.has_prefix.add(cost.owner);
-      out.by_prefix[out.count++] = {cost.amount, cost.owner};
+      Nano amount = cost.amount;
+      if (!tables.prefix_delivered.empty()) {
+        amount += share_up(tables.prefix_delivered[row],
+                           learned_ppm(tables.learned_at(destination), cost.owner, kPpm));
+      }
+      out.by_prefix[out.count++] = {amount, cost.owner};
     }
   }
 }
@@ -160,21 +188,6 @@ Nano margin_floor(const Rule& rule, Nano price) {
   return floor;
 }
 
-Pick pick_of(const Tables& tables, const Rule& rule, std::uint16_t carrier, Nano cost) {
-  const CarrierRank& rank = tables.ranks[rule.ranks + carrier];
-  const std::uint64_t worse = rank.worse_ppm, priority = rank.priority;
-  switch (rule.order) {
-    case Order::priority:
-      return {static_cast<std::int64_t>(priority), cost, worse << 16 | carrier, cost, carrier};
-    case Order::quality:
-      return {static_cast<std::int64_t>(worse), cost, priority << 16 | carrier, cost, carrier};
-    case Order::least_cost:
-    case Order::weighted:
-      break;
-  }
-  return {cost, 0, worse << 32 | priority << 16 | carrier, cost, carrier};
-}
-
 std::uint64_t mixed(std::uint64_t message, std::uint64_t round) {  // splitmix64
   std::uint64_t x = message + (round + 1) * 0x9e3779b97f4a7c15u;
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
@@ -194,6 +207,14 @@ struct Lots {
   void add(const Candidate& candidate, std::uint32_t weight) {
     all[count++] = {candidate, weight};
     total += weight;
+  }
+  void remove(std::uint16_t carrier) {
+    const auto end = all.begin() + count;
+    const auto found = std::find_if(
+        all.begin(), end, [&](const Lot& lot) { return lot.candidate.carrier == carrier; });
+    if (found == end) return;
+    total -= found->weight;
+    *found = all[--count];
   }
   // By carrier, so that a draw does not depend on the order of costs.
   void sort() {
@@ -236,20 +257,25 @@ class Decision {
       out_.destination = ported;
       sink_.ported();
     }
-    Offers offers;
-    find_offers(tables_, leaf, out_.destination, offers);
     const Rule& rule = tables_.rule(query_.client, out_.destination);
     sink_.rule(rule);
-    const Nano price = price_of(tables_, client.plan, leaf, out_.destination);
+    Sender sender = sender_of(query_.source, query_.source_ton);
+    const Reason sender_reason =
+        tables_.sender_rules.empty() ? Reason::chosen : judge_sender(sender);
+    Offers offers;
+    find_offers(tables_, leaf, out_.destination, sender, offers);
+    const Nano price = price_of(tables_, client.price_set, leaf, out_.destination);
     out_.price_nano = price;
     if (rule.blocked)
       refuse(Reason::blocked);
     else if (!within_hours(rule, query_.wall_us))
       refuse(Reason::outside_hours);
+    else if (sender_reason != Reason::chosen)
+      refuse(sender_reason);
     else if (price == kNone)
       refuse(Reason::no_price);
     else
-      choose(rule, offers);
+      choose(rule, offers, sender);
     sink_.finish(tables_, offers, out_);
     if (price == kNone) out_.price_nano = 0;
   }
@@ -258,6 +284,30 @@ class Decision {
   void refuse(Reason reason) {
     out_.reason = reason;
     sink_.refuse(reason);
+  }
+
+  // Whether senders.csv lets the sender through, if need be as another one.
+  Reason judge_sender(Sender& sender) {
+    if (sender == Sender::none) return Reason::chosen;
+    const SenderRule& rule = tables_.sender_rule(query_.client, out_.destination);
+    Reason why = Reason::chosen;
+    if (rule.denied_begin != rule.denied_end) {
+      char form[kSenderOctetsMax];
+      const auto begin = tables_.denied.begin() + rule.denied_begin;
+      const auto end = tables_.denied.begin() + rule.denied_end;
+      if (std::binary_search(begin, end, denied_form(query_.source, form)))
+        why = Reason::sender_denied;
+    }
+    if (why == Reason::chosen && !(rule.allowed >> static_cast<unsigned>(sender) & 1))
+      why = Reason::sender_not_supported;
+    if (why == Reason::chosen || rule.replacement == 0) return why;
+    const Replacement& replacement = tables_.replacements[rule.replacement];
+    sender = replacement.type;
+    out_.sender = replacement.sender;
+    out_.sender_ton = replacement.ton;
+    out_.sender_npi = replacement.npi;
+    sink_.replaced(why);
+    return Reason::chosen;
   }
 
   // The one place that says why a fit carrier cannot be used.
@@ -279,9 +329,32 @@ class Decision {
     if (reason == Reason::over_pace) out_.full.add(carrier);
   }
 
+  Pick pick_of(const Rule& rule, const Offer& offer) const {
+    const CarrierRank& rank = tables_.ranks[rule.ranks + offer.carrier];
+    const std::uint64_t priority = rank.priority;
+    const std::uint64_t worse =
+        learned_.empty() ? rank.worse_ppm
+                         : kPpm - learned_ppm(learned_, offer.carrier, kPpm - rank.worse_ppm);
+    const Nano cost = offer.cost;
+    const std::uint16_t carrier = offer.carrier;
+    switch (rule.order) {
+      case Order::priority:
+        return {static_cast<std::int64_t>(priority), cost, worse << 16 | carrier, cost, carrier};
+      case Order::quality:
+        return {static_cast<std::int64_t>(worse), cost, priority << 16 | carrier, cost, carrier};
+      case Order::least_cost:
+      case Order::weighted:
+        break;
+    }
+    return {cost, 0, worse << 32 | priority << 16 | carrier, cost, carrier};
+  }
+
+  Candidate candidate_of(const Offer& offer) const {
+    return {offer.carrier, offer.cost, out_.price_nano - offer.cost};
+  }
+
   // False = nothing dearer than this offer can be chosen any more.
-  bool consider(const Rule& rule, const CarrierSet& takes_sender, const Offer& offer) {
-    if (!rule.qualified.has(offer.carrier) || !takes_sender.has(offer.carrier)) return true;
+  bool consider(const Rule& rule, const Offer& offer) {
     const Reason reason = judge(offer);
     sink_.judge(offer.carrier, reason);
     if (reason != Reason::chosen) note(reason, offer.carrier);
@@ -290,36 +363,77 @@ class Decision {
     const std::uint32_t weight =
         rule.order == Order::weighted ? tables_.ranks[rule.ranks + offer.carrier].weight : 0;
     if (weight != 0) {
-      lots_.add({offer.carrier, offer.cost, out_.price_nano - offer.cost}, weight);
+      lots_.add(candidate_of(offer), weight);
       return true;
     }
     if (rule.order == Order::least_cost && best_.full() && offer.cost > best_.last().cost)
       return false;
-    best_.add(pick_of(tables_, rule, offer.carrier, offer.cost));
+    best_.add(pick_of(rule, offer));
+    if (exploring_) lots_.add(candidate_of(offer), 1);
     return true;
   }
 
-  void choose(const Rule& rule, const Offers& offers) {
-    const Sender sender = sender_of(query_.source, query_.source_ton);
+  // Here the learned quality counts instead of that of carriers.csv.
+  void qualify(const Rule& rule, CarrierSet& qualified) const {
+    for (const LearnedQuality& known : learned_) {
+      if (known.delivered_ppm < rule.quality_min_ppm)
+        qualified.remove(known.carrier);
+      else if (rule.allowed.has(known.carrier))
+        qualified.add(known.carrier);
+    }
+  }
+
+  bool explores(const Rule& rule) const {
+    if (rule.explore_ppm == 0) return false;
+    __extension__ using WideUnsigned = unsigned __int128;
+    const std::uint64_t hash = mixed(query_.message, kWhetherToExplore);
+    return static_cast<std::uint64_t>(WideUnsigned{hash} * kPpm >> 64) < rule.explore_ppm;
+  }
+
+  // One of those that would not go first does, so that its quality is learned.
+  void explore() {
+    lots_.remove(best_.picks[0].carrier);
+    if (lots_.count == 0) return;
+    lots_.sort();
+    out_.candidates[out_.count++] = lots_.draw(mixed(query_.message, kWhomToExplore));
+    lots_.count = 0;
+    sink_.explored();
+  }
+
+  void choose(const Rule& rule, const Offers& offers, Sender sender) {
     const CarrierSet& takes_sender = tables_.senders[static_cast<std::size_t>(sender)];
+    learned_ = tables_.learned_at(out_.destination);
+    CarrierSet qualified = rule.qualified;
+    if (!learned_.empty()) qualify(rule, qualified);
+    const CarrierSet fit = qualified & takes_sender;
     loss_allowed_ = rule.loss_allowed;
     floor_ = margin_floor(rule, out_.price_nano);
     best_.max = rule.attempts_max;
-    sink_.begin(rule, takes_sender);
-    for (std::size_t i = 0; i < offers.count; ++i)
-      consider(rule, takes_sender, offers.by_prefix[i]);
+    exploring_ = explores(rule);
+    sink_.begin(rule, takes_sender, qualified);
+    for (std::size_t i = 0; i < offers.count; ++i) {
+      if (fit.has(offers.by_prefix[i].carrier)) consider(rule, offers.by_prefix[i]);
+    }
     for (const Offer& offer : offers.by_place) {
-      if (offers.has_prefix.has(offer.carrier)) continue;
-      if (consider(rule, takes_sender, offer)) continue;
+      if (!fit.has(offer.carrier) || offers.has_prefix.has(offer.carrier)) continue;
+      if (consider(rule, offer)) continue;
       if (!Sink::kEveryCarrier) break;
       settled_ = true;
     }
+    list(rule);
+  }
+
+  // The candidates, in order.
+  void list(const Rule& rule) {
+    if (exploring_ && best_.count > 0) explore();
     lots_.sort();
     for (; lots_.count > 0 && out_.count < rule.attempts_max; ++out_.count)
       out_.candidates[out_.count] = lots_.draw(mixed(query_.message, out_.count));
+    const std::uint16_t first = out_.count > 0 && exploring_ ? out_.candidates[0].carrier : kNobody;
     for (std::size_t i = 0; i < best_.count && out_.count < rule.attempts_max; ++i) {
       const Pick& pick = best_.picks[i];
-      out_.candidates[out_.count++] = {pick.carrier, pick.cost, out_.price_nano - pick.cost};
+      if (pick.carrier != first)
+        out_.candidates[out_.count++] = candidate_of({pick.cost, pick.carrier});
     }
     out_.reason = out_.count > 0 ? Reason::chosen : Reason::no_route;
   }
@@ -331,9 +445,11 @@ class Decision {
   Sink sink_;
   Best best_;
   Lots lots_;
+  std::span<const LearnedQuality> learned_;  // at this destination
   Nano floor_ = kNone;
   bool loss_allowed_ = false;
   bool settled_ = false;
+  bool exploring_ = false;
 };
 
 }  // namespace
@@ -393,6 +509,7 @@ void decide(const Tables& tables, const Query& query, std::span<const CarrierSta
   *explanation = {};
   explanation->client = query.client;
   explanation->asked = query.destination;
+  explanation->sender = query.source;
   explanation->verdicts.resize(tables.carriers.size());
   for (std::size_t i = 0; i < explanation->verdicts.size(); ++i) {
     explanation->verdicts[i].carrier = static_cast<std::uint16_t>(i);

@@ -42,9 +42,11 @@ struct AmountRow {
   std::int64_t from_us, to_us;  // [from, to)
   Nano amount;
   std::uint32_t row;
-  std::uint16_t owner;  // carrier or plan
+  std::uint64_t from_volume;  // of a price
+  std::uint16_t owner;        // carrier, plan, price set
   std::uint8_t length;
   std::uint8_t basis;  // 0 submit, 1 delivered; prices have 0
+  Sender sender;       // of a rate: whom it holds for; none = everyone
 };
 
 struct Currency {
@@ -60,13 +62,17 @@ struct Ranked {
   std::uint32_t value;
 };
 
-// A row of rules.csv: its scope and the fields it sets.
-struct RuleRow {
+// For whom and where a row of rules.csv or senders.csv holds.
+struct Scope {
   ClientScope client_scope = ClientScope::global;
   PlaceScope place_scope = PlaceScope::any;
   std::uint32_t client = 0;  // id of the plan or client
   std::uint32_t place = 0;   // id of the destination or of the country's default
   std::uint32_t row = 0;
+};
+
+// A row of rules.csv: its scope and the fields it sets.
+struct RuleRow : Scope {
   std::optional<CarrierSet> allow, deny;
   std::optional<Order> order;
   std::optional<std::vector<Ranked>> priorities, weights;
@@ -74,8 +80,15 @@ struct RuleRow {
   std::optional<Nano> margin_min;
   std::optional<std::int64_t> margin_min_ppm;
   std::optional<bool> loss_allowed, blocked;
-  std::optional<std::uint32_t> quality_min_ppm;
+  std::optional<std::uint32_t> quality_min_ppm, explore_ppm;
   std::optional<std::pair<std::uint16_t, std::uint16_t>> hours;
+};
+
+// A row of senders.csv.
+struct SenderRow : Scope {
+  std::optional<std::uint8_t> allowed;             // bit = Sender
+  std::optional<std::string> replace_by;           // "" = by nothing
+  std::optional<std::vector<std::string>> denied;  // as denied_form() gives them, sorted
 };
 
 struct SourceCarrier {
@@ -96,8 +109,11 @@ struct SourceTables {
   Dialling dialling;
   std::vector<PlanPrefix> prefixes;
   std::vector<PortedNumber> ported;
-  std::vector<AmountRow> rates, prices;
+  std::vector<AmountRow> rates, prices;  // prices: plan after plan
+  std::vector<std::vector<std::uint64_t>> plan_thresholds;
+  std::vector<PriceSet> price_sets;
   std::vector<RuleRow> rules;
+  std::vector<SenderRow> senders;
   std::int64_t valid_until_us = std::numeric_limits<std::int64_t>::max();
   std::size_t rows = 0;
 
@@ -125,6 +141,9 @@ const char* bad_iso(std::string_view text);
 const char* parse_date(std::string_view text, std::int64_t& out_us);
 const char* parse_ppm(std::string_view percent, std::int64_t& out);
 const char* parse_hours(std::string_view text, std::pair<std::uint16_t, std::uint16_t>& out);
+const char* parse_sender(std::string_view text, Sender& out);  // a type
+const char* parse_volume(std::string_view text, std::uint64_t& out);
+const char* bad_tags(std::string_view text);  // words like names; "" is fine
 const char* parse_count(std::string_view text, std::uint32_t max, std::uint32_t& out);
 std::vector<std::string_view> words(std::string_view text);  // parted by blanks
 
@@ -140,7 +159,15 @@ void read_price_plan(Reading& reading, std::uint16_t plan, const std::string& fi
 void read_clients(Reading& reading, std::string_view text);
 void read_rules(Reading& reading, std::string_view text);
 
+void read_senders(Reading& reading, std::string_view text);
+
+// build_prices.cpp: which plans at which volumes clients are in. Fills plan_thresholds, price_sets
+// and the clients' price_set.
+void name_price_sets(Reading& reading);
+// build_senders.cpp: a sender that another is replaced by must itself be allowed.
+void check_senders(Reading& reading);
+
 // build.cpp. Consumes the source.
-std::unique_ptr<Tables> build(SourceTables&& source);
+std::unique_ptr<Tables> build(SourceTables&& source, const CompileOptions& options);
 
 }  // namespace tollgate::routing

@@ -59,6 +59,16 @@ Sender sender_of(std::string_view source, std::uint8_t source_ton) {
   return is_short ? Sender::short_code : Sender::numeric;
 }
 
+std::string_view denied_form(std::string_view sender, char* out) {
+  if (sender.starts_with('+')) sender.remove_prefix(1);
+  if (sender.size() > kSenderOctetsMax) return {};
+  for (std::size_t i = 0; i < sender.size(); ++i) {
+    const char c = sender[i];
+    out[i] = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return {out, sender.size()};
+}
+
 std::uint32_t Portability::find(NumberKey key) const {
   if (keys.empty()) return 0;
   const std::size_t mask = keys.size() - 1;
@@ -79,16 +89,19 @@ int Tables::find_client(std::string_view name) const {
   return find_name(clients, name);
 }
 
-std::vector<std::uint64_t> Tables::thresholds(std::uint16_t) const {
-  return {};
+std::vector<std::uint64_t> Tables::thresholds(std::uint16_t client) const {
+  const std::uint16_t plan = clients[client].plan;
+  return plan < plan_thresholds.size() ? plan_thresholds[plan] : std::vector<std::uint64_t>();
 }
 
 std::size_t Tables::bytes() const {
   return sizeof *this + index.bytes() + size_of(nodes) + size_of(prefix_costs) +
-         size_of(prefix_prices) + size_of(places) + size_of(offers) + size_of(exact) +
-         size_of(prices) + size_of(rules) + size_of(ranks) + size_of(rule_ids) +
-         size_of(portability.keys) + size_of(portability.destinations) + size_of(carriers) +
-         size_of(clients) + size_of(plans) + size_of(destinations);
+         size_of(prefix_prices) + size_of(prefix_delivered) + size_of(learned) +
+         size_of(learned_begin) + size_of(sender_rules) + size_of(sender_ids) + size_of(denied) +
+         size_of(places) + size_of(offers) + size_of(exact) + size_of(prices) + size_of(rules) +
+         size_of(ranks) + size_of(rule_ids) + size_of(portability.keys) +
+         size_of(portability.destinations) + size_of(carriers) + size_of(clients) + size_of(plans) +
+         size_of(destinations);
 }
 
 }  // namespace tollgate::routing

@@ -37,7 +37,7 @@ std::string percent_text(const std::optional<std::int64_t>& basis_points) {
   return (*basis_points > 0 ? "+" : "") + format_nano(*basis_points * (kNanoPerUnit / 100));
 }
 
-std::string thing_text(const RateChange& change, const SheetContext& context) {
+std::string thing_of_all(const RateChange& change, const SheetContext& context) {
   if (change.is_prefix) return "+" + change.thing;
   std::string text = change.thing;
   const KnownNetwork* network = context.network(change.thing);
@@ -45,6 +45,11 @@ std::string thing_text(const RateChange& change, const SheetContext& context) {
   if (!network->name.empty()) text += " " + network->name;
   if (change.thing.size() == 3) text += " others";
   return network->country.empty() ? text : text + ", " + network->country;
+}
+
+std::string thing_text(const RateChange& change, const SheetContext& context) {
+  const std::string thing = thing_of_all(change, context);
+  return change.only.empty() ? thing : thing + " (" + change.only + ")";
 }
 
 // Widths count characters, not octets.
@@ -167,6 +172,7 @@ Json finding_json(const SheetFinding& finding) {
 Json change_json(const RateChange& change) {
   return {{"change", change_name(change.kind)},
           {change.is_prefix ? "prefix" : "mccmnc", change.thing},
+          {"only", change.only.empty() ? Json() : Json(change.only)},
           {"before", charge_json(change.before)},
           {"after", charge_json(change.after)},
           {"percent", change.basis_points ? Json(percent_text(change.basis_points)) : Json()},

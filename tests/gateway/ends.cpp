@@ -159,6 +159,7 @@ void CarrierEnd::on_submit_sm(std::size_t bind, const Seen& pdu) {
   one.sequence_number = pdu.header.sequence_number;
   one.to = sm.destination_addr;
   one.from = sm.source_addr;
+  one.from_ton = sm.source_addr_ton;
   one.text = proto::as_text(sm.short_message);
   one.registered_delivery = sm.registered_delivery;
   submits.push_back(one);

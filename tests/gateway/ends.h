@@ -144,6 +144,7 @@ class CarrierEnd final : public Host {
     std::uint32_t sequence_number = 0;
     std::string to;
     std::string from;
+    std::uint8_t from_ton = 0;
     std::string text;
     std::uint8_t registered_delivery = 0;
     std::string id;  // that it was given; empty: not accepted

@@ -281,6 +281,33 @@ TEST_CASE("a table reload between two submits: new price, route and version", "[
   world.finish();
 }
 
+TEST_CASE("a sender that is replaced: the carrier sees the other, the receipt its own", "[flow]") {
+  World world;
+  world.carrier(0).receipts = MessageState::delivered;
+  ClientEnd& client = world.bind("shop");
+  routing::Files files = world_tables();
+  files["senders.csv"] = "allow,replace_by,deny\nshort_code,60006,\n";
+  world.publish(files, 2);
+  const std::uint32_t one = client.submit({.from = "SHOP"});
+  world.settle();
+  CHECK(client.status(one) == Status::ESME_ROK);
+  REQUIRE(world.carrier(0).submits.size() == 1);
+  CHECK(world.carrier(0).submits[0].from == "60006");
+  CHECK(world.carrier(0).submits[0].from_ton == 3);
+  REQUIRE(client.told.size() == 1);
+  CHECK(client.told[0].to == "SHOP");
+
+  files["senders.csv"] = "allow,replace_by,deny\n,,shop\n";
+  world.publish(files, 3);
+  const std::uint32_t two = client.submit({.from = "SHOP"});
+  const std::uint32_t three = client.submit({.from = "OTHER"});
+  world.settle();
+  CHECK(client.status(two) == Status::ESME_RINVSRCADR);
+  CHECK(client.status(three) == Status::ESME_ROK);
+  CHECK(world.carrier(0).submits.size() == 2);
+  world.finish();
+}
+
 TEST_CASE("a message keeps the version and the price it was accepted with", "[flow]") {
   World world;
   world.carrier(0).on_submit = [](const auto&) { return std::nullopt; };

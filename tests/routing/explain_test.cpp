@@ -87,7 +87,8 @@ TEST_CASE("explain for programs") {
                                     {"verdict", "chosen"},
                                     {"cost", "0.014"},
                                     {"cost_source", "prefix"},
-                                    {"margin", "0.036"}});
+                                    {"margin", "0.036"},
+                                    {"quality", "0"}});
   const Json bad = Json::parse(explain_json(*tables, explained(*tables, "\xff\"")));
   CHECK(bad["number"].is_null());
   CHECK(bad["carriers"].empty());

@@ -3,90 +3,25 @@
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
-#include <optional>
 #include <sstream>
 
-namespace tollgate::routing {
-namespace {
+#include "tests/routing/oracle_text.h"
+
+namespace tollgate::oracle {
 
 using std::string;
 __extension__ using Wide = __int128;
+constexpr std::int64_t kBillion = 1'000'000'000, kMillion = 1'000'000;
 
-// "12.5" -> 12500000000, by shifting the text.
-std::int64_t nano(string text) {
-  const bool negative = text[0] == '-';
-  if (negative) text.erase(0, 1);
-  const std::size_t point = text.find('.');
-  string decimals = point == string::npos ? "" : text.substr(point + 1);
-  decimals.resize(9, '0');
-  const long long value = std::atoll((text.substr(0, point) + decimals).c_str());
-  return negative ? -value : value;
-}
+namespace {
 
-std::int64_t instant(const string& date) {
-  std::tm tm{};
-  strptime(date.c_str(), date.size() == 10 ? "%Y-%m-%d" : "%Y-%m-%dT%H:%MZ", &tm);
-  return timegm(&tm) * std::int64_t{1'000'000};
+std::int64_t divided_up(Wide product, std::int64_t by) {
+  return static_cast<std::int64_t>((product + by - 1) / by);
 }
 
 bool in_force(const Table& table, const Row& row, std::int64_t now) {
   const string &from = table.at(row, "effective_from"), &to = table.at(row, "effective_to");
   return (from.empty() || instant(from) <= now) && (to.empty() || now < instant(to));
-}
-
-// A row's amount in the base currency; up = a cost.
-std::int64_t base_amount(const OracleTables& tables, const Table& table, const Row& row, bool up) {
-  for (const Row& currency : tables.currencies.rows) {
-    if (currency[0] != table.at(row, "currency")) continue;
-    const Wide product = Wide{nano(table.at(row, "price"))} * nano(currency[1]);
-    return static_cast<std::int64_t>((product + (up ? 999'999'999 : 0)) / 1'000'000'000);
-  }
-  std::abort();
-}
-
-// The sum of all rows in force whose `column` holds `value`.
-std::optional<std::int64_t> sum(const OracleTables& tables, const Table& table,
-                                const string& column, const string& value, std::int64_t now,
-                                bool up) {
-  std::optional<std::int64_t> total;
-  if (value.empty()) return total;
-  for (const Row& row : table.rows) {
-    if (table.at(row, column) == value && in_force(table, row, now))
-      total = total.value_or(0) + base_amount(tables, table, row, up);
-  }
-  return total;
-}
-
-std::optional<std::int64_t> by_prefix(const OracleTables& tables, const Table& table, string number,
-                                      std::int64_t now, bool up) {
-  for (; !number.empty(); number.pop_back()) {
-    if (const auto found = sum(tables, table, "prefix", number, now, up)) return found;
-  }
-  return std::nullopt;
-}
-
-struct Scope {
-  string plan, client, mccmnc;
-};
-
-// The value of a field by the most specific rule that sets it.
-string field(const Table& rules, const Scope& scope, const string& column) {
-  string value;
-  int best = -1;
-  for (const Row& row : rules.rows) {
-    const string &plan = rules.at(row, "plan"), &client = rules.at(row, "client"),
-                 &place = rules.at(row, "destination");
-    if (!plan.empty() && plan != scope.plan) continue;
-    if (!client.empty() && client != scope.client) continue;
-    if (!place.empty() && place != scope.mccmnc && place != scope.mccmnc.substr(0, 3)) continue;
-    if (rules.at(row, column).empty()) continue;
-    const int who = !client.empty() ? 2 : !plan.empty() ? 1 : 0;
-    const int where = place.empty() ? 0 : place.size() == 3 ? 1 : 2;
-    if (who * 3 + where <= best) continue;
-    best = who * 3 + where;
-    value = rules.at(row, column);
-  }
-  return value;
 }
 
 bool listed(const string& list, const string& name) {
@@ -102,56 +37,11 @@ std::int64_t number_in(const string& list, const string& name, std::int64_t othe
   return otherwise;
 }
 
-string carrier_cell(const OracleTables& tables, const string& name, const string& column) {
-  for (const Row& row : tables.carriers.rows) {
-    if (row[0] == name) return tables.carriers.at(row, column);
-  }
-  return "";
-}
-
-std::int64_t quality(const OracleTables& tables, const string& name) {
-  const string text = carrier_cell(tables, name, "quality");
-  return text.empty() ? 0 : nano(text);
-}
-
-bool takes_sender(const OracleTables& tables, const string& name, const OracleQuery& query) {
-  const string senders = carrier_cell(tables, name, "senders");
-  if (senders.empty() || query.source.empty()) return true;
-  const bool digits = query.source.find_first_not_of("0123456789") == string::npos;
-  if (query.source_ton == 5 || !digits) return listed(senders, "alphanumeric");
-  return listed(senders, query.source.size() <= 6 ? "short_code" : "numeric");
-}
-
 bool open_now(const string& hours, std::int64_t now) {
   if (hours.empty()) return true;
-  const std::time_t seconds = now / 1'000'000;
-  std::tm tm{};
-  gmtime_r(&seconds, &tm);
-  char clock[6];
-  std::strftime(clock, sizeof clock, "%H:%M", &tm);
-  const string from = hours.substr(0, 5), to = hours.substr(6), at = clock;
+  const string from = hours.substr(0, 5), to = hours.substr(6), at = clock_text(now);
   return from < to ? from <= at && at < to : from <= at || at < to;
 }
-
-string destination_of(const OracleTables& tables, const string& number) {
-  for (const Row& row : tables.ported.rows) {
-    if (row[0] == number) return row[1];
-  }
-  string longest, mccmnc;
-  for (const Row& row : tables.plan.rows) {
-    if (number.starts_with(row[0]) && row[0].size() > longest.size()) {
-      longest = row[0];
-      mccmnc = row[1];
-    }
-  }
-  return mccmnc;
-}
-
-struct Choice {
-  OracleCandidate candidate;
-  std::int64_t quality, priority, weight;
-  std::size_t id;
-};
 
 std::uint64_t hash(std::uint64_t message, std::uint64_t round) {
   std::uint64_t x = message + 0x9e3779b97f4a7c15u * (round + 1);
@@ -161,6 +51,19 @@ std::uint64_t hash(std::uint64_t message, std::uint64_t round) {
   x *= 0x94d049bb133111ebu;
   return x ^ (x >> 31);
 }
+
+// A number below `total` that the message and the round decide.
+std::int64_t drawn(std::uint64_t message, std::uint64_t round, std::int64_t total) {
+  __extension__ using WideUnsigned = unsigned __int128;
+  return static_cast<std::int64_t>(
+      WideUnsigned{hash(message, round)} * static_cast<std::uint64_t>(total) >> 64);
+}
+
+struct Choice {
+  Candidate candidate;
+  std::int64_t quality, priority, weight;
+  std::size_t id;
+};
 
 void sort_choices(std::vector<Choice>& all, const string& order) {
   std::sort(all.begin(), all.end(), [&](const Choice& a, const Choice& b) {
@@ -174,128 +77,324 @@ void sort_choices(std::vector<Choice>& all, const string& order) {
   });
 }
 
-// Draws those with a weight to the front.
-void draw(std::vector<Choice>& all, std::uint64_t message) {
-  for (std::size_t round = 0; round < all.size(); ++round) {
-    std::vector<std::size_t> lots;  // by carrier id
-    Wide total = 0;
-    for (std::size_t i = round; i < all.size(); ++i) {
-      if (all[i].weight == 0) continue;
-      lots.push_back(i);
-      total += all[i].weight;
-    }
-    if (lots.empty()) return;
-    std::sort(lots.begin(), lots.end(), [&](auto a, auto b) { return all[a].id < all[b].id; });
-    Wide point = (Wide{hash(message, round)} * total) >> 64;
-    for (std::size_t i : lots) {
-      point -= all[i].weight;
-      if (point >= 0) continue;
-      std::rotate(all.begin() + round, all.begin() + i, all.begin() + i + 1);
-      break;
-    }
+// The lot that holds `point`, when all from `first` on lie beside each other in the order of ids;
+// it moves to `to`.
+void draw_lot(std::vector<Choice>& all, std::size_t first, std::size_t to, std::int64_t point) {
+  std::vector<std::size_t> lots;
+  for (std::size_t i = first; i < all.size(); ++i) lots.push_back(i);
+  std::sort(lots.begin(), lots.end(), [&](auto a, auto b) { return all[a].id < all[b].id; });
+  for (std::size_t i : lots) {
+    point -= all[i].weight;
+    if (point >= 0) continue;
+    std::rotate(all.begin() + to, all.begin() + i, all.begin() + i + 1);
+    return;
   }
 }
 
-// Why the rule or the prices rule a carrier out; "" = they do not.
-template <class Field>
-string drop(const OracleTables& tables, const OracleQuery& query, const Field& rule,
-            const string& name, std::int64_t price, std::optional<std::int64_t> cost) {
-  const string allow = rule("allow"), least = rule("min_margin"),
-               percent = rule("min_margin_percent"), floor = rule("min_quality");
-  if ((!allow.empty() && allow != "all" && !listed(allow, name)) || listed(rule("deny"), name) ||
-      rule("deny") == "all")
-    return "not_allowed";
-  if (!takes_sender(tables, name, query)) return "sender_not_supported";
-  if (!floor.empty() && quality(tables, name) < nano(floor)) return "quality_floor";
-  if (!cost) return "no_cost";
-  const std::int64_t margin = price - *cost;
-  if (margin < 0 && rule("on_loss") != "allow") return "at_loss";
-  if (!least.empty() && margin < nano(least)) return "below_margin";
-  if (!percent.empty() && Wide{margin} * 100'000'000'000 < Wide{price} * nano(percent))
-    return "below_margin";
-  return "";
+void draw_by_weight(std::vector<Choice>& all, std::uint64_t message) {
+  for (std::size_t round = 0; round < all.size(); ++round) {
+    std::int64_t total = 0;
+    for (std::size_t i = round; i < all.size(); ++i) total += all[i].weight;
+    if (total == 0) return;
+    draw_lot(all, round, round, drawn(message, round, total));
+  }
+}
+
+// A share of the messages begins with one that is not the best.
+void explore(std::vector<Choice>& all, std::uint64_t message, const string& percent) {
+  constexpr std::uint64_t kWhether = 100, kWhom = 101;
+  const std::int64_t share = nano(percent.empty() ? "1" : percent) / (100 * kBillion / kMillion);
+  if (all.size() < 2 || drawn(message, kWhether, kMillion) >= share) return;
+  for (Choice& choice : all) choice.weight = 1;
+  draw_lot(all, 1, 0, drawn(message, kWhom, static_cast<std::int64_t>(all.size() - 1)));
+}
+
+// Of rows that name the number in one way or another: those of the most specific thing that has
+// any which `fits`, in the order of `columns`; among prefixes the longest.
+template <class Fits>
+std::vector<const Row*> most_specific(const Table& table, const std::vector<const Row*>& rows,
+                                      const std::vector<string>& columns, Fits fits) {
+  for (const string& column : columns) {
+    std::map<std::size_t, std::vector<const Row*>> by_length;
+    for (const Row* row : rows) {
+      if (!table.at(*row, column).empty() && fits(*row))
+        by_length[table.at(*row, column).size()].push_back(row);
+    }
+    if (!by_length.empty()) return by_length.rbegin()->second;
+  }
+  return {};
 }
 
 }  // namespace
 
-string Table::csv() const {
-  string text;
-  const auto line = [&](const Row& row) {
-    for (std::size_t i = 0; i < row.size(); ++i) text += (i > 0 ? "," : "") + row[i];
-    text += "\n";
-  };
-  line(header);
-  for (const Row& row : rows) line(row);
-  return text;
-}
-
-const string& Table::at(const Row& row, const string& column) const {
-  const auto found = std::find(header.begin(), header.end(), column);
-  if (found == header.end()) std::abort();
-  return row[found - header.begin()];
-}
-
-OracleRoute oracle(const OracleTables& tables, const OracleQuery& query) {
-  OracleRoute route;
-  route.destination = destination_of(tables, query.number);
-  const string country = route.destination.substr(0, 3);
-  string plan;
-  for (const Row& row : tables.clients.rows) {
-    if (row[0] == query.client) plan = row[1];
-  }
-  const Scope scope{plan, query.client, route.destination};
-  const auto rule = [&](const string& column) { return field(tables.rules, scope, column); };
-
-  const std::size_t plan_id = std::find(tables.plan_names.begin(), tables.plan_names.end(), plan) -
-                              tables.plan_names.begin();
-  const Table& prices = tables.prices[plan_id];
-  auto price = sum(tables, prices, "mccmnc", route.destination, query.now_us, false);
-  if (!price) price = sum(tables, prices, "mcc", country, query.now_us, false);
-  if (!price) price = by_prefix(tables, prices, query.number, query.now_us, false);
-  route.price = price.value_or(0);
-
-  string refused;
-  if (rule("blocked") == "yes")
-    refused = "blocked";
-  else if (!open_now(rule("hours"), query.now_us))
-    refused = "outside_hours";
-  else if (!price)
-    refused = "no_price";
-  if (!refused.empty()) {
-    route.reason = refused;
-    route.verdicts.assign(tables.rates.size(), refused);
-    return route;
-  }
-  std::vector<Choice> choices;
-  for (std::size_t id = 0; id < tables.rates.size(); ++id) {
-    const string& name = tables.carrier_names[id];
-    const Table& book = tables.rates[id];
-    auto cost = sum(tables, book, "mccmnc", route.destination, query.now_us, true);
-    if (!cost) cost = by_prefix(tables, book, query.number, query.now_us, true);
-    if (!cost) cost = sum(tables, book, "mcc", country, query.now_us, true);
-    string verdict = drop(tables, query, rule, name, *price, cost);
-    if (verdict.empty() && query.states[id] == 1) verdict = "bind_down";
-    if (verdict.empty() && query.states[id] == 2) verdict = "over_pace";
-    if (verdict.empty()) {
-      verdict = "cut";
-      choices.push_back({{name, *cost, *price - *cost},
-                         quality(tables, name),
-                         number_in(rule("priorities"), name, 65'535),
-                         number_in(rule("weights"), name, 0),
-                         id});
+struct Oracle::Asked {
+  const Query& query;
+  string number, destination, plan;
+  string type = "";  // of the sender
+  string country() const { return destination.substr(0, 3); }
+  // The rows in force that name this number, its network or its country.
+  std::vector<const Row*> rows(const Table& table) const {
+    std::vector<const Row*> found;
+    for (const Row& row : table.rows) {
+      const string &mccmnc = table.at(row, "mccmnc"), &mcc = table.at(row, "mcc"),
+                   &prefix = table.at(row, "prefix");
+      const bool names = (!mccmnc.empty() && mccmnc == destination) ||
+                         (!mcc.empty() && mcc == country()) ||
+                         (!prefix.empty() && number.starts_with(prefix));
+      if (names && in_force(table, row, query.wall_us)) found.push_back(&row);
     }
-    route.verdicts.push_back(verdict);
+    return found;
   }
-  sort_choices(choices, rule("order"));
-  if (rule("order") == "weighted") draw(choices, query.message);
-  const string attempts = rule("max_attempts");
+};
+
+Oracle::Oracle(const std::map<string, string>& files, const string& facts,
+               std::vector<string> carriers)
+    : facts_(read_csv(facts)), carriers_(std::move(carriers)) {
+  for (const auto& [name, text] : files) tables_[name] = read_csv(text);
+}
+
+const Table& Oracle::table(const string& name) const {
+  static const Table kNone;
+  const auto found = tables_.find(name);
+  return found == tables_.end() ? kNone : found->second;
+}
+
+std::optional<string> Oracle::number_of(const Query& query) const {
+  string country;
+  const Table& clients = table("clients.csv");
+  for (const Row& row : clients.rows) {
+    if (clients.at(row, "client") == query.client) country = clients.at(row, "default_country");
+  }
+  return international(query.destination, query.ton, country);
+}
+
+string Oracle::destination_of(const string& number) const {
+  const Table &ported = table("portability.csv"), &plan = table("numbering_plan.csv");
+  for (const Row& row : ported.rows) {
+    if (ported.at(row, "number") == number) return ported.at(row, "mccmnc");
+  }
+  string longest, mccmnc;
+  for (const Row& row : plan.rows) {
+    const string& prefix = plan.at(row, "prefix");
+    if (!number.starts_with(prefix) || prefix.size() <= longest.size()) continue;
+    longest = prefix;
+    mccmnc = plan.at(row, "mccmnc");
+  }
+  return mccmnc;
+}
+
+// The value of a field by the most specific row that sets it.
+string Oracle::field(const string& file, const Asked& asked, const string& column) const {
+  const Table& rules = table(file);
+  string value;
+  int best = -1;
+  for (const Row& row : rules.rows) {
+    const string &plan = rules.at(row, "plan"), &client = rules.at(row, "client"),
+                 &place = rules.at(row, "destination");
+    if (!plan.empty() && plan != asked.plan) continue;
+    if (!client.empty() && client != asked.query.client) continue;
+    if (!place.empty() && place != asked.destination && place != asked.country()) continue;
+    if (rules.at(row, column).empty()) continue;
+    const int who = !client.empty() ? 2 : !plan.empty() ? 1 : 0;
+    const int where = place.empty() ? 0 : place.size() == 3 ? 1 : 2;
+    if (who * 3 + where <= best) continue;
+    best = who * 3 + where;
+    value = rules.at(row, column);
+  }
+  return value;
+}
+
+// Why senders.csv refuses the message, "" = it does not. May replace the sender.
+string Oracle::sender_reason(Asked& asked, Route& route) const {
+  asked.type = sender_type(asked.query.source, asked.query.source_ton);
+  if (asked.query.source.empty()) return "";
+  const string allow = field("senders.csv", asked, "allow"),
+               deny = field("senders.csv", asked, "deny"),
+               replacement = field("senders.csv", asked, "replace_by");
+  const auto plain = [](string text) {
+    if (text[0] == '+') text.erase(0, 1);
+    for (char& c : text) c = static_cast<char>(std::toupper(c));
+    return text;
+  };
+  string reason;
+  std::istringstream in(deny);
+  for (string word; in >> word;) {
+    if (deny != "-" && plain(word) == plain(asked.query.source)) reason = "sender_denied";
+  }
+  if (reason.empty() && !allow.empty() && allow != "all" && !listed(allow, asked.type))
+    reason = "sender_not_supported";
+  if (reason.empty() || replacement.empty() || replacement == "-") return reason;
+  asked.type = sender_type(replacement, 0);
+  route.sender = replacement;
+  route.sender_ton = asked.type == "alphanumeric" ? 5 : asked.type == "short_code" ? 3 : 1;
+  route.sender_npi = asked.type == "numeric" ? 1 : 0;
+  return "";
+}
+
+// A row's amount in the base currency; up = a cost.
+std::int64_t Oracle::base_amount(const Table& table, const Row& row, bool up) const {
+  const Table& currencies = this->table("currencies.csv");
+  for (const Row& currency : currencies.rows) {
+    if (currencies.at(currency, "currency") != table.at(row, "currency")) continue;
+    const Wide product = Wide{nano(table.at(row, "price"))} * nano(currencies.at(currency, "rate"));
+    return up ? divided_up(product, kBillion) : static_cast<std::int64_t>(product / kBillion);
+  }
+  std::abort();
+}
+
+// The learned delivery rate, in millionths.
+std::optional<std::int64_t> Oracle::learned(const string& carrier, const Asked& asked) const {
+  for (const Row& row : facts_.rows) {
+    if (facts_.at(row, "what") == "rate" && facts_.at(row, "name") == carrier &&
+        !asked.destination.empty() && facts_.at(row, "destination") == asked.destination)
+      return std::atoll(facts_.at(row, "value").c_str());
+  }
+  return std::nullopt;
+}
+
+// In millionths.
+std::int64_t Oracle::quality(const string& carrier, const Asked& asked) const {
+  if (const auto rate = learned(carrier, asked)) return *rate;
+  const Table& carriers = table("carriers.csv");
+  for (const Row& row : carriers.rows) {
+    const string& percent = carriers.at(row, "quality");
+    if (carriers.at(row, "carrier") == carrier && !percent.empty())
+      return nano(percent) / (100 * kBillion / kMillion);
+  }
+  return 0;
+}
+
+std::optional<std::int64_t> Oracle::price(const Asked& asked) const {
+  const Table& plan = table("plans/" + asked.plan + ".csv");
+  std::int64_t sent = 0;
+  string month;
+  for (const Row& row : facts_.rows) {
+    if (facts_.at(row, "what") == "month") month = facts_.at(row, "value");
+    if (facts_.at(row, "what") == "volume" && facts_.at(row, "name") == asked.query.client)
+      sent = std::atoll(facts_.at(row, "value").c_str());
+  }
+  if (month != month_text(asked.query.wall_us)) sent = 0;
+  const auto volume = [&](const Row& row) {
+    return std::atoll(plan.at(row, "from_volume").c_str());
+  };
+  const auto rows = most_specific(plan, asked.rows(plan), {"mccmnc", "mcc", "prefix"},
+                                  [&](const Row& row) { return volume(row) <= sent; });
+  if (rows.empty()) return std::nullopt;
+  const Row* const best = *std::max_element(
+      rows.begin(), rows.end(), [&](auto a, auto b) { return volume(*a) < volume(*b); });
+  return base_amount(plan, *best, false);
+}
+
+std::optional<std::int64_t> Oracle::cost(const string& carrier, const Asked& asked) const {
+  const Table& book = table("rates/" + carrier + ".csv");
+  const auto rows =
+      most_specific(book, asked.rows(book), {"mccmnc", "prefix", "mcc"}, [&](const Row& row) {
+        return book.at(row, "sender").empty() || book.at(row, "sender") == asked.type;
+      });
+  const bool own = std::any_of(rows.begin(), rows.end(),
+                               [&](const Row* row) { return !book.at(*row, "sender").empty(); });
+  std::optional<std::int64_t> total;
+  for (const Row* row : rows) {
+    if (own && book.at(*row, "sender").empty()) continue;
+    std::int64_t amount = base_amount(book, *row, true);
+    if (book.at(*row, "charge") == "delivered")
+      amount = divided_up(Wide{amount} * learned(carrier, asked).value_or(kMillion), kMillion);
+    total = total.value_or(0) + amount;
+  }
+  return total;
+}
+
+// Why the rules or the prices rule a carrier out; "" = they do not.
+string Oracle::drop(const string& carrier, const Asked& asked, std::optional<std::int64_t> cost,
+                    std::int64_t price) const {
+  const auto rule = [&](const string& column) { return field("rules.csv", asked, column); };
+  const string allow = rule("allow"), deny = rule("deny"), least = rule("min_margin"),
+               percent = rule("min_margin_percent"), floor = rule("min_quality");
+  if ((!allow.empty() && allow != "all" && !listed(allow, carrier)) || listed(deny, carrier) ||
+      deny == "all")
+    return "not_allowed";
+  const Table& carriers = table("carriers.csv");
+  for (const Row& row : carriers.rows) {
+    const string& senders = carriers.at(row, "senders");
+    if (carriers.at(row, "carrier") == carrier && !senders.empty() && !asked.type.empty() &&
+        !listed(senders, asked.type))
+      return "sender_not_supported";
+  }
+  if (!floor.empty() && quality(carrier, asked) * (100 * kBillion / kMillion) < nano(floor))
+    return "quality_floor";
+  if (!cost) return "no_cost";
+  const std::int64_t margin = price - *cost;
+  if (margin < 0 && rule("on_loss") != "allow") return "at_loss";
+  if (!least.empty() && margin < nano(least)) return "below_margin";
+  if (!percent.empty() && Wide{margin} * 100 * kBillion < Wide{price} * nano(percent))
+    return "below_margin";
+  if (asked.query.down.contains(carrier)) return "bind_down";
+  if (asked.query.full.contains(carrier)) return "over_pace";
+  return "";
+}
+
+void Oracle::choose(const Asked& asked, Route& route) const {
+  const auto rule = [&](const string& column) { return field("rules.csv", asked, column); };
+  std::vector<Choice> choices;
+  const string priorities = rule("priorities"), weights = rule("weights");
+  for (std::size_t id = 0; id < carriers_.size(); ++id) {
+    const string& name = carriers_[id];
+    if (name.empty()) continue;
+    const auto asks = cost(name, asked);
+    const string why = drop(name, asked, asks, route.price);
+    route.verdicts[name] = why.empty() ? "cut" : why;
+    if (!why.empty()) continue;
+    choices.push_back({{name, *asks, route.price - *asks},
+                       quality(name, asked),
+                       number_in(priorities, name, 65'535),
+                       number_in(weights, name, 0),
+                       id});
+  }
+  const string order = rule("order"), attempts = rule("max_attempts");
+  sort_choices(choices, order);
+  if (order == "weighted") draw_by_weight(choices, asked.query.draw);
+  if (order == "quality") explore(choices, asked.query.draw, rule("explore_percent"));
   const std::size_t most = attempts.empty() ? 8 : std::stoul(attempts);
   for (std::size_t i = 0; i < choices.size() && i < most; ++i) {
     route.candidates.push_back(choices[i].candidate);
-    route.verdicts[choices[i].id] = "chosen";
+    route.verdicts[choices[i].candidate.carrier] = "chosen";
   }
   route.reason = choices.empty() ? "no_route" : "chosen";
+}
+
+Route Oracle::decide(const Query& query) const {
+  Route route;
+  const auto number = number_of(query);
+  if (!number) {
+    route.reason = "bad_number";
+    return route;
+  }
+  route.number = *number;
+  route.destination = destination_of(*number);
+  Asked asked{query, *number, route.destination, ""};
+  const Table& clients = table("clients.csv");
+  for (const Row& row : clients.rows) {
+    if (clients.at(row, "client") == query.client) asked.plan = clients.at(row, "plan");
+  }
+  const string sender = sender_reason(asked, route);
+  const auto sold = price(asked);
+  route.price = sold.value_or(0);
+  if (field("rules.csv", asked, "blocked") == "yes")
+    route.reason = "blocked";
+  else if (!open_now(field("rules.csv", asked, "hours"), query.wall_us))
+    route.reason = "outside_hours";
+  else if (!sender.empty())
+    route.reason = sender;
+  else if (!sold)
+    route.reason = "no_price";
+  else
+    choose(asked, route);
+  if (route.verdicts.empty()) {
+    for (const string& carrier : carriers_) {
+      if (!carrier.empty()) route.verdicts[carrier] = route.reason;
+    }
+  }
   return route;
 }
 
-}  // namespace tollgate::routing
+}  // namespace tollgate::oracle
