@@ -284,11 +284,10 @@ void read_client(Section& section, PeerPlace& place, ClientConfig& client,
   section.seconds("receipt_keep_seconds", client.receipt_keep_us, {1, 2'592'000});
 }
 
-void check_queue(Section& section, const Config& config, const ClientConfig& client) {
-  const std::uint32_t most = config.gateway.limits.messages_per_shard;
-  if (!section.has("queue_max") || client.queue_max <= most) return;
+void check_queue(Section& section, std::uint32_t messages_max, const ClientConfig& client) {
+  if (!section.has("queue_max") || client.queue_max <= messages_max) return;
   section.fault("queue_max", "never reached: gateway.limits.messages_per_shard is smaller",
-                "at most " + std::to_string(most));
+                "at most " + std::to_string(messages_max));
 }
 
 std::vector<std::string> Config::client_names() const {
@@ -337,7 +336,7 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
       ClientConfig& client = config.clients.emplace_back();
       read_client(section, place, client, plain_passwords.emplace_back());
       clients.take(section, "system_id", client.system_id);
-      check_queue(section, config, client);
+      check_queue(section, config.gateway.limits.messages_per_shard, client);
     });
     Unique carriers;
     root.require("carrier", "[[carrier]], once for each");

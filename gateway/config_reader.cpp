@@ -316,6 +316,44 @@ std::vector<std::pair<PlacedText, PlacedText>> Section::pairs(std::string_view k
   return found;
 }
 
+namespace {
+
+void flatten(const toml::node& node, const std::string& key, std::vector<TomlValue>& out) {
+  if (const auto* table = node.as_table()) {
+    for (const auto& [name, value] : *table) {
+      const std::string below(name.str());
+      flatten(value, key.empty() ? below : key + "." + below, out);
+    }
+    return;
+  }
+  const auto* list = node.as_array();
+  const auto is_value = [](const toml::node& each) { return !each.is_table() && !each.is_array(); };
+  if (list && !std::all_of(list->begin(), list->end(), is_value)) {
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      flatten(*list->get(i), key + "[" + std::to_string(i + 1) + "]", out);
+    }
+    return;
+  }
+  std::ostringstream value;
+  node.visit([&](const auto& each) { value << toml::toml_formatter{each}; });
+  const bool secret = key.find("password") != key.npos && !key.ends_with("password_file") &&
+                      !key.ends_with("long_password");
+  out.push_back({key, value.str(), secret});
+}
+
+}  // namespace
+
+std::optional<std::vector<TomlValue>> toml_values(std::string_view text) {
+  try {
+    const toml::table root = toml::parse(text);
+    std::vector<TomlValue> values;
+    flatten(root, "", values);
+    return values;
+  } catch (const toml::parse_error&) {
+    return std::nullopt;
+  }
+}
+
 void read_toml(const std::string& path, Faults& faults, const std::function<void(Section&)>& read) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);

@@ -13,6 +13,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -105,6 +106,14 @@ class Section {
   Faults& faults_;
   std::vector<std::string> asked_;
 };
+
+// What a TOML text says, by dotted keys ("bind[1].window"), in order; nothing when it is no TOML.
+struct TomlValue {
+  std::string key;
+  std::string value;    // as TOML
+  bool secret = false;  // a password, or a hash of one: not to be shown
+};
+std::optional<std::vector<TomlValue>> toml_values(std::string_view text);
 
 // Reads the file and calls `read` with its root, unless it is no TOML at all (one fault).
 void read_toml(const std::string& path, Faults& faults, const std::function<void(Section&)>& read);

@@ -51,7 +51,7 @@ struct PeerPlace {
 void read_password_file(Section& section, PeerPlace& place, std::string& password);
 void read_client(Section& section, PeerPlace& place, ClientConfig& client,
                  std::string& plain_password);
-void check_queue(Section& section, const Config& config, const ClientConfig& client);
+void check_queue(Section& section, std::uint32_t messages_max, const ClientConfig& client);
 void read_carrier(Section& section, PeerPlace& place, carriers::CarrierConfig& carrier);
 // Null: `name` can be a file's and a peer's.
 const char* bad_peer_name(std::string_view name, std::size_t longest);

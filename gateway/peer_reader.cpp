@@ -110,8 +110,11 @@ bool same(const Peers& a, const Peers& b) {
 }  // namespace
 
 PeerReader::PeerReader(const Config& config, Ids ids)
-    : config_(&config),
+    : has_config_(true),
       directory_(fs::path(config.path).parent_path().string()),
+      clients_(config.clients.size()),
+      carriers_(config.carriers.size()),
+      messages_max_(config.gateway.limits.messages_per_shard),
       ids_(ids),
       current_(configured_peers(config)) {}
 
@@ -128,7 +131,7 @@ std::shared_ptr<const T> PeerReader::file(Reading& reading, const std::string& n
                   [](const auto& each) { return digest_of(each.first) == each.second; });
   if (unchanged) return known.config;
   known = {};
-  PeerPlace place{directory_, fs::path(name).stem().string(), config_ != nullptr, {}};
+  PeerPlace place{directory_, fs::path(name).stem().string(), has_config_, {}};
   Faults faults(name);
   auto config = std::make_shared<T>();
   read_toml(path.string(), faults, [&](Section& root) { read(root, place, *config); });
@@ -159,7 +162,7 @@ std::shared_ptr<const ClientConfig> PeerReader::client_file(Reading& reading,
               [&](Section& root, PeerPlace& place, ClientConfig& client) {
                 std::string plain;
                 read_client(root, place, client, plain);
-                if (config_ != nullptr) check_queue(root, *config_, client);
+                if (has_config_) check_queue(root, messages_max_, client);
                 if (plain.empty() || root.faults().size() != 0) return;
                 const bool kept = before != nullptr && matches(plain, before->password_hash);
                 client.password_hash = kept ? before->password_hash : hash_password(plain);
@@ -168,7 +171,7 @@ std::shared_ptr<const ClientConfig> PeerReader::client_file(Reading& reading,
 
 void PeerReader::read_carriers(Reading& reading, Peers& peers) {
   const auto name_of = [](const CarrierPeer& peer) { return peer.config->name; };
-  Roll roll(peers.carriers, config_ == nullptr ? 0 : config_->carriers.size(), name_of);
+  Roll roll(peers.carriers, carriers_, name_of);
   for (const std::string& stem : stems(fs::path(reading.directory) / "carriers")) {
     const std::string shown = "carriers/" + proto::escaped(stem) + ".toml";
     const auto fault = [&](std::string why) {
@@ -192,7 +195,7 @@ void PeerReader::read_carriers(Reading& reading, Peers& peers) {
 
 void PeerReader::read_clients(Reading& reading, Peers& peers) {
   const auto name_of = [](const ClientPeer& peer) { return peer.config->system_id; };
-  Roll roll(peers.clients, config_ == nullptr ? 0 : config_->clients.size(), name_of);
+  Roll roll(peers.clients, clients_, name_of);
   for (const std::string& stem : stems(fs::path(reading.directory) / "clients")) {
     const std::string shown = "clients/" + proto::escaped(stem) + ".toml";
     const auto fault = [&](std::string why) {
@@ -229,7 +232,7 @@ std::shared_ptr<const routing::Companion> PeerReader::read(
   auto peers = std::make_shared<Peers>(*current_);
   read_clients(reading, *peers);
   read_carriers(reading, *peers);
-  if (config_ == nullptr) return nullptr;
+  if (!has_config_) return nullptr;
   options.clients = peers->client_names();
   options.carriers = peers->carrier_names();
   options.all_named = true;

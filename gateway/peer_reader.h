@@ -63,8 +63,11 @@ class PeerReader final : public routing::Companions {
   void read_carriers(Reading& reading, Peers& peers);
   void read_clients(Reading& reading, Peers& peers);
 
-  const Config* config_ = nullptr;
-  std::string directory_;  // of the configuration: password files are relative to it
+  // Of the configuration; nothing of it is kept.
+  bool has_config_ = false;
+  std::string directory_;  // password files are relative to it
+  std::size_t clients_ = 0, carriers_ = 0;
+  std::uint32_t messages_max_ = 0;
   Ids ids_ = Ids::when_taken;
   std::shared_ptr<const Peers> current_ = std::make_shared<Peers>();
   KeptFiles<carriers::CarrierConfig> carrier_files_;

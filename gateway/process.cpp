@@ -63,9 +63,9 @@ class Requests {
 // How often tables that nobody reads any more are freed.
 constexpr std::chrono::seconds kReclaimEvery(1);
 
-routing::FeedOptions feed_options(const Config& config, PeerReader& peers) {
+routing::FeedOptions feed_options(const Config& config) {
   routing::FeedOptions options;
-  options.companions = &peers;
+  options.companions = std::make_shared<PeerReader>(config);
   options.directory = config.gateway.tables;
   options.store = store_options(config.tables);
   options.cache = config.tables.cache;
@@ -236,8 +236,7 @@ class Process {
 
 int run_process(const Config& config) {
   Requests requests;
-  PeerReader peers(config);
-  routing::Feed feed(feed_options(config, peers));
+  routing::Feed feed(feed_options(config));
   const core::Signals signals({[&requests] { requests.stop(); }, [&feed] { feed.reload(); }});
   core::log::Options log_options;
   log_options.least = log_level(config.gateway.log_level);

@@ -30,9 +30,9 @@ struct CompileOptions {
   std::vector<std::string> clients;
   std::int64_t now_us = 0;  // wall clock: which rows are in force
   std::uint32_t version = 0;
-  bool all_named = false;            // also when carriers or clients are empty
-  Companions* companions = nullptr;  // names them, for each directory; null: there are none
-  const Facts* facts = nullptr;      // what traffic has taught; null = nothing. For the call alone.
+  bool all_named = false;                  // also when carriers or clients are empty
+  std::shared_ptr<Companions> companions;  // names them, for each directory; null: there are none
+  const Facts* facts = nullptr;  // what traffic has taught; null = nothing. For the call alone.
 };
 
 using CompileResult = tl::expected<std::unique_ptr<const Tables>, std::vector<TableFault>>;

@@ -35,7 +35,7 @@ namespace tollgate::routing {
 
 struct FeedOptions {
   std::vector<std::string> carriers, clients;  // of the configuration: CompileOptions
-  Companions* companions = nullptr;            // instead of these; used on the feed's thread
+  std::shared_ptr<Companions> companions;      // instead of these; used on the feed's thread
   std::string directory;                       // "" = Redis
   StoreOptions store;
   std::string cache;                 // of what came from Redis

@@ -8,6 +8,7 @@
 #include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/config.h"
+#include "gateway/peer_reader.h"
 #include "routing/compile.h"
 
 namespace tollgate::gateway::cli {
@@ -28,11 +29,8 @@ Json fault_json(const ConfigFault& fault) {
 }
 
 Json fault_json(const routing::TableFault& fault) {
-  return {{"file", fault.file},
-          {"row", fault.row},
-          {"column", fault.column},
-          {"value", fault.value},
-          {"reason", fault.reason}};
+  return {{"file", fault.file},   {"row", fault.row},       {"column", fault.column},
+          {"value", fault.value}, {"reason", fault.reason}, {"place", fault.place}};
 }
 
 int report_config(const CheckOptions& options, const std::vector<ConfigFault>& faults) {
@@ -75,23 +73,24 @@ std::vector<std::string> listen_texts(const Config& config) {
   return texts;
 }
 
-std::size_t bind_count(const Config& config) {
+std::size_t bind_count(const Peers& peers) {
   std::size_t binds = 0;
-  for (const carriers::CarrierConfig& carrier : config.carriers) binds += carrier.binds.size();
+  for (const CarrierPeer& carrier : peers.carriers) binds += carrier.config->binds.size();
   return binds;
 }
 
 void report_fine(const CheckOptions& options, const Config& config, const routing::Tables& tables) {
   const routing::TableCounts& counts = tables.counts;
+  const Peers& peers = peers_of(tables);  // those of the configuration and of the tables
   if (options.json) {
     print(stdout, dump({{"fine", true},
                         {"config", options.config},
                         {"listen", listen_texts(config)},
                         {"metrics", config.gateway.metrics},
                         {"shards", config.gateway.shards},
-                        {"clients", config.client_names()},
-                        {"carriers", config.carrier_names()},
-                        {"binds", bind_count(config)},
+                        {"clients", peers.client_names()},
+                        {"carriers", peers.carrier_names()},
+                        {"binds", bind_count(peers)},
                         {"tables",
                          {{"directory", tables_place(config)},
                           {"base_currency", tables.base_currency},
@@ -110,11 +109,11 @@ void report_fine(const CheckOptions& options, const Config& config, const routin
   print(stdout, "  listen    " + listed(listen_texts(config), kNamesShown) + "\n");
   print(stdout, "  metrics   " + metrics + "\n");
   print(stdout, "  shards    " + std::to_string(config.gateway.shards) + "\n");
-  print(stdout, "  clients   " + std::to_string(config.clients.size()) + ": " +
-                    listed(config.client_names(), kNamesShown) + "\n");
-  print(stdout, "  carriers  " + std::to_string(config.carriers.size()) + " with " +
-                    counted(bind_count(config), "bind") + ": " +
-                    listed(config.carrier_names(), kNamesShown) + "\n");
+  print(stdout, "  clients   " + std::to_string(peers.clients.size()) + ": " +
+                    listed(peers.client_names(), kNamesShown) + "\n");
+  print(stdout, "  carriers  " + std::to_string(peers.carriers.size()) + " with " +
+                    counted(bind_count(peers), "bind") + ": " +
+                    listed(peers.carrier_names(), kNamesShown) + "\n");
   print(stdout, "  tables    " + tables_place(config) + ": " +
                     counted(tables.destinations.size() - 1, "destination") + ", " +
                     counted(counts.prefixes, "prefix") + ", " + counted(counts.rates, "rate") +
@@ -134,8 +133,11 @@ int check(const CheckOptions& options) {
     return report_tables(options, *config,
                          {{tables_place(*config), 0, "", "", directory.error().reason}});
   }
-  const auto tables = routing::compile_directory(
-      *directory, {config->carrier_names(), config->client_names(), core::read_clock().wall_us, 1});
+  routing::CompileOptions compile;
+  compile.companions = std::make_shared<PeerReader>(*config);
+  compile.now_us = core::read_clock().wall_us;
+  compile.version = 1;
+  const auto tables = routing::compile_directory(*directory, compile);
   if (!tables) return report_tables(options, *config, tables.error());
   report_fine(options, *config, **tables);
   return kFine;

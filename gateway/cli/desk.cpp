@@ -78,6 +78,8 @@ Desk::Desk(DeskOptions options, std::string command, std::optional<Config> confi
     : options_(std::move(options)),
       command_(std::move(command)),
       config_(std::move(config)),
+      peers_(config_ ? std::make_shared<PeerReader>(*config_, PeerReader::Ids::at_once)
+                     : std::make_shared<PeerReader>()),
       store_(std::move(store)) {
   if (options_.who.empty()) options_.who = user_name();
 }
@@ -126,10 +128,7 @@ int Desk::complain(const routing::StoreError& error) const {
 
 routing::CompileOptions Desk::compile_options() const {
   routing::CompileOptions options;
-  if (config_) {
-    options.carriers = config_->carrier_names();
-    options.clients = config_->client_names();
-  }
+  options.companions = peers_;
   options.now_us = core::read_clock().wall_us;
   return options;
 }

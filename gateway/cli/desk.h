@@ -2,11 +2,13 @@
 // is tried and shown. Made by the one thread of a command.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "gateway/config.h"
+#include "gateway/peer_reader.h"
 #include "routing/compile.h"
 #include "routing/store.h"
 
@@ -62,6 +64,7 @@ class Desk {
   DeskOptions options_;
   std::string command_;
   std::optional<Config> config_;
+  std::shared_ptr<PeerReader> peers_;
   routing::Store store_;
 };
 

@@ -11,6 +11,7 @@
 #include "gateway/cli/terminal.h"
 #include "gateway/config.h"
 #include "gateway/config_reader.h"
+#include "gateway/peer_reader.h"
 #include "proto/escape.h"
 #include "routing/compile.h"
 #include "routing/source.h"
@@ -55,14 +56,6 @@ int explain(const ExplainOptions& options) {
     for (const ConfigFault& fault : config.error()) print(stderr, fault.text() + "\n");
     return kFindings;
   }
-  const auto clients = config->client_names();
-  const auto client = std::find(clients.begin(), clients.end(), options.client);
-  if (client == clients.end()) {
-    const std::string near = nearest(options.client, clients);
-    return complain(kBadUsage, "no client \"" + proto::escaped(options.client) + "\" in " +
-                                   options.config +
-                                   (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-  }
   std::int64_t at_us = core::read_clock().wall_us;
   if (!options.at.empty()) {
     if (const char* why = routing::parse_date(options.at, at_us))
@@ -71,14 +64,25 @@ int explain(const ExplainOptions& options) {
   const TemporaryFolder folder;
   const auto chosen = choose_tables(*config, options.tables, folder);
   if (!chosen) return complain(kFindings, chosen.error().reason);
-  const auto compiled = routing::compile_directory(
-      chosen->directory, {config->carrier_names(), clients, at_us, chosen->version});
+  routing::CompileOptions compile;
+  compile.companions = std::make_shared<PeerReader>(*config);
+  compile.now_us = at_us;
+  compile.version = chosen->version;
+  const auto compiled = routing::compile_directory(chosen->directory, compile);
   if (!compiled) {
     for (const auto& fault : compiled.error()) print(stderr, routing::fault_text(fault) + "\n");
     return complain(kFindings, counted(compiled.error().size(), "fault") + " in the tables of " +
                                    chosen->place);
   }
   const routing::Tables& tables = **compiled;
+  const auto clients = peers_of(tables).client_names();
+  const auto client = std::find(clients.begin(), clients.end(), options.client);
+  if (client == clients.end()) {
+    const std::string near = nearest(options.client, clients);
+    return complain(kBadUsage, "no client \"" + proto::escaped(options.client) + "\" in " +
+                                   options.config + " or " + chosen->place +
+                                   (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
   routing::Query query;
   query.client = static_cast<std::uint16_t>(client - clients.begin());
   query.destination = options.number;

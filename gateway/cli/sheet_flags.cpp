@@ -90,7 +90,7 @@ void add_diff(CLI::App& to, SheetOptions& options) {
   command.footer(
       std::string("Exit status: 0 fine, 1 findings (faults, messages that lose their route or "
                   "their margin), 2 bad usage.\n\nExample:\n  tollgate ") +
-      options.verb("rates", "prices") + " diff 17");
+      to.get_name() + " diff 17");
 }
 
 }  // namespace
@@ -107,6 +107,14 @@ void add_sheets(CLI::App& app, SheetCommands& commands, TablesOptions& tables) {
     add_diff(to, *options);
     add_draft_verbs(to, tables);
   }
+  for (const auto& [group, what] :
+       {std::pair("carriers", "The carriers that the tables have: drafts, diff, publish"),
+        std::pair("clients", "The clients that the tables have: drafts, diff, publish")}) {
+    CLI::App& to = *app.add_subcommand(group, what);
+    to.require_subcommand(1);
+    add_diff(to, commands.rates);
+    add_draft_verbs(to, tables);
+  }
 }
 
 std::optional<int> run_sheets(const CLI::App& app, const SheetCommands& commands) {
@@ -117,6 +125,11 @@ std::optional<int> run_sheets(const CLI::App& app, const SheetCommands& commands
     if (name == "check") return check_sheet(*options);
     if (name == "import") return import_into_draft(*options);
     if (name == "diff") return diff_draft(*options);
+  }
+  for (const char* group : {"carriers", "clients"}) {
+    if (!app.got_subcommand(group)) continue;
+    const std::string name = app.get_subcommand(group)->get_subcommands().front()->get_name();
+    if (name == "diff") return diff_draft(commands.rates);
   }
   return std::nullopt;
 }

@@ -135,8 +135,7 @@ int find_tables(const SheetOptions& options, const TemporaryFolder& folder, std:
       return kFindings;
     }
     directory = chosen->directory;
-    compile.carriers = config->carrier_names();
-    compile.clients = config->client_names();
+    compile.companions = std::make_shared<PeerReader>(*config, PeerReader::Ids::at_once);
     return kFine;
   }
   auto desk = Desk::open(options, std::string(options.verb("rates", "prices")) + " check");

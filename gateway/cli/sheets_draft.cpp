@@ -129,7 +129,7 @@ StoreResult<DraftTexts> texts_of(Store& store, const TableDraft& draft,
 
 FileReport file_report(const std::string& name, const std::string& before,
                        const std::optional<std::string>& after) {
-  const RowDifference rows = row_difference(before, after.value_or(""));
+  const RowDifference rows = file_difference(name, before, after.value_or(""));
   const char* is = !after ? "removed" : before.empty() ? "new" : "changed";
   return {name, is, rows.removed.size(), rows.added.size()};
 }

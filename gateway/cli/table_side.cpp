@@ -4,6 +4,8 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "gateway/config_reader.h"
+
 namespace tollgate::gateway::cli {
 namespace {
 
@@ -30,6 +32,47 @@ std::vector<std::string_view> rows_of(std::string_view text) {
 }
 
 }  // namespace
+
+namespace {
+
+std::string value_text(const TomlValue& value) {
+  return value.key + " = " + (value.secret ? "(not shown)" : value.value);
+}
+
+// What is no TOML is not shown at all: nobody knows what of it is a password.
+RowDifference peer_difference(std::string_view before, std::string_view after) {
+  const auto was = toml_values(before);
+  const auto is = toml_values(after);
+  if (!was || !is) return {{}, {"(not shown: it is no valid TOML)"}};
+  const auto lacks = [](const std::vector<TomlValue>& all, const TomlValue& one) {
+    return std::none_of(all.begin(), all.end(), [&](const TomlValue& each) {
+      return each.key == one.key && each.value == one.value;
+    });
+  };
+  RowDifference found;
+  for (const TomlValue& each : *was) {
+    if (lacks(*is, each)) found.removed.push_back(value_text(each));
+  }
+  for (const TomlValue& each : *is) {
+    if (lacks(*was, each)) found.added.push_back(value_text(each));
+  }
+  return found;
+}
+
+}  // namespace
+
+RowDifference file_difference(std::string_view name, std::string_view before,
+                              std::string_view after) {
+  return routing::is_peer_name(name) ? peer_difference(before, after)
+                                     : row_difference(before, after);
+}
+
+std::string shown_text(std::string_view name, const std::string& text) {
+  if (!routing::is_peer_name(name)) return text;
+  std::string shown;
+  for (const std::string& row : peer_difference("", text).added) shown += row + "\n";
+  return shown;
+}
 
 bool is_stored(std::string_view name) {
   std::uint32_t number = 0;

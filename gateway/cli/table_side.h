@@ -30,5 +30,11 @@ struct RowDifference {
   std::vector<std::string> removed, added;
 };
 RowDifference row_difference(std::string_view before, std::string_view after);
+// Of the file of this name: rows of a table; values of a carrier's or client's, passwords not
+// shown.
+RowDifference file_difference(std::string_view name, std::string_view before,
+                              std::string_view after);
+// A file for people's eyes: a carrier's or client's has its values, passwords not shown.
+std::string shown_text(std::string_view name, const std::string& text);
 
 }  // namespace tollgate::gateway::cli

@@ -83,7 +83,7 @@ int tables_show(const TablesOptions& options) {
     }
     const auto text = desk->store().get(*file);
     if (!text) return desk->complain(text.error());
-    print(stdout, *text);
+    print(stdout, shown_text(file->name, *text));
     return kFine;
   }
   if (options.json) {
@@ -116,7 +116,7 @@ int tables_diff(const TablesOptions& options) {
     const auto before = text_of(desk->store(), *a, each.before);
     const auto after = text_of(desk->store(), *b, each.after);
     if (!before || !after) return desk->complain(before ? after.error() : before.error());
-    const RowDifference difference = row_difference(*before, *after);
+    const RowDifference difference = file_difference(each.name, *before, *after);
     json.push_back({{"file", each.name},
                     {"is", how(each)},
                     {"removed", difference.removed},

@@ -173,7 +173,7 @@ void add_tables(CLI::App& app, TablesOptions& options) {
 }
 
 std::optional<int> run_tables(const CLI::App& app, const TablesOptions& options) {
-  for (const char* group : {"tables", "rates", "prices"}) {
+  for (const char* group : {"tables", "rates", "prices", "carriers", "clients"}) {
     if (!app.got_subcommand(group)) continue;
     const std::string name = app.get_subcommand(group)->get_subcommands().front()->get_name();
     for (const Command& each : kCommands) {

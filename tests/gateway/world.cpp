@@ -89,7 +89,7 @@ routing::Files of_known(const routing::Files& files, const Config& config) {
 std::unique_ptr<const routing::Tables> World::compile(const routing::Files& files,
                                                       std::uint32_t version) {
   routing::CompileOptions options;
-  options.companions = &reader_;
+  options.companions = {std::shared_ptr<void>(), &reader_};
   options.version = version;
   auto result = routing::compile_files(of_known(files, config_), options);
   if (!result) {
@@ -102,7 +102,7 @@ std::unique_ptr<const routing::Tables> World::compile(const routing::Files& file
 
 std::vector<std::string> World::faults(const routing::Files& files) {
   routing::CompileOptions options;
-  options.companions = &reader_;
+  options.companions = {std::shared_ptr<void>(), &reader_};
   const auto result = routing::compile_files(of_known(files, config_), options);
   std::vector<std::string> texts;
   if (result) return texts;

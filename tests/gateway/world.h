@@ -39,8 +39,8 @@ struct WorldOptions {
   unsigned shards = 1;
   std::size_t mailbox_octets = std::size_t{1} << 20;
   std::size_t carriers = 2;
-  routing::Files tables = world_tables();
   std::function<void(Config&)> change = {};  // of the configuration, before anything is made
+  routing::Files tables = world_tables();    // with carriers/*.toml and clients/*.toml, if any
   bool carriers_bound = true;                // turn until they are
   // With a journal and a due store on this disk, as a start finds them; their threads take steps
   // after each turn. Null: none. What ends the disk ends the world (abandon()).

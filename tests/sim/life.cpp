@@ -52,9 +52,8 @@ std::unique_ptr<const routing::Tables> tables(std::uint32_t which,
     const char* cost = costs[which % 2][name.front() - 'a'];
     files["rates/" + name + ".csv"] = std::string("mcc,price,currency\n234,") + cost + ",EUR\n";
   }
-  Made made(std::move(peers));
   routing::CompileOptions options;
-  options.companions = &made;
+  options.companions = std::make_shared<Made>(peers);
   options.version = version;
   auto result = routing::compile_files(files, options);
   if (!result) std::abort();
