@@ -38,9 +38,6 @@ class Client {
   // What its configuration says now; its limits hold from here on. Sessions whose password is no
   // longer right, and all of a client that is gone, are unbound.
   void change(const ClientPeer& peer, const core::Now& now);
-  bool is(const ClientPeer& peer) const {
-    return config_ == peer.config && credentials_ == peer.credentials && gone_ == peer.gone;
-  }
 
   std::uint16_t id() const { return id_; }
   const ClientConfig& config() const { return *config_; }

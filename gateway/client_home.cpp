@@ -62,12 +62,16 @@ void ClientHome::make(std::size_t id, const ClientPeer& peer) {
 void ClientHome::apply() {
   const std::vector<ClientPeer>& wanted = peers().clients;
   clients_.resize(wanted.size());
+  applied_.resize(wanted.size());
   touched_.reserve(wanted.size());
   const auto count = static_cast<std::uint32_t>(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (homes_.of_client(i) != shard_.index()) continue;
-    if (clients_[i] && clients_[i]->is(wanted[i])) continue;
-    clients_[i] ? clients_[i]->change(wanted[i], shard_.now()) : make(i, wanted[i]);
+    Applied& applied = applied_[i];  // and not the client: thousands of cold lines
+    const ClientPeer& peer = wanted[i];
+    if (applied == Applied{peer.config.get(), peer.credentials, peer.gone}) continue;
+    applied = {peer.config.get(), peer.credentials, peer.gone};
+    clients_[i] ? clients_[i]->change(peer, shard_.now()) : make(i, peer);
     spill_.add(*clients_[i], count);
     touch(*clients_[i]);
   }

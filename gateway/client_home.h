@@ -190,7 +190,15 @@ class ClientHome final : public Delivery::Settler {
   FlowCounters& counters_;
   Ledger ledger_;
   Spill spill_;
+  // What each client works by: its config is kept by the client.
+  struct Applied {
+    const ClientConfig* config = nullptr;
+    std::uint32_t credentials = 0;
+    bool gone = false;
+    bool operator==(const Applied&) const = default;
+  };
   std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<Applied> applied_;
   std::vector<std::uint32_t> told_;              // restored
   std::vector<routing::CarrierState> carriers_;  // as they were at the turn's start
   std::vector<Client*> touched_;

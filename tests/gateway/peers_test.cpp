@@ -1,4 +1,7 @@
 // Carriers and clients that change with the tables, while messages are on their way.
+#include <chrono>
+#include <thread>
+
 #include "tests/catch_pch.h"
 #include "tests/gateway/world.h"
 
@@ -380,6 +383,28 @@ TEST_CASE("a client of new tables binds; its new password, limits and end", "[pe
     world.settle();
     CHECK(back.told.size() == 22);
     CHECK(world.peers().clients.size() == 3);
+    world.finish();
+  }
+}
+
+TEST_CASE("a bind that was checked before its password changed is refused", "[peers]") {
+  const bool gone = GENERATE(false, true);
+  for (const unsigned shards : {1U, 3U}) {
+    World world({.shards = shards, .tables = with_newcomer("first")});
+    ClientEnd& end = world.connect();
+    const auto sequence =
+        world.send_bind(end, "newcomer", proto::Command::bind_transceiver, 0x34, "first");
+    world.turn();  // its password is being checked
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (world.auth().outcomes(AuthOutcome::accepted) == 0) {
+      REQUIRE(std::chrono::steady_clock::now() < deadline);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    world.publish(gone ? world_tables() : with_newcomer("second"), 2);
+    world.settle();
+    REQUIRE(end.answered(sequence));
+    CHECK(end.status(sequence) == Status::ESME_RBINDFAIL);
+    CHECK(end.closed());
     world.finish();
   }
 }

@@ -110,6 +110,7 @@ class World {
   core::Shard& shard(unsigned i) { return shards_[i]; }
   WorldNet& net(unsigned i) { return *nets_[i]; }
   Homes& homes() { return homes_; }
+  Auth& auth() { return auth_; }
   const Config& config() const { return config_; }
   std::int64_t now_us() const { return now_.mono_us; }
 
