@@ -48,11 +48,9 @@ class Effect {
  private:
   // A number of each stretch that the tables tell apart.
   void sample(const Tables& tables) {
-    for (std::size_t i = 0; i < tables.index.spans(); ++i) {
-      std::string number = tables.index.start(i);
-      if (number.empty()) continue;
-      const Leaf& leaf = tables.index.leaf(i);
-      if (!complete(tables, leaf, number)) continue;
+    for (const PrefixIndex::Span& span : tables.index.spans()) {
+      std::string number = PrefixIndex::digits_of(span.start);
+      if (number.empty() || !complete(tables, span.leaf, number)) continue;
       const std::uint32_t id = before_.index.find(number, number_key(number)).destination;
       if (options_.only && !options_.only(number, before_.destinations[id].mccmnc)) continue;
       samples_.push_back({std::move(number), id});

@@ -11,9 +11,9 @@ int find_name(const std::vector<Named>& all, std::string_view name) {
   return -1;
 }
 
-template <class T>
-std::size_t size_of(const std::vector<T>& all) {
-  return all.capacity() * sizeof(T);
+template <class Vector>
+std::size_t size_of(const Vector& all) {
+  return all.capacity() * sizeof(typename Vector::value_type);
 }
 
 }  // namespace

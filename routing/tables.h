@@ -19,6 +19,7 @@
 
 #include "routing/companion.h"
 #include "routing/dialling.h"
+#include "routing/huge_pages.h"
 #include "routing/money.h"
 #include "routing/prefix.h"
 
@@ -187,8 +188,8 @@ struct Tables {
   Dialling dialling;
   Portability portability;
   PrefixIndex index;
-  std::vector<PrefixNode> nodes;  // [0] unused
-  std::vector<PrefixAmount> prefix_costs, prefix_prices;
+  HugeVector<PrefixNode> nodes;  // [0] unused
+  HugeVector<PrefixAmount> prefix_costs, prefix_prices;
   // With learned rates: what prefix_costs of the same index charge when delivered, at a rate of 1;
   // their amount is then without it. Else empty, and their amount is the sum.
   std::vector<Nano> prefix_delivered;
@@ -197,9 +198,9 @@ struct Tables {
   // All 0 when no rate book has a row for some senders alone.
   std::array<std::size_t, kSenders> offers_of{};
   std::vector<Place> places;                 // [offers_of + destination]
-  std::vector<Offer> offers;                 // of each place, by network or country, cheapest first
+  HugeVector<Offer> offers;                  // of each place, by network or country, cheapest first
   std::vector<CarrierSet> exact;             // [offers_of + destination]: the offer is by network
-  std::vector<Nano> prices;                  // [price set x destinations]
+  HugeVector<Nano> prices;                   // [price set x destinations]
   std::vector<LearnedQuality> learned;       // by destination, then carrier
   std::vector<std::uint32_t> learned_begin;  // [destination], and the end; empty without any
   std::vector<Rule> rules;

@@ -31,7 +31,18 @@ void compare(std::size_t count, std::size_t spans_min) {
     return std::pair(a.key, a.length) < std::pair(b.key, b.length);
   });
   const PrefixIndex index(entries);
-  CHECK(index.spans() > spans_min);
+  const auto spans = index.spans();
+  CHECK(spans.size() > spans_min);
+  std::size_t wrong = 0;
+  for (std::size_t i = 1; i < spans.size(); ++i) {
+    wrong += spans[i].start <= spans[i - 1].start || spans[i].leaf == spans[i - 1].leaf;
+    // Where a span begins, find() gives its leaf, unless it holds no number of its own.
+    std::string number = PrefixIndex::digits_of(spans[i].start);
+    if (number.size() < 15) number.resize(15, '0');
+    const bool empty = i + 1 < spans.size() && spans[i + 1].start <= number_key(number);
+    wrong += !empty && !(index.find(number, number_key(number)) == spans[i].leaf);
+  }
+  CHECK(wrong == 0);
 
   std::vector<std::string> prefixes;
   for (const auto& [prefix, leaf] : leaves) prefixes.push_back(prefix);
