@@ -37,9 +37,10 @@ class Reading {
       : storage_(storage), f_(f), options_(options) {}
 
   tl::expected<JournalReport, std::string> run();
+  std::string find();
+  const std::vector<Found>& found() const { return found_; }
 
  private:
-  std::string find();
   std::string look(Found& found);
   std::string read_segment(const Found& found, std::uint64_t durable);
   void read_octets(File& file, const Found& found);
@@ -93,9 +94,8 @@ std::string Reading::find() {
   std::vector<std::string> names;
   if (const int error = storage_.list(names)) return trouble("directory", "cannot be read", error);
   for (const std::string& name : names) {
-    if (const std::uint64_t number = journal::segment_number(name)) {
-      found_.push_back({number, 0, std::nullopt, false});
-    }
+    const std::uint64_t number = journal::segment_number(name);
+    if (number != 0 && number >= options_.from) found_.push_back({number, 0, std::nullopt, false});
   }
   std::sort(found_.begin(), found_.end(),
             [](const Found& a, const Found& b) { return a.number < b.number; });
@@ -223,6 +223,18 @@ tl::expected<JournalReport, std::string> read_journal(
     Storage& storage, const std::function<void(const JournalRecord&)>& f,
     const JournalReadOptions& options) {
   return Reading(storage, f, options).run();
+}
+
+tl::expected<std::vector<JournalSegment>, std::string> list_journal(Storage& storage) {
+  const JournalReadOptions options;
+  const std::function<void(const JournalRecord&)> nothing;
+  Reading reading(storage, nothing, options);
+  if (std::string error = reading.find(); !error.empty()) return tl::unexpected(std::move(error));
+  std::vector<JournalSegment> segments;
+  for (const Found& found : reading.found()) {
+    if (found.header) segments.push_back({found.number, found.header->created_wall_us});
+  }
+  return segments;
 }
 
 }  // namespace tollgate::core

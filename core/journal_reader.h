@@ -52,6 +52,7 @@ struct JournalReport {
 
 struct JournalReadOptions {
   bool quarantine = false;  // keep a damaged segment under a second name
+  std::uint64_t from = 0;   // older segments are not looked at
   // After each segment: how many of how many. May be empty.
   std::function<void(std::uint64_t read, std::uint64_t of)> progress;
 };
@@ -60,5 +61,12 @@ struct JournalReadOptions {
 tl::expected<JournalReport, std::string> read_journal(
     Storage& storage, const std::function<void(const JournalRecord&)>& f,
     const JournalReadOptions& options = {});
+
+// The segments that were begun, oldest first, by their headers.
+struct JournalSegment {
+  std::uint64_t number = 0;
+  std::int64_t begun_wall_us = 0;
+};
+tl::expected<std::vector<JournalSegment>, std::string> list_journal(Storage& storage);
 
 }  // namespace tollgate::core

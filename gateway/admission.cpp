@@ -68,6 +68,15 @@ std::optional<std::uint64_t> long_message_hash(const proto::SubmitSm& sm) {
   return hash(sm.destination_addr) * 31 + hash(sm.source_addr) * 7 + part->reference;
 }
 
+std::uint16_t segments_of(const proto::SubmitSm& sm, proto::Octets text) {
+  constexpr std::size_t kAlwaysOne = 140;  // octets of an SMS, in whatever alphabet
+  if (text.size() <= kAlwaysOne) return 1;
+  if (proto::concatenation_of(sm.esm_class, text, sm.tlvs)) return 1;
+  const proto::Octets shown = proto::split_user_data(sm.esm_class, text).text;
+  return static_cast<std::uint16_t>(proto::segments_needed(proto::alphabet_of(sm.data_coding),
+                                                           shown, proto::Segmentation::segment));
+}
+
 bool to_submit_sm(const proto::DataSm& data, proto::SubmitSm& out) {
   if (data.destination_addr.size() >= proto::kAddressMax ||
       data.source_addr.size() >= proto::kAddressMax) {

@@ -25,6 +25,9 @@ Admission admit(const proto::SubmitSm& sm, std::uint8_t version, const core::Now
 // that a weighted route is decided alike for them; nothing for a message of one part.
 std::optional<std::uint64_t> long_message_hash(const proto::SubmitSm& sm);
 
+// How many SMS its text is, which price and cost are counted by: 1 for a part of a long message.
+std::uint16_t segments_of(const proto::SubmitSm& sm, proto::Octets text);
+
 // data_sm says the same in other fields [3.4 section 4.7.1]: as a submit_sm with its text in the
 // message_payload TLV. False when an address is longer than a submit_sm's can be.
 bool to_submit_sm(const proto::DataSm& data, proto::SubmitSm& out);

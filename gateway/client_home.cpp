@@ -44,7 +44,7 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
       recorder_(recorder),
       counters_(counters),
       ledger_(shard.index(), config.gateway.limits.messages_per_shard, shard.time().wall_us,
-              shard.buffers()),
+              shard.buffers(), recorder.keeps_details()),
       spill_(*this, shard, ledger_, recorder, counters, due),
       waiting_timer_(core::Timer::calling<&ClientHome::retry_waiting>(*this)),
       sweep_timer_(core::Timer::calling<&ClientHome::sweep>(*this)),
@@ -138,9 +138,8 @@ Submitted ClientHome::refuse(Client& client, Status status) {
   return {status, 0};
 }
 
-// Fills `route`. now_possible: a candidate is up and has room; else the message has to wait.
-bool ClientHome::decide(const Client& client, const proto::SubmitSm& sm, routing::Route& route,
-                        bool& now_possible) {
+bool ClientHome::decide(const Client& client, const proto::SubmitSm& sm, Decided& decided) {
+  routing::Route& route = decided.route;
   routing::Query query;
   query.client = client.id();
   query.destination = sm.destination_addr;
@@ -150,8 +149,9 @@ bool ClientHome::decide(const Client& client, const proto::SubmitSm& sm, routing
   query.source_ton = sm.source_addr_ton;
   query.wall_us = shard_.now().wall_us;
   query.message = long_message_hash(sm).value_or(ledger_.next_id());
+  decided.draw = query.message;
   routing::decide(*tables_, query, carriers_, route);
-  now_possible = route.reason == routing::Reason::chosen;
+  decided.now_possible = route.reason == routing::Reason::chosen;
   if (route.reason == routing::Reason::no_route) {
     // Down or full carriers drop out of a route; a message that has only those waits for them.
     routing::decide(*tables_, query, {}, route);
@@ -169,7 +169,7 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   if (!accepting_ || recorder_.failed() || client.gone()) {
     return refuse(client, Status::ESME_RSYSERR);
   }
-  if (!recorder_.accepting()) {
+  if (!recorder_.accepting() || !recorder_.details_accepted()) {
     counters.queue_full.add();
     return refuse(client, Status::ESME_RMSGQFUL);
   }
@@ -187,14 +187,14 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
     counters.queue_full.add();
     return refuse(client, Status::ESME_RMSGQFUL);
   }
-  routing::Route route;
-  bool now_possible = false;
-  const bool routed = decide(client, sm, route, now_possible);
+  Decided decided;
+  const bool routed = decide(client, sm, decided);
+  const routing::Route& route = decided.route;
   counters.routed[static_cast<std::size_t>(route.reason)].add();
   if (!routed) return refuse(client, status_of(route.reason));
   const bool relays = asker != nullptr && client.config().accept == Accept::relay;
-  if (relays && !now_possible) return refuse(client, nobody_now(route));
-  Message* message = keep(client, sm, route, admission, version);
+  if (relays && !decided.now_possible) return refuse(client, nobody_now(route));
+  Message* message = keep(client, sm, decided, admission, version);
   if (message == nullptr) {
     counters_.ledger.full.add();
     return refuse(client, Status::ESME_RMSGQFUL);
@@ -204,7 +204,7 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   counters.accepted.add();
   if (public_id != 0) message->public_id = public_id;
   recorder_.accepted(*message);  // the gate holds the response until it is durable
-  if (now_possible && !number_waits(*message)) {
+  if (decided.now_possible && !number_waits(*message)) {
     place(*message, 0, now);
   } else {
     wait(*message, now);
@@ -215,9 +215,10 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
 
 // The message in the ledger, its body ready for any carrier: the number in its international form,
 // and receipts asked for exactly when the client wants one.
-Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const routing::Route& route,
+Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const Decided& decided,
                           const Admission& admission, std::uint8_t version) {
   const core::Now& now = shard_.now();
+  const routing::Route& route = decided.route;
   proto::SubmitSm out = sm;
   out.destination_addr = route.number_view();
   out.dest_addr_ton = kTonInternational;
@@ -239,6 +240,7 @@ Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const routi
   message->client = client.id();
   message->deadline_us =
       now.mono_us + (admission.validity_us != 0 ? admission.validity_us : kValidityUs);
+  message->segments = segments_of(sm, admission.text);
   message->price_nano = route.price_nano;
   message->candidates = route.count;
   for (std::size_t i = 0; i < route.count; ++i) {
@@ -256,6 +258,9 @@ Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const routi
   if (sm.data_coding <= 1 && (sm.esm_class & 0x40) == 0) {
     message->text =
         proto::as_text(admission.text.first(std::min<std::size_t>(admission.text.size(), 20)));
+  }
+  if (message->particulars != nullptr) {
+    keep_particulars(*message->particulars, sm, decided, admission);
   }
   counters_.ledger.accepted.add();
   counters_.ledger.messages.set(ledger_.size());

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <absl/container/btree_set.h>
@@ -65,10 +66,9 @@ struct QueryAnswer {
 struct RestoredPlaces {
   std::uint16_t client = 0;
   std::uint16_t carrier = 0;  // of its last attempt
-  std::uint8_t candidates = 0;
-  std::array<std::uint16_t, routing::kCandidatesMax> carriers;
-  std::array<routing::Nano, routing::kCandidatesMax> costs;
 };
+
+Notice notice_of(const proto::record::Notice& from);
 
 class ClientHome final : public Delivery::Settler {
  public:
@@ -137,10 +137,24 @@ class ClientHome final : public Delivery::Settler {
 
   const Peers& peers() const { return peers_of(*tables_); }
   void make(std::size_t id, const ClientPeer& peer);
-  bool decide(const Client& client, const proto::SubmitSm& sm, routing::Route& route,
-              bool& now_possible);
-  Message* keep(Client& client, const proto::SubmitSm& sm, const routing::Route& route,
+  struct Decided {
+    routing::Route route;
+    std::uint64_t draw = 0;     // what the router hashed
+    bool now_possible = false;  // a candidate is up and has room; else the message has to wait
+  };
+  bool decide(const Client& client, const proto::SubmitSm& sm, Decided& decided);
+  Message* keep(Client& client, const proto::SubmitSm& sm, const Decided& decided,
                 const Admission& admission, std::uint8_t version);
+  // client_details.cpp: what the detail record tells.
+  void keep_particulars(Particulars& particulars, const proto::SubmitSm& sm, const Decided& decided,
+                        const Admission& admission) const;
+  void restore_particulars(Message& message, const proto::record::Accepted& accepted,
+                           const proto::record::Course& course) const;
+  void restore_candidates(Message& message, const proto::record::Accepted& accepted) const;
+  void restore_tries(Particulars& particulars, const proto::record::Course& course) const;
+  void restore_states(Particulars& particulars, const proto::record::Decision& decision) const;
+  std::optional<std::uint16_t> carrier_named(std::string_view name) const;
+  static void tried(Message& message, const OutcomeMail& mail, const core::Now& now);
   Submitted refuse(Client& client, proto::Status status);
   Submitted relay(Client& client, Message& message, const Asker& asker);
   proto::Status nobody_now(const routing::Route& route) const;

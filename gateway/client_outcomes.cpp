@@ -60,15 +60,6 @@ void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now
   fail(message, MessageState::undeliverable, message.status, now);
 }
 
-// The candidate that refused it is none any more.
-void ClientHome::drop_candidate(Message& message) {
-  for (std::size_t i = message.candidate + 1U; i < message.candidates; ++i) {
-    message.carriers[i - 1] = message.carriers[i];
-    message.cost_nano[i - 1] = message.cost_nano[i];
-  }
-  --message.candidates;
-}
-
 std::uint64_t ClientHome::number_of(const Message& message) {
   const std::uint64_t hash = std::hash<std::string_view>{}(message.destination.address.view());
   return hash ^ message.client * 0x9E3779B97F4A7C15U;
@@ -163,6 +154,7 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
   }
   message->status = static_cast<Status>(mail.status);
   message->attempt = mail.attempt;
+  tried(*message, mail, now);
   if (message->relay != 0) return on_relay_outcome(*message, mail, id, now);
   switch (mail.outcome) {
     case Outcome::sent:
@@ -216,15 +208,16 @@ void ClientHome::no_longer_unsent(Message& message) {
 }
 
 void ClientHome::count_money(const Message& message) {
-  const routing::Nano cost = message.cost_nano[message.candidate];
-  const routing::Nano margin = message.price_nano - cost;
+  const routing::Nano price = message.price_nano * message.segments;
+  const routing::Nano cost = message.cost_nano[message.candidate] * message.segments;
+  const routing::Nano margin = price - cost;
   CarrierMoneyCounters& carrier = counters_.carriers[message.carrier];
   carrier.sent.add();
   add_signed(carrier.cost_nano, cost);
-  add_signed(carrier.revenue_nano, message.price_nano);
+  add_signed(carrier.revenue_nano, price);
   add_signed(carrier.margin_nano, margin);
   ClientCounters& client = clients_[message.client]->counters();
-  add_signed(client.revenue_nano, message.price_nano);
+  add_signed(client.revenue_nano, price);
   add_signed(client.margin_nano, margin);
 }
 
@@ -257,6 +250,7 @@ void ClientHome::end(Message& message, const Notice& last, const core::Now& now)
   if (wants_receipt(message.registered_delivery)) client.sub_owing();
   message.stage = Stage::told;
   message.deadline_us = now.mono_us + client.config().receipt_keep_us;
+  if (message.particulars != nullptr) message.particulars->last = last;
   if (wants_final(message.registered_delivery, last.state)) {
     message.notice = last;
     client.delivery().push(message);
@@ -267,7 +261,7 @@ void ClientHome::end(Message& message, const Notice& last, const core::Now& now)
 }
 
 void ClientHome::settle(Message& message, How how) {
-  message.relay == 0 ? recorder_.settled(message, how) : recorder_.relay_over(message);
+  message.relay == 0 ? recorder_.settled(message, how) : recorder_.relay_settled(message);
   counters_.ledger.settled.add();
   clients_[message.client]->counters().settled.add();
   ledger_.settle(message);
@@ -291,6 +285,9 @@ void ClientHome::on_receipt(const ReceiptMail& mail, const core::Now& now) {
   const std::int64_t took_us = now.mono_us - message->accepted_us;
   client.counters().receipt_us.observe(took_us);
   counters_.carriers[mail.carrier].receipt_us.observe(took_us);
+  // It never answered, and had it all the same.
+  if (message->stage == Stage::in_doubt) count_money(*message);
+  if (message->particulars != nullptr) message->particulars->receipt_wall_us = now.wall_us;
   end(*message, mail.notice, now);
 }
 

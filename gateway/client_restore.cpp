@@ -16,17 +16,6 @@ Party party_of(const proto::record::Address& address) {
   return party;
 }
 
-Notice notice_of(const proto::record::Notice& from) {
-  Notice notice;
-  notice.state = from.state;
-  notice.intermediate = from.intermediate;
-  notice.has_network_error = from.has_network_error;
-  notice.network_error = from.network_error;
-  notice.error = from.error;
-  notice.done_wall_us = from.done_wall_us;
-  return notice;
-}
-
 MessageState state_of(Follows follows) {
   switch (follows) {
     case Follows::rejected:
@@ -69,6 +58,7 @@ void ClientHome::fill(Message& message, const proto::record::Accepted& accepted,
   message.price_nano = accepted.price_nano;
   message.tables_version = accepted.tables_version;
   message.destination_id = accepted.destination_id;
+  message.segments = accepted.decision.segments;
   message.registered_delivery = accepted.registered_delivery;
   message.short_id = accepted.short_id ? 1 : 0;
   message.source = party_of(accepted.source);
@@ -82,9 +72,12 @@ Message* ClientHome::bring_back(Client& client, const proto::record::Carried& ca
   Message* const message = ledger_.restore(ledger_.next_id(), 0);
   if (message == nullptr) return nullptr;
   fill(*message, carried.accepted, now);
+  restore_candidates(*message, carried.accepted);
+  restore_particulars(*message, carried.accepted, carried.course);
   message->deadline_us = deadline_us;
   message->client = client.id();
   message->status = carried.status;
+  message->carrier_message_id = carried.carrier_message_id;
   message->notice = notice_of(carried.notice);
   message->stage = Stage::told;
   for (std::size_t i = 0; i < peers().carriers.size(); ++i) {
@@ -134,9 +127,8 @@ MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& pl
   if (message == nullptr) return 0;
   if (message->body) std::copy(accepted.body.begin(), accepted.body.end(), message->body.data());
   fill(*message, accepted, now);
-  message->candidates = places.candidates;
-  std::copy_n(places.carriers.begin(), places.candidates, message->carriers.begin());
-  std::copy_n(places.costs.begin(), places.candidates, message->cost_nano.begin());
+  restore_candidates(*message, accepted);
+  restore_particulars(*message, accepted, restored.course);
   message->client = places.client;
   message->attempt = restored.attempt;
   message->carrier = places.carrier;
@@ -145,7 +137,7 @@ MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& pl
   recorder_.restored(*message, segment);
   if (message->id != restored.id) {
     recorder_.carried(*message);
-    recorder_.given_up(restored.id);
+    recorder_.goes_on_elsewhere(restored.id);
   }
   counters_.ledger.accepted.add();
   counters_.ledger.messages.set(ledger_.size());
@@ -174,6 +166,7 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
     case LiveStage::in_flight:
       // Its outcome went with the process; said before anything that may send it again.
       recorder_.in_doubt(message.id, message.attempt, message.carrier);
+      tried(message, {message.id, 0, message.carrier, message.attempt, Outcome::in_doubt}, now);
       [[fallthrough]];
     case LiveStage::in_doubt:
       return doubt(message, now);

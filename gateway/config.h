@@ -96,6 +96,15 @@ struct JournalConfig {
   std::uint32_t dead_letter_files = 16;             // of 4 MiB each; the oldest goes
 };
 
+// Where detail records go (gateway/details.h). Without a directory there are none.
+struct RecordsConfig {
+  std::string directory;  // absolute or relative to cwd; made when it is not there
+  std::uint32_t rotate_octets = 64 * 1024 * 1024;   // of a file
+  std::uint32_t keep_days = 30;                     // files whose records are all older go
+  std::uint32_t reserve_octets = 64 * 1024 * 1024;  // less free space on the disk: refuse
+  std::uint32_t backlog_max = 200'000;  // records of a shard that wait for the disk; then refuse
+};
+
 // Where the tables come from: gateway.tables, or [tables] with a directory or a Redis.
 struct TablesConfig {
   std::string redis;  // "host:port/database" or a socket's path, as given; "" = a directory
@@ -133,6 +142,7 @@ struct Config {
   GatewayConfig gateway;
   TablesConfig tables;
   JournalConfig journal;
+  RecordsConfig records;
   std::vector<ClientConfig> clients;
   std::vector<carriers::CarrierConfig> carriers;
 

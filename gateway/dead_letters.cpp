@@ -9,59 +9,21 @@
 
 #include "core/journal_format.h"
 #include "core/log.h"
+#include "gateway/prefixed_storage.h"
 
 namespace tollgate::gateway {
 
 namespace {
 
 constexpr std::string_view kPrefix = "dead-";
-constexpr std::string_view kSegmentPrefix = "journal-";
 constexpr std::size_t kPlaceOctets = 16;  // of the record that a letter is copied from
 constexpr auto kType = static_cast<std::uint32_t>(proto::record::Type::dead_letter);
-
-// The name in the directory of what is segment "journal-N" to core/journal.
-std::string real(std::string_view name) {
-  if (!name.starts_with(kSegmentPrefix)) return std::string(name);
-  return std::string(kPrefix) + std::string(name.substr(kSegmentPrefix.size()));
-}
-
-// The journal's directory, as a journal of dead letters sees it.
-class Names final : public core::Storage {
- public:
-  explicit Names(core::Storage& storage) : storage_(storage) {}
-
-  int create(std::string_view name, core::FilePtr& file) override {
-    return storage_.create(real(name), file);
-  }
-  int open(std::string_view name, core::FilePtr& file) override {
-    return storage_.open(real(name), file);
-  }
-  int list(std::vector<std::string>& names) override {
-    std::vector<std::string> all;
-    if (const int error = storage_.list(all)) return error;
-    names.clear();
-    for (const std::string& name : all) {
-      if (name.starts_with(kPrefix)) {
-        names.push_back(std::string(kSegmentPrefix) + name.substr(kPrefix.size()));
-      }
-    }
-    return 0;
-  }
-  int remove(std::string_view name) override { return storage_.remove(real(name)); }
-  int link(std::string_view name, std::string_view second) override {
-    return storage_.link(real(name), std::string(kPrefix) + std::string(second));
-  }
-  int sync_directory() override { return storage_.sync_directory(); }
-  int free_octets(std::uint64_t& octets) override { return storage_.free_octets(octets); }
-
- private:
-  core::Storage& storage_;
-};
 
 }  // namespace
 
 DeadLetters::DeadLetters(DeadLettersOptions options)
-    : options_(std::move(options)), names_(std::make_unique<Names>(*options_.storage)) {}
+    : options_(std::move(options)),
+      names_(std::make_unique<PrefixedStorage>(*options_.storage, kPrefix)) {}
 
 DeadLetters::~DeadLetters() = default;
 
@@ -152,7 +114,7 @@ int DeadLetters::step() {
 
 tl::expected<core::JournalReport, std::string> read_dead_letters(
     core::Storage& storage, const std::function<void(const proto::record::DeadLetter&)>& f) {
-  Names names(storage);
+  PrefixedStorage names(storage, kPrefix);
   return core::read_journal(names, [&](const core::JournalRecord& record) {
     proto::record::DeadLetter letter;
     if (record.type != kType || record.payload.size() < kPlaceOctets) return;

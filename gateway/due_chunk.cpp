@@ -40,6 +40,11 @@ void fill(ChunkContent& content, const record::Chunk& chunk) {
   content.chunk.newest_deadline_wall_us = chunk.newest_deadline_wall_us;
 }
 
+// The layout is told by the octets (record::decode_either), as in a loaded record.
+bool is_carried(std::uint16_t type) {
+  return type == static_cast<std::uint16_t>(record::Type::carried);
+}
+
 // Without its chunk record: the first receipt that is whole has to do.
 void make_up(ChunkContent& content, const record::Carried& first) {
   content.client = first.accepted.client;
@@ -152,8 +157,7 @@ ChunkReading read_chunk(proto::Octets file, std::uint64_t number, std::vector<st
       headed = true;
       promised = chunk.receipts;
       fill(made, chunk);
-    } else if (at.type == static_cast<std::uint16_t>(record::Type::carried) &&
-               record::decode(payload, carried)) {
+    } else if (is_carried(at.type) && record::decode_either(payload, carried)) {
       if (!headed && reading.found == 0) make_up(made, carried);
       const auto size = static_cast<std::uint32_t>(payload.size());
       for (unsigned i = 0; i < 4; ++i) listed.push_back(static_cast<std::uint8_t>(size >> 8 * i));

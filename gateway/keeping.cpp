@@ -70,10 +70,42 @@ std::string open_due(const Config& config, const core::JournalReport& report, Ke
   return {};
 }
 
-}  // namespace
+constexpr std::int64_t kDetailLingerUs = 50'000;  // gathers so long: they wait for nobody
+
+std::string open_records(const Config& config, const UnwrittenDetails& unwritten,
+                         Keeping& keeping) {
+  const RecordsConfig& records = config.records;
+  if (records.directory.empty()) return {};
+  auto storage = core::open_directory(records.directory, core::StorageUse::exclusive);
+  if (!storage) return storage.error();
+  keeping.detail_storage = std::move(*storage);
+  DetailStoreOptions options;
+  options.storage = keeping.detail_storage.get();
+  options.streams = config.gateway.shards;
+  options.segment_octets = records.rotate_octets;
+  const std::size_t most = records.rotate_octets / 4 / config.gateway.shards;
+  options.ring_octets =
+      std::min<std::size_t>(config.gateway.limits.mailbox_octets, std::bit_floor(most));
+  options.reserve_octets = records.reserve_octets;
+  options.linger_us = kDetailLingerUs;
+  auto opened = open_details(options, unwritten);
+  if (!opened) return opened.error();
+  keeping.details = std::move(*opened);
+  for (const core::JournalDamage& damage : keeping.details.report.damage) {
+    core::log::error("records_damage", {{"file", damage.segment},
+                                        {"begin", damage.begin},
+                                        {"end", damage.end},
+                                        {"what", damage.what}});
+  }
+  core::log::info("records_opened", {{"files", keeping.details.files.size()},
+                                     {"looked_at", keeping.details.report.records},
+                                     {"recovered", keeping.details.missing.size()}});
+  return {};
+}
 
 tl::expected<Keeping, std::string> open_journal(const Config& config,
-                                                std::function<void(unsigned)> wake) {
+                                                std::function<void(unsigned)> wake,
+                                                UnwrittenDetails& unwritten) {
   Keeping keeping;
   if (config.journal.directory.empty()) return keeping;
   auto storage = core::open_directory(config.journal.directory, core::StorageUse::exclusive);
@@ -92,6 +124,7 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
 
   RecoveryOptions read;
   read.dead_letters = keeping.dead_letters.get();
+  read.details = &unwritten;
   read.quarantine = true;
   read.progress = [&](const RecoveryProgress& progress) {
     const std::int64_t now_us = core::read_clock().mono_us;
@@ -119,6 +152,19 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
   if (!journal) return tl::make_unexpected(journal.error());
   keeping.journal = std::move(*journal);
   if (std::string error = open_due(config, *report, keeping); !error.empty()) {
+    return tl::make_unexpected(std::move(error));
+  }
+  return keeping;
+}
+
+}  // namespace
+
+tl::expected<Keeping, std::string> open_keeping(const Config& config,
+                                                std::function<void(unsigned)> wake) {
+  UnwrittenDetails unwritten;
+  auto keeping = open_journal(config, std::move(wake), unwritten);
+  if (!keeping) return keeping;
+  if (std::string error = open_records(config, unwritten, *keeping); !error.empty()) {
     return tl::make_unexpected(std::move(error));
   }
   return keeping;

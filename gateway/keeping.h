@@ -11,6 +11,7 @@
 #include "core/storage.h"
 #include "gateway/config.h"
 #include "gateway/dead_letters.h"
+#include "gateway/detail_store.h"
 #include "gateway/due_stock.h"
 #include "gateway/due_store.h"
 #include "gateway/recovery.h"
@@ -25,13 +26,16 @@ struct Keeping {
   std::unique_ptr<core::Storage> due_storage;
   DueStock stock;  // what is to be restored of the due store
   std::unique_ptr<DueStore> due;
+  std::unique_ptr<core::Storage> detail_storage;
+  DetailStore details;
 };
 
 // Reads the journal in config.journal.directory, and the heads of what is in its folder `due`, and
 // makes both ready to be written. Tells the log
-// what it found. An empty directory name: no journal, all null. The error is a sentence.
+// what it found; then the detail records' files, with what they lack by the journal. An empty
+// directory name: no such thing, all of its is null. The error is a sentence.
 // `wake`: of a shard, when records of its stream became durable.
-tl::expected<Keeping, std::string> open_journal(const Config& config,
+tl::expected<Keeping, std::string> open_keeping(const Config& config,
                                                 std::function<void(unsigned)> wake);
 
 }  // namespace tollgate::gateway

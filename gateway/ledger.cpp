@@ -79,22 +79,34 @@ std::uint32_t MessageIndex::find(std::uint64_t counter) const {
 }
 
 Ledger::Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
-               core::BufferPool& buffers)
+               core::BufferPool& buffers, bool particulars)
     : home_bits_(std::uint64_t{shard} << kMessageCounterBits),
       next_counter_((static_cast<std::uint64_t>(start_wall_us) << kIdsPerMicrosecondBits) &
                     kMessageCounterMask),
       buffers_(buffers),
       index_(next_counter_),
-      messages_(capacity) {}
+      messages_(capacity),
+      particulars_(particulars ? capacity : 0) {}
+
+// Places of both slabs are taken and given back together, so they are the same.
+Message& Ledger::made(std::uint32_t place, MessageId id) {
+  if (place >= places_) places_ = place + 1;
+  Message& message = messages_[place];
+  message.id = id;
+  if (particulars_.capacity() == 0) return message;
+  const std::uint32_t same = particulars_.take();
+  TOLLGATE_CHECK(same == place, "a message's particulars are at its place");
+  message.particulars = &particulars_[place];
+  message.particulars->origin = id;
+  return message;
+}
 
 Message* Ledger::accept(std::size_t body_length, const core::Now& now) {
   const std::uint32_t place = messages_.take();
   if (place == kNoPlace) return nullptr;
-  if (place >= places_) places_ = place + 1;
-  Message& message = messages_[place];
   const std::uint64_t counter = next_counter_;
   next_counter_ = (next_counter_ + 1) & kMessageCounterMask;
-  message.id = home_bits_ | counter;
+  Message& message = made(place, home_bits_ | counter);
   message.public_id = message.id;
   message.accepted_us = now.mono_us;
   message.accepted_wall_us = now.wall_us;
@@ -108,9 +120,7 @@ Message* Ledger::restore(MessageId id, std::size_t body_length) {
   TOLLGATE_CHECK((id & ~kMessageCounterMask) == home_bits_, "a message is restored at its home");
   const std::uint32_t place = messages_.take();
   if (place == kNoPlace) return nullptr;
-  if (place >= places_) places_ = place + 1;
-  Message& message = messages_[place];
-  message.id = id;
+  Message& message = made(place, id);
   if (body_length != 0) message.body = buffers_.take(body_length);
   message.body_length = static_cast<std::uint32_t>(body_length);
   index_.add(id & kMessageCounterMask, place);
@@ -127,6 +137,7 @@ void Ledger::settle(Message& message) {
   TOLLGATE_CHECK(place != kNoPlace, "a message is settled once");
   index_.remove(message.id & kMessageCounterMask);
   messages_.release(place);
+  if (particulars_.capacity() != 0) particulars_.release(place);
 }
 
 Message* Ledger::find(MessageId id) {

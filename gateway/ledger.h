@@ -72,8 +72,9 @@ class MessageIndex {
 class Ledger {
  public:
   // `shard`: the home in every id. `start_wall_us`: where the ids begin. `buffers` outlive it.
+  // `particulars`: each message has some.
   Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
-         core::BufferPool& buffers);
+         core::BufferPool& buffers, bool particulars = false);
 
   // A message that was accepted earlier: of an earlier process under its own id, or under
   // next_id(); null when it is full. And where the ids go on, if that is later than they would
@@ -102,11 +103,14 @@ class Ledger {
   std::uint32_t places() const { return places_; }  // ever used: they are 0 .. places() - 1
 
  private:
+  Message& made(std::uint32_t place, MessageId id);
+
   const std::uint64_t home_bits_;
   std::uint64_t next_counter_;
   core::BufferPool& buffers_;
   MessageIndex index_;
   core::Slab<Message> messages_;
+  core::Slab<Particulars> particulars_;  // at the places of their messages; or without any
   std::uint32_t places_ = 0;
 };
 

@@ -55,6 +55,61 @@ void keep(LiveMessage& message, const record::Accepted& accepted) {
   kept.insert(kept.end(), body.begin(), body.end());
   message.accepted = std::move(kept);
   message.head_length = static_cast<std::uint16_t>(length);
+  message.decided = accepted.decision.known;
+  message.accepted_wall_us = accepted.wall_us;
+}
+
+constexpr std::size_t kTriedMax = 16;
+
+// sent says more than a refusal, that more than in doubt.
+int weight(record::TryEnd end) {
+  return end == record::TryEnd::sent ? 2 : end == record::TryEnd::in_doubt ? 0 : 1;
+}
+
+void tried(LiveMessage& message, LiveMessage::Tried one) {
+  auto& tries = message.tries;
+  const auto at = std::lower_bound(
+      tries.begin(), tries.end(), one.attempt,
+      [](const LiveMessage::Tried& a, std::uint16_t attempt) { return a.attempt < attempt; });
+  if (at != tries.end() && at->attempt == one.attempt) {
+    if (weight(one.end) > weight(at->end)) *at = std::move(one);
+    return;
+  }
+  ++message.try_count;
+  message.doubted = message.doubted || one.end == record::TryEnd::in_doubt;
+  tries.insert(at, std::move(one));
+  if (tries.size() > kTriedMax) tries.erase(tries.begin() + record::kTriesMax);
+}
+
+record::TryEnd end_of(const record::Refused& record) {
+  const bool handed_back = record.status == proto::Status::ESME_ROK;
+  switch (record.follows) {
+    case record::Follows::next:
+      return record::TryEnd::next;
+    case record::Follows::again:
+      return handed_back ? record::TryEnd::down : record::TryEnd::later;
+    case record::Follows::rejected:
+      return record::TryEnd::refused;
+    case record::Follows::expired:
+      break;
+  }
+  return record::TryEnd::expired;
+}
+
+// What a carried record tells of attempts whose own records may be gone.
+void merge(LiveMessage& message, const record::Course& course) {
+  const std::size_t known = message.tries.size();
+  for (std::size_t i = 0; i < course.tries_kept; ++i) {
+    const record::Try& one = course.tries[i];
+    tried(message,
+          {one.attempt, one.end, one.status,
+           message.accepted_wall_us + std::int64_t{one.after_ms} * 1000, std::string(one.carrier)});
+  }
+  if (known == 0) message.try_count = std::max(message.try_count, course.try_count);
+  message.resends = std::max(message.resends, course.resends);
+  message.doubted = message.doubted || course.in_doubt;
+  if (message.sent_wall_us == 0) message.sent_wall_us = course.sent_wall_us;
+  if (message.receipt_wall_us == 0) message.receipt_wall_us = course.receipt_wall_us;
 }
 
 struct Attempt {
@@ -163,14 +218,49 @@ LiveStage LiveMessage::stage() const {
 }
 
 bool LiveMessage::accepted_record(record::Accepted& out) const {
-  if (!known() || !record::decode(accepted, out)) return false;
-  const auto gone = [&](const record::Candidate& candidate) {
-    return std::find(refused_by.begin(), refused_by.end(), candidate.carrier) != refused_by.end();
-  };
+  if (!known()) return false;
+  if (!(decided ? record::decode_decided(accepted, out) : record::decode(accepted, out))) {
+    return false;
+  }
+  for (std::size_t i = 0; i < out.candidate_count; ++i) {
+    record::Candidate& candidate = out.candidates[i];
+    const auto at = std::find(refused_by.begin(), refused_by.end(), candidate.carrier);
+    candidate.gone = candidate.gone || at != refused_by.end();
+  }
   const auto begin = out.candidates.begin();
-  const auto end = std::remove_if(begin, begin + out.candidate_count, gone);
-  out.candidate_count = static_cast<std::uint8_t>(end - begin);
+  const auto end =
+      std::stable_partition(begin, begin + out.candidate_count,
+                            [](const record::Candidate& candidate) { return !candidate.gone; });
+  if (!decided) out.candidate_count = static_cast<std::uint8_t>(end - begin);
   return true;
+}
+
+// Two at one carrier, the first of which it did not take, are one (Particulars::add).
+void LiveMessage::course(record::Course& out) const {
+  out = record::Course{};
+  for (const Tried& one : tries) {
+    if (out.tries_kept != 0 && out.tries[out.tries_kept - 1U].end == record::TryEnd::in_doubt) {
+      ++out.resends;
+    }
+    if (out.tries_kept != 0) {
+      const record::Try& last = out.tries[out.tries_kept - 1U];
+      const bool open = last.end == record::TryEnd::later || last.end == record::TryEnd::down;
+      if (open && last.carrier == one.carrier) --out.tries_kept;
+    }
+    if (out.tries_kept == out.tries.size()) --out.tries_kept;
+    const std::int64_t after_ms = std::max<std::int64_t>(one.wall_us - accepted_wall_us, 0) / 1000;
+    out.tries[out.tries_kept++] = {one.attempt, one.end, one.status,
+                                   static_cast<std::uint32_t>(after_ms), one.carrier};
+  }
+  out.try_count = try_count;
+  out.resends = std::max(out.resends, resends);
+  out.in_doubt = doubted;
+  out.sent_wall_us = sent_wall_us;
+  out.receipt_wall_us = notice_from == Source::ended ? 0 : receipt_wall_us;
+  if (told()) {
+    out.last = notice;
+    out.last.error = notice_error;
+  }
 }
 
 bool LiveMessage::settled_with_cause() const {
@@ -200,6 +290,9 @@ Finding apply(LiveMessage& message, const record::Intent& record) {
 }
 
 Finding apply(LiveMessage& message, const record::Sent& record) {
+  tried(message, {record.attempt, record::TryEnd::sent, proto::Status::ESME_ROK, record.wall_us,
+                  std::string(record.carrier)});
+  if (message.sent_wall_us == 0) message.sent_wall_us = record.wall_us;
   const bool relayed = (record.attempt & record::kRelayed) != 0;
   const Outcome result = outcome(message, attempt_of(record), Fate::sent, relayed);
   if (!result.taken || record.carrier_message_id.empty()) return result.finding;
@@ -209,6 +302,8 @@ Finding apply(LiveMessage& message, const record::Sent& record) {
 }
 
 Finding apply(LiveMessage& message, const record::Refused& record) {
+  tried(message, {record.attempt, end_of(record), record.status, record.wall_us,
+                  std::string(record.carrier)});
   if (record.follows == record::Follows::next &&
       std::find(message.refused_by.begin(), message.refused_by.end(), record.carrier) ==
           message.refused_by.end()) {
@@ -226,12 +321,17 @@ Finding apply(LiveMessage& message, const record::Refused& record) {
 }
 
 Finding apply(LiveMessage& message, const record::InDoubt& record) {
+  tried(message, {record.attempt, record::TryEnd::in_doubt, proto::Status::ESME_ROK, record.wall_us,
+                  std::string(record.carrier)});
   return outcome(message, attempt_of(record), Fate::in_doubt, false).finding;
 }
 
 Finding apply(LiveMessage& message, const record::Receipt& record) {
   const Source from = record.notice.intermediate ? Source::intermediate : Source::receipt;
   notice(message, record.notice, from, record.wall_us);
+  if (!record.notice.intermediate && message.receipt_wall_us == 0) {
+    message.receipt_wall_us = record.wall_us;
+  }
   return message.attempt == 0 ? Finding::receipt_without_submit : Finding::none;
 }
 
@@ -275,6 +375,7 @@ Finding apply(LiveMessage& message, const record::Carried& record) {
     message.carrier_message_id = record.carrier_message_id;
   }
   keep(message, record.accepted);
+  merge(message, record.course);
   return Finding::none;
 }
 

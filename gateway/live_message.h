@@ -63,12 +63,31 @@ struct LiveMessage {
   LiveStage stage() const;
   // The record, its candidates without those that refused; false when it is not known.
   bool accepted_record(proto::record::Accepted& out) const;
+  // For its detail record; views into this. `tries_kept` at most kTriesMax.
+  void course(proto::record::Course& out) const;
   // Settled, and the journal shows why.
   bool settled_with_cause() const;
 
+  // An attempt and how it ended, once.
+  struct Tried {
+    std::uint16_t attempt = 0;
+    proto::record::TryEnd end = proto::record::TryEnd::sent;
+    proto::Status status = proto::Status::ESME_ROK;
+    std::int64_t wall_us = 0;
+    std::string carrier;
+  };
+
   std::vector<std::uint8_t> accepted;  // as encoded; its body only until a carrier has it
   std::vector<std::string> refused_by;
-  std::string carrier;  // of the last attempt
+  std::vector<Tried> tries;  // by attempt; of very many only some
+  std::uint16_t try_count = 0;
+  std::uint8_t resends = 0;
+  bool doubted = false;  // in doubt, once
+  std::int64_t sent_wall_us = 0;
+  std::int64_t receipt_wall_us = 0;
+  std::int64_t accepted_wall_us = 0;
+  bool decided = false;  // the layout of `accepted`
+  std::string carrier;   // of the last attempt
   std::string carrier_message_id;
   proto::record::Notice notice;  // its error is notice_error
   std::string notice_error;

@@ -20,6 +20,18 @@ MessageIdText::MessageIdText(MessageId id, bool short_id) : length(short_id ? 8 
   }
 }
 
+void Particulars::add(const Try& one) {
+  using proto::record::TryEnd;
+  ++try_count;
+  if (tries_kept != 0) {
+    const Try& before = tries[tries_kept - 1U];
+    const bool open = before.end == TryEnd::later || before.end == TryEnd::down;
+    if (open && before.carrier == one.carrier) --tries_kept;
+  }
+  if (tries_kept == tries.size()) --tries_kept;
+  tries[tries_kept++] = one;
+}
+
 bool wants_final(std::uint8_t registered_delivery, proto::MessageState state) {
   const bool success = state == proto::MessageState::delivered;
   switch (registered_delivery & 0x03) {

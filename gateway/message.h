@@ -88,6 +88,44 @@ struct Asker {
   proto::Command command{};
 };
 
+// What only its detail record tells of a message (gateway/details.h).
+struct Particulars {
+  struct Try {
+    std::uint32_t after_ms = 0;  // since it was accepted
+    proto::Status status = proto::Status::ESME_ROK;
+    std::uint16_t carrier = 0;
+    std::uint16_t attempt = 0;
+    proto::record::TryEnd end = proto::record::TryEnd::sent;
+  };
+
+  MessageId origin = 0;  // the id under which it was accepted
+  std::uint64_t draw = 0;
+  routing::CarrierSet down;  // dropped out of the decision because of their state
+  routing::CarrierSet full;
+  std::int64_t sent_wall_us = 0;
+  std::int64_t receipt_wall_us = 0;
+  std::uint32_t facts = 0;
+  std::uint16_t text_octets = 0;
+  std::uint8_t data_coding = 0;
+  std::uint8_t esm_class = 0;
+  std::uint8_t candidates = 0;  // all that were decided; those that refused it stand last
+  std::array<std::uint8_t, routing::kCandidatesMax> ranks{};
+  std::uint8_t tries_kept = 0;
+  std::uint16_t try_count = 0;
+  std::uint8_t in_doubt = 0;    // it was, once
+  std::uint8_t states_cut = 0;  // restored: `down` or `full` lacks some
+  std::array<Try, proto::record::kTriesMax> tries;
+  ShortText<6> mccmnc;
+  ShortText<16> number;
+  ShortText<8> currency;
+  Party sender;  // instead of the source, to the carrier
+  Notice last;   // the final one, also when the client did not ask for it
+
+  // A further order has ended. One that follows another at the same carrier, which that carrier
+  // did not take, stands in its place; of too many the last place has the last.
+  void add(const Try& one);
+};
+
 struct Message {
   MessageId id = 0;
   MessageId public_id = 0;  // what the client was given; submit_multi shares one
@@ -105,6 +143,8 @@ struct Message {
   core::Buffer body;       // the submit_sm body to send, until a carrier has it
   std::uint32_t body_length = 0;
   proto::Status status = proto::Status::ESME_ROK;  // of the last refusal
+  Particulars* particulars = nullptr;              // null without [records]
+  std::uint16_t segments = 1;  // that its text needs: price and cost are a segment's
   std::uint16_t client = 0;
   Stage stage = Stage::placed;
   std::uint16_t attempt = 0;  // orders so far; names the last one

@@ -72,6 +72,7 @@ class Gathered : public prometheus::Collectable {
     Page page;
     add_process(page, sources_);
     add_journal(page, sources_);
+    add_records(page, sources_);
     add_shards(page, sources_);
     add_clients(page, sources_);
     add_carriers(page, sources_);

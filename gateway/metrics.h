@@ -46,6 +46,9 @@ struct MetricsSources {
   const core::Histogram* journal_sync_us = nullptr;
   const core::Cell* dead_letters = nullptr;
   const core::Cells<DueCount, kDueCounts>* due = nullptr;
+  // Null: there are no detail records.
+  const core::Cells<core::JournalCount, core::kJournalCounts>* records = nullptr;
+  const core::Histogram* records_sync_us = nullptr;
 };
 
 class Metrics {

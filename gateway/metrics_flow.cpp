@@ -258,21 +258,37 @@ void add_process(Page& page, const MetricsSources& sources) {
   }
 }
 
-void add_journal(Page& page, const MetricsSources& sources) {
-  if (sources.journal == nullptr) return;
+namespace {
+
+// What a journal's thread counts, under the family's name of that journal.
+void add_counts(Page& page, std::string_view family, std::string_view help,
+                const core::Cells<core::JournalCount, core::kJournalCounts>& counts) {
   const auto gauge = [](core::JournalCount count) {
     return count == core::JournalCount::segments || count == core::JournalCount::free_octets ||
            count == core::JournalCount::accepting || count == core::JournalCount::failed;
   };
-  std::vector<std::string> names;
   for (std::size_t i = 0; i < core::kJournalCounts; ++i) {
     const auto count = static_cast<core::JournalCount>(i);
-    names.push_back("journal_" + std::string(core::journal_count_name(count)) +
-                    (gauge(count) ? "" : "_total"));
-    page.add({names[i], "What the journal's thread did, and its disk",
-              gauge(count) ? Kind::gauge : Kind::counter},
-             {}, static_cast<double>((*sources.journal)[count].get()));
+    const std::string name = std::string(family) + std::string(core::journal_count_name(count)) +
+                             (gauge(count) ? "" : "_total");
+    page.add({name, help, gauge(count) ? Kind::gauge : Kind::counter}, {},
+             static_cast<double>(counts[count].get()));
   }
+}
+
+}  // namespace
+
+void add_records(Page& page, const MetricsSources& sources) {
+  if (sources.records == nullptr) return;
+  add_counts(page, "records_", "What the detail records' thread did, and its disk",
+             *sources.records);
+  const Parts<core::Histogram> sync{sources.records_sync_us};
+  page.add({"records_sync_seconds", "Write and fdatasync of a batch of detail records"}, {}, sync);
+}
+
+void add_journal(Page& page, const MetricsSources& sources) {
+  if (sources.journal == nullptr) return;
+  add_counts(page, "journal_", "What the journal's thread did, and its disk", *sources.journal);
   if (sources.dead_letters != nullptr) {
     page.add({"journal_dead_letters_total", "Receipts that could be told to nobody"}, {},
              static_cast<double>(sources.dead_letters->get()));

@@ -73,5 +73,6 @@ void add_carriers(Page& page, const MetricsSources& sources);
 void add_shards(Page& page, const MetricsSources& sources);
 void add_process(Page& page, const MetricsSources& sources);
 void add_journal(Page& page, const MetricsSources& sources);
+void add_records(Page& page, const MetricsSources& sources);
 
 }  // namespace tollgate::gateway

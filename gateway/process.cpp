@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "core/log.h"
@@ -92,7 +93,7 @@ class Process {
 
   // False: the journal cannot be used, or holds more than there is room for; the reason was told.
   bool make_flows() {
-    auto keeping = open_journal(config_, [this](unsigned shard) { shards_[shard].wake(); });
+    auto keeping = open_keeping(config_, [this](unsigned shard) { shards_[shard].wake(); });
     if (!keeping) {
       core::log::error("journal_refused", {{"reason", keeping.error()}});
       return false;
@@ -104,9 +105,11 @@ class Process {
       counters_.push_back(std::make_unique<FlowCounters>(homes_.clients(), homes_.carriers()));
       core::Journal::Stream* stream = keeping_.journal ? &keeping_.journal->stream(i) : nullptr;
       DueStore::Channel* due = keeping_.due ? &keeping_.due->add(shards_[i]) : nullptr;
-      flows_.push_back(
-          std::make_unique<Flow>(Flow::Setup{config_, shards_[i], homes_, tables_, *counters_[i],
-                                             auth_, shared_, seed + i * 0x10000, stream, due}));
+      core::Journal* const details = keeping_.details.journal.get();
+      flows_.push_back(std::make_unique<Flow>(Flow::Setup{
+          config_, shards_[i], homes_, tables_, *counters_[i], auth_, shared_, seed + i * 0x10000,
+          stream, due, details != nullptr ? &details->stream(i) : nullptr,
+          &keeping_.details.files}));
     }
     if (keeping_.due) keeping_.due->start();
     return keeping_.journal == nullptr || restore_messages();
@@ -155,6 +158,7 @@ class Process {
     }
     shards_.stop();
     shards_.join();
+    flush_details();
     metrics_.reset();
     std::uint64_t left = 0;
     for (const auto& flow : flows_) left += flow->messages() + flow->spilled();
@@ -164,7 +168,22 @@ class Process {
  private:
   const Peers& peers() const { return peers_of(*tables_.current()); }
 
+  // What ended last: its detail record waits for the journal. Else the next start would write it.
+  void flush_details() {
+    constexpr int kTriesMax = 500;
+    for (int i = 0; i < kTriesMax; ++i) {
+      const bool all = std::all_of(flows_.begin(), flows_.end(), [](const auto& flow) {
+        return flow->recorder().flush_details();
+      });
+      if (all) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
   bool restore_messages() {
+    flows_[0]->recorder().recovered_details(keeping_.details.missing,
+                                            keeping_.recovery->first_segment());
+    keeping_.details.missing = {};
     const RestoreCounts counts =
         restore(peers(), homes_, {*keeping_.recovery, keeping_.stock}, flows_, core::read_clock());
     keeping_.recovery.reset();
@@ -208,6 +227,10 @@ class Process {
       sources.journal_sync_us = &keeping_.journal->sync_us();
       sources.dead_letters = &keeping_.dead_letters->kept();
       sources.due = &keeping_.due->counts();
+    }
+    if (keeping_.details.journal) {
+      sources.records = &keeping_.details.journal->counts();
+      sources.records_sync_us = &keeping_.details.journal->sync_us();
     }
     try {
       metrics_ = std::make_unique<Metrics>(std::move(sources));

@@ -41,28 +41,20 @@ record::Stage stage_of(const Message& message) {
 }  // namespace
 
 Recorder::Recorder(const Config& config, const TablesReader& tables, core::Shard& shard,
-                   core::Journal::Stream* stream)
-    : config_(config), tables_(tables), shard_(shard), stream_(stream) {
+                   const Streams& streams)
+    : config_(config),
+      tables_(tables),
+      shard_(shard),
+      stream_(streams.journal),
+      details_(config, shard, streams.details, streams.detail_files) {
   if (stream_ != nullptr) first_ = stream_->current_segment();
-}
-
-template <class Record>
-void Recorder::append(const Record& record, proto::Octets rest) {
-  if (stream_ == nullptr || failed_) return;
-  const auto type = static_cast<std::uint32_t>(Record::kType);
-  shard_.shut_gate(stream_->append(type, record::kHeadMax + rest.size(), [&](proto::Out out) {
-    const std::size_t length = record::encode(record, out.first(record::kHeadMax));
-    TOLLGATE_CHECK(length != 0, "a record of ours fits its head");
-    if (!rest.empty()) std::memcpy(out.data() + length, rest.data(), rest.size());
-    return length + rest.size();
-  }));
 }
 
 std::string_view Recorder::carrier_name(std::uint16_t carrier) const {
   return peers_of(*tables_).carriers[carrier].config->name;
 }
 
-record::Accepted Recorder::accepted_record(const Message& message) const {
+record::Accepted Recorder::accepted_record(const Message& message) {
   record::Accepted result;
   result.message = message.id;
   result.public_id = message.public_id;
@@ -81,6 +73,7 @@ record::Accepted Recorder::accepted_record(const Message& message) const {
   for (std::size_t i = 0; i < message.candidates; ++i) {
     result.candidates[i] = {message.cost_nano[i], carrier_name(message.carriers[i])};
   }
+  if (message.particulars != nullptr) fill_decision(message, result);
   if (message.body) result.body = message.body_octets();
   return result;
 }
@@ -112,13 +105,17 @@ void Recorder::ended(const Message& message, const Notice& notice) {
 }
 
 void Recorder::settled(const Message& message, record::How how) {
-  if (stream_ == nullptr) return;
-  append(record::Settled{message.id, shard_.now().wall_us, how});
-  release(message.segment);
+  const record::Settled record{message.id, shard_.now().wall_us, how, {}};
+  if (message.particulars != nullptr) {
+    append_settled(record, carried_record(message));
+  } else {
+    append(record);
+  }
+  if (stream_ != nullptr) release(message.segment);
 }
 
-void Recorder::given_up(MessageId message) {
-  append(record::Settled{message, shard_.now().wall_us, record::How::given_up});
+void Recorder::goes_on_elsewhere(MessageId message) {
+  append(record::Settled{message, shard_.now().wall_us, record::How::given_up, {}});
 }
 
 bool Recorder::old(const Message& message) const {
@@ -136,6 +133,11 @@ void Recorder::carried(Message& message) {
 }
 
 void Recorder::append_carried(const Message& message) {
+  const record::Carried result = carried_record(message);
+  append(result, result.accepted.body);
+}
+
+record::Carried Recorder::carried_record(const Message& message) {
   record::Carried result;
   result.accepted = accepted_record(message);
   result.wall_us = shard_.now().wall_us;
@@ -145,11 +147,17 @@ void Recorder::append_carried(const Message& message) {
   result.carrier_message_id = message.carrier_message_id.view();
   result.status = message.status;
   result.notice = notice_of(message.notice);
-  append(result, result.accepted.body);
+  if (message.particulars != nullptr) fill_course(message, result.course);
+  return result;
 }
 
 void Recorder::restored(Message& message, std::uint64_t segment) {
   if (stream_ == nullptr) return;
+  hold_from(segment);
+  message.segment = segment;
+}
+
+void Recorder::hold_from(std::uint64_t segment) {
   while (segment < first_) {
     live_.push_front(0);
     --first_;
@@ -157,21 +165,17 @@ void Recorder::restored(Message& message, std::uint64_t segment) {
   while (live_.size() <= segment - first_) live_.push_back(0);
   ++live_[segment - first_];
   ++held_;
-  message.segment = segment;
   stream_->set_oldest_needed(first_);
 }
 
 // What told messages need no more is left out.
-std::size_t Recorder::encode_due(const Message& message, proto::Out out) const {
-  record::Carried carried;
-  carried.accepted = accepted_record(message);
-  carried.accepted.candidate_count = 0;
-  carried.wall_us = shard_.now().wall_us;
+std::size_t Recorder::encode_due(const Message& message, proto::Out out) {
+  record::Carried carried = carried_record(message);
+  if (message.particulars == nullptr) {
+    carried.accepted.candidate_count = 0;
+    carried.carrier_message_id = {};
+  }
   carried.stage = record::Stage::told;
-  carried.attempt = message.attempt;
-  if (message.attempt != 0) carried.carrier = carrier_name(message.carrier);
-  carried.status = message.status;
-  carried.notice = notice_of(message.notice);
   return record::encode(carried, out);
 }
 
@@ -278,6 +282,7 @@ void Recorder::note_ids() {
   ids_segment_ = current;
   append(record::Ids{last_id_, shard_.now().wall_us});
   if (last_chunk_ != 0) append(record::Spilled{last_chunk_, shard_.now().wall_us, {}, {}});
+  if (details_.on()) note_detailed();
 }
 
 void Recorder::release(std::uint64_t segment) {
@@ -296,7 +301,9 @@ void Recorder::release(std::uint64_t segment) {
 
 bool Recorder::turn_start() {
   if (stream_ == nullptr || failed_) return false;
-  shard_.open_gate(stream_->durable());
+  const core::Mark durable = stream_->durable();
+  shard_.open_gate(durable);
+  if (details_.on()) details_written(durable);
   if (!stream_->failed()) return false;
   failed_ = true;
   core::log::error("journal_failed", {{"shard", shard_.index()}});
@@ -305,6 +312,7 @@ bool Recorder::turn_start() {
 }
 
 void Recorder::turn_end() {
+  details_.turn_end();
   if (stream_ == nullptr || failed_) return;
   note_ids();
   while (!parked_.empty() && parked_.front().until_us <= shard_.now().mono_us) {

@@ -11,16 +11,22 @@
 // 3. accepting() is false while the disk is full, and for good after an fsync error (failed()):
 //    then output that waits for records that may not be durable never leaves, and its connections
 //    are closed.
+// 4. With [records] a message's settled record has its detail record in it, and its segment stays
+//    until that is durable in its file too (details.h).
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <string_view>
 
+#include "core/check.h"
 #include "core/journal.h"
 #include "core/shard.h"
 #include "gateway/config.h"
+#include "gateway/details.h"
 #include "gateway/message.h"
 #include "gateway/peers.h"
 #include "proto/record.h"
@@ -29,11 +35,20 @@ namespace tollgate::gateway {
 
 class Recorder {
  public:
-  // `stream` null: no journal.
+  struct Streams {
+    core::Journal::Stream* journal = nullptr;  // null: no journal
+    core::Journal::Stream* details = nullptr;  // null: no detail records
+    const std::vector<DetailFile>* detail_files = nullptr;
+  };
   Recorder(const Config& config, const TablesReader& tables, core::Shard& shard,
-           core::Journal::Stream* stream);
+           const Streams& streams);
 
   bool on() const { return stream_ != nullptr; }
+  bool keeps_details() const { return details_.on(); }
+  // The detail records' disk keeps up with what ends.
+  bool details_accepted() const { return details_.accepting(); }
+  // When the shard stands, at the end: moves records on. True: all of them are on their way.
+  bool flush_details();
   bool accepting() const { return stream_ == nullptr || stream_->accepting(); }
   bool failed() const { return failed_; }
   bool spilled() const { return stream_ != nullptr && stream_->spilled(); }
@@ -46,6 +61,7 @@ class Recorder {
   void relays(Message& message);
   void relayed(Message& message);
   void relay_over(const Message& message);
+  void relay_settled(const Message& message);  // a carrier has it, and that is all
   void ended(const Message& message, const Notice& notice);
   void settled(const Message& message, proto::record::How how);  // releases its segment
   // True when the message lies in a segment so old that it should be carried forward; then
@@ -54,8 +70,12 @@ class Recorder {
   void carried(Message& message);
   // The home's ids go on behind this one.
   void ids_go_on_behind(MessageId id) { last_id_ = std::max(last_id_, id); }
-  // A recovered message that will not go on under this id.
-  void given_up(MessageId message);
+  // A recovered message that will not go on under this id; and one that will not go on at all.
+  void goes_on_elsewhere(MessageId message);
+  void given_up(const proto::record::Carried& message);
+  // Of an earlier process, in settled records from `segment` on, and not in the files.
+  void recovered_details(const std::vector<std::vector<std::uint8_t>>& records,
+                         std::uint64_t segment);
   // A recovered message whose records begin in `segment`.
   void restored(Message& message, std::uint64_t segment);
 
@@ -64,7 +84,7 @@ class Recorder {
   std::size_t longest() const { return stream_->longest(); }  // octets of a record's payload
   core::Mark durable() const { return stream_->durable(); }
   // A told message as a carried record, for a chunk.
-  std::size_t encode_due(const Message& message, proto::Out out) const;
+  std::size_t encode_due(const Message& message, proto::Out out);
   // The chunk is durable, with the messages of these ids (record::Spilled).
   void spilled(std::uint64_t chunk, std::uint16_t client, proto::Octets ids);
   void let_go(const Message& message) { release(message.segment); }
@@ -108,11 +128,25 @@ class Recorder {
     std::uint64_t segment;
     std::int64_t until_us;
   };
+  struct DetailHold {
+    std::uint64_t segment;
+    std::uint64_t number;  // of the last detail record in it
+  };
   void note_ids();
   std::uint64_t hold();
+  void hold_from(std::uint64_t segment);
   void release(std::uint64_t segment);
-  proto::record::Accepted accepted_record(const Message& message) const;
+  proto::record::Accepted accepted_record(const Message& message);
+  proto::record::Carried carried_record(const Message& message);
+  void fill_decision(const Message& message, proto::record::Accepted& record);
+  void fill_course(const Message& message, proto::record::Course& course) const;
+  std::string_view names_of(const routing::CarrierSet& carriers, std::array<char, 255>& out,
+                            bool& cut) const;
   void append_carried(const Message& message);
+  void append_settled(proto::record::Settled settled, const proto::record::Carried& message);
+  void hold_detail(std::uint64_t number);
+  void details_written(core::Mark durable);
+  void note_detailed();
 
   std::uint64_t carry_behind() const;
 
@@ -127,11 +161,34 @@ class Recorder {
   std::deque<std::uint32_t> live_;  // messages that hold each segment from first_ on
   std::uint64_t first_ = 0;
   std::deque<ParkedHold> parked_;  // at most one a second
+  Details details_;
+  std::vector<DetailHold> detail_holds_;  // one a segment
+  std::uint64_t recovered_details_ = 0;   // the first numbers: of an earlier process
+  std::uint64_t detailed_ = 0;            // noted as durable
+  bool earlier_noted_ = false;
+  std::int64_t detailed_us_ = 0;
+  std::array<char, 255> down_;
+  std::array<char, 255> full_;
+  std::vector<std::uint8_t> settled_;  // a settled record's rest
   std::uint64_t parked_number_ = 0;
   MessageId last_id_ = 0;
   std::uint64_t last_chunk_ = 0;
   std::uint64_t ids_segment_ = 0;  // that both were noted in
   bool failed_ = false;
 };
+
+template <class Record>
+void Recorder::append(const Record& record, proto::Octets rest) {
+  if (stream_ == nullptr || failed_) return;
+  const auto type = static_cast<std::uint32_t>(proto::record::type_of(record));
+  shard_.shut_gate(
+      stream_->append(type, proto::record::kHeadMax + rest.size(), [&](proto::Out out) {
+        const std::size_t length =
+            proto::record::encode(record, out.first(proto::record::kHeadMax));
+        TOLLGATE_CHECK(length != 0, "a record of ours fits its head");
+        if (!rest.empty()) std::memcpy(out.data() + length, rest.data(), rest.size());
+        return length + rest.size();
+      }));
+}
 
 }  // namespace tollgate::gateway

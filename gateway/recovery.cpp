@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gateway/dead_letters.h"
+#include "gateway/detail_store.h"
 
 namespace tollgate::gateway {
 
@@ -166,6 +167,14 @@ void Recovery::over(MessageId id, LiveMessage& message, Unproven unproven) {
   messages_.erase(id);
 }
 
+// A relayed message that nothing is due of has no other record: it is nobody's but its detail
+// record's.
+void Recovery::on(const record::Settled& record) {
+  if (record.how != record::How::relayed) return on<record::Settled>(record);
+  MessageId& highest = highest_[home_of(record.message)];
+  highest = std::max(highest, record.message);
+}
+
 void Recovery::on(const record::Ids& record) {
   MessageId& highest = highest_[home_of(record.message)];
   highest = std::max(highest, record.message);
@@ -200,7 +209,7 @@ void Recovery::spill(MessageId id) {
   if (!known && whole_) report(Finding::settled_unknown, id);
   if (at == messages_.end()) return;
   LiveMessage& message = at->second;
-  gateway::apply(message, record::Settled{id, 0, record::How::told});
+  gateway::apply(message, record::Settled{id, 0, record::How::told, {}});
   over(id, message, {});
 }
 
@@ -210,7 +219,7 @@ void Recovery::on(const record::Loaded& record) {
   if (!loaded_chunks_.add(record.chunk)) return;
   record::for_each_loaded(record.messages, [&](proto::Octets octets) {
     record::Carried carried;
-    if (!record::decode(octets, carried)) return report(Finding::malformed, 0);
+    if (!record::decode_either(octets, carried)) return report(Finding::malformed, 0);
     load(carried);
   });
 }
@@ -349,6 +358,7 @@ void Recovery::drain(const std::function<void(const Restored&)>& f) {
       restored.has_notice = message.notice_from != LiveMessage::Source::none;
       restored.notice = message.notice;
       restored.notice.error = message.notice_error;
+      message.course(restored.course);
       restored.wall_us = message.wall_us;
       f(restored);
     }
@@ -384,6 +394,7 @@ tl::expected<core::JournalReport, std::string> recover(core::Storage& storage, R
       [&](const core::JournalRecord& record) {
         recovery.apply(record);
         if (options.dead_letters != nullptr) options.dead_letters->note(record);
+        if (options.details != nullptr) options.details->note(record);
       },
       reading);
   if (report) recovery.finish();

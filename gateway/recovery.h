@@ -63,7 +63,7 @@ struct Found {
 struct Restored {
   MessageId id = 0;
   LiveStage stage = LiveStage::queued;
-  proto::record::Accepted accepted;  // candidates that refused are gone; body empty once sent
+  proto::record::Accepted accepted;  // candidates that refused are `gone`; body empty once sent
   std::uint16_t attempt = 0;         // the last one; the next intent has a higher number
   std::string_view carrier;          // of the last attempt
   std::string_view carrier_message_id;
@@ -72,6 +72,7 @@ struct Restored {
   bool has_notice = false;                                        // told, or intermediate
   bool carried_told = false;  // told, and carried so: accepted.deadline_wall_us ends its time
   proto::record::Notice notice;
+  proto::record::Course course;
   std::int64_t wall_us = 0;  // of the record that made the stage
 };
 
@@ -150,6 +151,8 @@ class Recovery {
   void on(const proto::record::Parked& record);
   void on(const proto::record::Unparked& record);
   void on(const proto::record::DeadLetter&) { ++dead_letters_; }
+  void on(const proto::record::Settled& record);
+  void on(const proto::record::Detailed&) {}
   void on(const proto::record::Ids& record);
   void on(const proto::record::Chunk& record);
   void on(const proto::record::Spilled& record);
@@ -211,11 +214,13 @@ struct RecoveryProgress {
 };
 
 class DeadLetters;
+class UnwrittenDetails;
 
 struct RecoveryOptions {
   bool quarantine = false;  // keep damaged segments aside (core/journal_reader.h)
   std::function<void(const RecoveryProgress&)> progress;  // after each segment
   DeadLetters* dead_letters = nullptr;                    // gets those that it lacks
+  UnwrittenDetails* details = nullptr;                    // likewise
 };
 
 // Reads the whole journal into `recovery`, finish() included. The error is a sentence.

@@ -25,6 +25,19 @@ Places places_of(const std::vector<Each>& all, std::string Config::*name) {
   return places;
 }
 
+// As its journal would carry it.
+proto::record::Carried carried_of(const Restored& restored) {
+  proto::record::Carried carried;
+  carried.accepted = restored.accepted;
+  carried.attempt = restored.attempt;
+  carried.carrier = restored.carrier;
+  carried.carrier_message_id = restored.carrier_message_id;
+  carried.status = restored.status;
+  carried.notice = restored.notice;
+  carried.course = restored.course;
+  return carried;
+}
+
 class Restoring {
  public:
   Restoring(const Peers& peers, const Homes& homes, const std::vector<std::unique_ptr<Flow>>& flows)
@@ -37,17 +50,11 @@ class Restoring {
     const auto client = clients_.find(restored.accepted.client);
     if (client == clients_.end()) {
       ++counts.without_client;
-      flows_[0]->recorder().given_up(restored.id);
+      flows_[0]->recorder().given_up(carried_of(restored));
       return;
     }
     RestoredPlaces places;
     places.client = client->second;
-    for (std::size_t i = 0; i < restored.accepted.candidate_count; ++i) {
-      const auto carrier = carriers_.find(restored.accepted.candidates[i].carrier);
-      if (carrier == carriers_.end()) continue;
-      places.carriers[places.candidates] = carrier->second;
-      places.costs[places.candidates++] = restored.accepted.candidates[i].cost_nano;
-    }
     const auto carrier = carriers_.find(restored.carrier);
     if (carrier != carriers_.end()) places.carrier = carrier->second;
     ClientHome& home = flows_[homes_.of_client(client->second)]->clients();

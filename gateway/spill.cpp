@@ -73,12 +73,15 @@ void Spill::work(Client& client, const core::Now& now) {
   Delivery& delivery = client.delivery();
   Overflow& overflow = delivery.overflow();
   if (!on() || recorder_.failed() || overflow.empty() || overflow.busy) return;
-  give_up_old(client, now);
+  // Each has a detail record, so each must be read; pump() gives it up then.
+  const bool old = recorder_.keeps_details() && too_old(overflow, now);
+  if (!recorder_.keeps_details()) give_up_old(client, now);
   const bool low = delivery.at_hand() <= delivery.memory_max() / 2;
   if (overflow.chunks.empty()) {
     const bool fits = delivery.in_memory() < delivery.memory_max();
     if (fits || (low && delivery.has_receiver())) return delivery.take_back_tail();
-  } else if (low && delivery.has_receiver() && !stopped_ && now.mono_us >= overflow.retry_us) {
+  } else if ((old || (low && delivery.has_receiver())) && !stopped_ &&
+             now.mono_us >= overflow.retry_us) {
     if (ledger_.capacity() - ledger_.size() >= overflow.chunks.front().receipts) {
       return read(client, overflow.read_tries + 1 >= kReadTries);
     }
@@ -198,7 +201,7 @@ std::uint32_t Spill::bring_back(Client& client, const DueJob& job, const core::N
   list_.clear();
   record::for_each_loaded(job.listed, [&](proto::Octets octets) {
     record::Carried carried;
-    if (!record::decode(octets, carried) || carried.stage != record::Stage::told) return;
+    if (!record::decode_either(octets, carried) || carried.stage != record::Stage::told) return;
     // Here already: only where the journal was damaged.
     if (ledger_.find(carried.accepted.message) != nullptr) return;
     const std::int64_t deadline_us =
@@ -233,11 +236,16 @@ void Spill::ended(Client& client, const DueChunk& chunk, record::How how, std::u
   count(client);
 }
 
+bool Spill::too_old(const Overflow& overflow, const core::Now& now) {
+  if (overflow.chunks.empty()) return false;
+  const DueChunk& chunk = overflow.chunks.front();
+  return chunk.newest_deadline_wall_us + chunk.mono_less_wall_us <= now.mono_us;
+}
+
 void Spill::give_up_old(Client& client, const core::Now& now) {
   Overflow& overflow = client.delivery().overflow();
-  while (!overflow.chunks.empty()) {
+  while (too_old(overflow, now)) {
     const DueChunk chunk = overflow.chunks.front();
-    if (chunk.newest_deadline_wall_us + chunk.mono_less_wall_us > now.mono_us) return;
     overflow.chunks.pop_front();
     list_.clear();
     client.counters().receipts_expired.add(chunk.receipts);

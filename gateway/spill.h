@@ -20,7 +20,8 @@
 //    While the ledger is more than half full each client has its share of a quarter of it for
 //    receipts, and chunks are written that are not full: those who stay away leave room for others.
 // 6. Receipts whose time (receipt_keep) is over are given up and counted, chunks as a whole by
-//    their newest one. A jump of the wall clock does not change when.
+//    their newest one; with [records] they are read back first. A jump of the wall clock does not
+//    change when.
 #pragma once
 
 #include <cstdint>
@@ -71,6 +72,7 @@ class Spill {
   void written(Client& client, DueJob& job, const core::Now& now);
   void was_read(Client& client, DueJob& job, const core::Now& now);
   std::uint32_t bring_back(Client& client, const DueJob& job, const core::Now& now);
+  static bool too_old(const Overflow& overflow, const core::Now& now);
   void give_up_old(Client& client, const core::Now& now);
   void ended(Client& client, const DueChunk& chunk, proto::record::How how, std::uint32_t lost);
   void remove_next(const core::Now& now);

@@ -199,6 +199,43 @@ void visit_address(Walk& walk, R& address) {
   walk.text(address.digits);
 }
 
+template <class Walk, Is<Decision> R>
+void visit_decision(Walk& walk, R& decision) {
+  walk.number(decision.origin);
+  walk.number(decision.draw);
+  walk.number(decision.facts);
+  walk.number(decision.segments);
+  walk.number(decision.text_octets);
+  walk.number(decision.data_coding);
+  walk.number(decision.esm_class);
+  walk.flag(decision.states_cut);
+  walk.text(decision.mccmnc);
+  walk.text(decision.number);
+  walk.text(decision.currency);
+  walk.text(decision.down);
+  walk.text(decision.full);
+  visit_address(walk, decision.sender);
+}
+
+template <class Walk, Is<Course> R>
+void visit_course(Walk& walk, R& course) {
+  walk.number(course.sent_wall_us);
+  walk.number(course.receipt_wall_us);
+  visit_notice(walk, course.last);
+  walk.flag(course.in_doubt);
+  walk.number(course.resends);
+  walk.number(course.try_count);
+  walk.count(course.tries_kept, kTriesMax);
+  if (course.tries_kept > kTriesMax) return;  // Measure has seen it
+  for (std::size_t i = 0; i < course.tries_kept; ++i) {
+    walk.number(course.tries[i].attempt);
+    walk.choice(course.tries[i].end, TryEnd::in_doubt);
+    walk.number(course.tries[i].status);
+    walk.number(course.tries[i].after_ms);
+    walk.text(course.tries[i].carrier);
+  }
+}
+
 template <class Walk, Is<Accepted> R>
 void visit_accepted(Walk& walk, R& record) {
   walk.number(record.message);
@@ -219,7 +256,11 @@ void visit_accepted(Walk& walk, R& record) {
   for (std::size_t i = 0; i < record.candidate_count; ++i) {
     walk.number(record.candidates[i].cost_nano);
     walk.text(record.candidates[i].carrier);
+    if (!record.decision.known) continue;
+    walk.number(record.candidates[i].rank);
+    walk.flag(record.candidates[i].gone);
   }
+  if (record.decision.known) visit_decision(walk, record.decision);
 }
 
 template <class Walk, Is<Accepted> R>
@@ -275,7 +316,16 @@ template <class Walk, Is<Settled> R>
 void visit(Walk& walk, R& record) {
   walk.number(record.message);
   walk.number(record.wall_us);
-  walk.choice(record.how, How::given_up);
+  walk.choice(record.how, How::relayed);
+  walk.rest(record.detail);
+}
+
+template <class Walk, Is<Detailed> R>
+void visit(Walk& walk, R& record) {
+  walk.number(record.wall_us);
+  walk.number(record.upto);
+  walk.number(record.segment);
+  walk.flag(record.earlier_runs);
 }
 
 template <class Walk, Is<Carried> R>
@@ -288,6 +338,7 @@ void visit(Walk& walk, R& record) {
   walk.text(record.carrier);
   walk.text(record.carrier_message_id);
   visit_notice(walk, record.notice);
+  if (record.accepted.decision.known) visit_course(walk, record.course);
   walk.rest(record.accepted.body);
 }
 
@@ -368,11 +419,24 @@ template <class Record>
 bool rest_is_good(const Record&) {
   return true;
 }
+bool rest_is_good(const Settled& record) {
+  return record.detail.empty() || record.detail.size() > 8;
+}
 bool rest_is_good(const Spilled& record) {
   return record.messages.size() % 8 == 0;
 }
 bool rest_is_good(const Loaded& record) {
   return for_each_loaded(record.messages, [](Octets) {});
+}
+
+// In the layout that it is written in without a Decision.
+template <class Record>
+void forget_decision(Record&) {}
+void forget_decision(Accepted& record) {
+  record.decision.known = false;
+}
+void forget_decision(Carried& record) {
+  record.accepted.decision.known = false;
 }
 
 template <class Record>
@@ -385,15 +449,12 @@ bool read_whole(Octets payload, Record& record) {
 }  // namespace
 
 std::string_view type_name(std::uint32_t type) {
-  static constexpr std::array<std::string_view, 16> kNames = {
-      "accepted", "intent", "sent",     "refused",     "in_doubt", "receipt", "ended",   "settled",
-      "carried",  "parked", "unparked", "dead_letter", "ids",      "chunk",   "spilled", "loaded"};
-  const std::uint32_t number = type & 0xFF;
-  const bool changed = number == (static_cast<std::uint32_t>(Type::dead_letter) & 0xFF);
-  const std::uint32_t layout =
-      changed ? static_cast<std::uint32_t>(Type::dead_letter) >> 8 : kLayout;
-  if (type >> 8 != layout || number == 0 || number > kNames.size()) return {};
-  return kNames[number - 1];
+  static constexpr std::array<std::string_view, 17> kNames = {
+      "accepted", "intent",  "sent",    "refused", "in_doubt", "receipt",
+      "ended",    "settled", "carried", "parked",  "unparked", "dead_letter",
+      "ids",      "chunk",   "spilled", "loaded",  "detailed"};
+  const Reading known = read(type, {}, [](const auto&) {});
+  return known == Reading::unknown ? std::string_view{} : kNames[(type & 0xFF) - 1];
 }
 
 std::string_view dead_name(Dead why) {
@@ -406,6 +467,7 @@ std::string_view dead_name(Dead why) {
     return write_head(record, out);                   \
   }                                                   \
   bool decode(Octets payload, Record& record) {       \
+    forget_decision(record);                          \
     return read_whole(payload, record);               \
   }
 TOLLGATE_RECORD(Accepted)
@@ -424,6 +486,24 @@ TOLLGATE_RECORD(Ids)
 TOLLGATE_RECORD(Chunk)
 TOLLGATE_RECORD(Spilled)
 TOLLGATE_RECORD(Loaded)
+TOLLGATE_RECORD(Detailed)
 #undef TOLLGATE_RECORD
+
+bool decode_decided(Octets payload, Accepted& record) {
+  record.decision.known = true;
+  return read_whole(payload, record);
+}
+
+bool decode_decided(Octets payload, Carried& record) {
+  record.accepted.decision.known = true;
+  return read_whole(payload, record);
+}
+
+// Each layout tells all of its octets, so no others than its own are good.
+bool decode_either(Octets payload, Carried& record) {
+  if (decode_decided(payload, record) && record.accepted.body.empty()) return true;
+  record = Carried{};
+  return decode(payload, record);
+}
 
 }  // namespace tollgate::proto::record

@@ -5,7 +5,8 @@
 //
 // Who writes what (both streams lie in one journal, each in its order; between the two a record
 // may stand a little before its cause):
-//   the client's home    accepted, ended, settled, carried, ids, spilled, loaded, late dead_letters
+//   the client's home    accepted, ended, settled, carried, ids, spilled, loaded, detailed, late
+//                        dead_letters
 //   the carrier's home   intent, sent, refused, in_doubt, receipt, parked, unparked, dead_letter
 //   a chunk of due receipts (gateway/due_chunk.h) begins with a chunk record; carried follow
 //
@@ -24,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "proto/octets.h"
@@ -33,8 +35,9 @@
 namespace tollgate::proto::record {
 
 inline constexpr std::uint32_t kLayout = 1;
-inline constexpr std::size_t kHeadMax = 4'096;
+inline constexpr std::size_t kHeadMax = 8'192;
 inline constexpr std::size_t kCandidatesMax = 8;
+inline constexpr std::size_t kTriesMax = 8;
 inline constexpr std::size_t kTextMax = 255;
 // A bit of `attempt`: the message was relayed. It has no accepted record and no intent; its client
 // is answered when its carried record is durable, and without that it is nobody's.
@@ -56,7 +59,13 @@ enum class Type : std::uint32_t {
   ids = kLayout << 8 | 13,
   chunk = kLayout << 8 | 14,
   spilled = kLayout << 8 | 15,
-  loaded = kLayout << 8 | 16
+  loaded = kLayout << 8 | 16,
+  detailed = kLayout << 8 | 17,
+  // With a Decision, which the detail record tells of; the others are written where there is none.
+  accepted_decided = 2 << 8 | 1,
+  carried_decided = 2 << 8 | 9,
+  // With the detail record.
+  settled_detailed = 2 << 8 | 8
 };
 
 // "accepted"; empty for a number that is no type.
@@ -72,6 +81,8 @@ struct Address {
 struct Candidate {
   std::int64_t cost_nano = 0;
   std::string_view carrier;  // by name: places in the configuration change between starts
+  std::uint8_t rank = 0;     // as it was decided; kept with a Decision, as is:
+  bool gone = false;         // it refused the message; those that are gone stand last
   bool operator==(const Candidate&) const = default;
 };
 
@@ -84,6 +95,58 @@ struct Notice {
   std::string_view error;
   std::int64_t done_wall_us = 0;
   bool operator==(const Notice&) const = default;
+};
+
+// How one order ended, at one carrier.
+enum class TryEnd : std::uint8_t {
+  sent,     // the carrier has it
+  refused,  // for good: another carrier would refuse it too
+  next,     // refused by this carrier
+  later,    // refused by this carrier for now
+  down,     // never left: the carrier was down or full
+  expired,  // its validity ended before it left
+  in_doubt  // it left, no response came
+};
+
+struct Try {
+  std::uint16_t attempt = 0;
+  TryEnd end = TryEnd::sent;
+  Status status = Status::ESME_ROK;
+  std::uint32_t after_ms = 0;  // since the message was accepted
+  std::string_view carrier;
+  bool operator==(const Try&) const = default;
+};
+
+// What the detail record tells of the decision (proto/detail.h), and of the message as it came.
+struct Decision {
+  bool known = false;        // false: written by a gateway without [records]
+  std::uint64_t origin = 0;  // the id under which it was accepted
+  std::uint64_t draw = 0;    // what the router hashed
+  std::uint32_t facts = 0;
+  std::uint16_t segments = 1;
+  std::uint16_t text_octets = 0;
+  std::uint8_t data_coding = 0;
+  std::uint8_t esm_class = 0;
+  bool states_cut = false;  // `down` or `full` had no room for all
+  std::string_view mccmnc;
+  std::string_view number;    // the destination in its international form
+  std::string_view currency;  // of the money
+  std::string_view down;      // carriers dropped because of their state, parted by blanks
+  std::string_view full;
+  Address sender;  // instead of the source, to the carrier; no digits: the source
+  bool operator==(const Decision&) const = default;
+};
+
+// What became of it so far, for the detail record.
+struct Course {
+  std::int64_t sent_wall_us = 0;
+  std::int64_t receipt_wall_us = 0;  // when the final receipt came; 0: none did
+  Notice last;                       // the final one, also when the client did not ask for it
+  bool in_doubt = false;             // it was, once
+  std::uint8_t resends = 0;
+  std::uint16_t try_count = 0;  // all
+  std::uint8_t tries_kept = 0;
+  std::array<Try, kTriesMax> tries;
 };
 
 // Durable before submit_sm_resp leaves.
@@ -104,6 +167,7 @@ struct Accepted {
   std::string_view text;  // the quote for the receipt
   std::uint8_t candidate_count = 0;
   std::array<Candidate, kCandidatesMax> candidates;
+  Decision decision;
   Octets body;  // the rest: the submit_sm body
 };
 
@@ -171,7 +235,8 @@ struct Ended {
 enum class How : std::uint8_t {
   told,        // the client acknowledged the final receipt
   no_receipt,  // a carrier has it, or it ended, and the client asked for no receipt of that
-  given_up     // the client did not come for its receipt in time
+  given_up,    // the client did not come for its receipt in time
+  relayed      // likewise no_receipt, of a relayed message: this is its only record
 };
 
 // The end of a message: after it, nothing of it is needed any more.
@@ -180,6 +245,16 @@ struct Settled {
   std::uint64_t message = 0;
   std::int64_t wall_us = 0;
   How how = How::told;
+  Octets detail = {};  // the rest; with [records]: its number u64, its detail record (proto/detail.h)
+};
+
+// Of the stream's detail records of this run, those up to this number are durable in their files.
+struct Detailed {
+  static constexpr Type kType = Type::detailed;
+  std::int64_t wall_us = 0;
+  std::uint64_t upto = 0;
+  std::uint64_t segment = 0;  // of the detail records' files: later ones lie there or behind
+  bool earlier_runs = false;  // those of all runs before this one are durable too
 };
 
 enum class Stage : std::uint8_t { queued, in_doubt, awaiting, told };
@@ -197,7 +272,23 @@ struct Carried {
   std::string_view carrier_message_id;  // empty: not known to the client's home
   Status status = Status::ESME_ROK;     // of the last refusal
   Notice notice;                        // the newest; done_wall_us is 0 while there is none
+  Course course = {};                        // with accepted.decision
 };
+
+// What is written as accepted or carried, by whether there is a Decision; as settled, by whether
+// there is a detail record.
+template <class Record>
+constexpr Type type_of(const Record& record) {
+  if constexpr (std::is_same_v<Record, Accepted>) {
+    return record.decision.known ? Type::accepted_decided : Type::accepted;
+  } else if constexpr (std::is_same_v<Record, Carried>) {
+    return record.accepted.decision.known ? Type::carried_decided : Type::carried;
+  } else if constexpr (std::is_same_v<Record, Settled>) {
+    return record.detail.empty() ? Type::settled : Type::settled_detailed;
+  } else {
+    return Record::kType;
+  }
+}
 
 // A receipt that was acknowledged before its message was known. (carrier, number) names it.
 struct Parked {
@@ -312,6 +403,7 @@ std::size_t encode(const Ids& record, Out out);
 std::size_t encode(const Chunk& record, Out out);
 std::size_t encode(const Spilled& record, Out out);
 std::size_t encode(const Loaded& record, Out out);
+std::size_t encode(const Detailed& record, Out out);
 
 // False: malformed, and `record` holds nothing of use. Views point into `payload`.
 bool decode(Octets payload, Accepted& record);
@@ -330,6 +422,11 @@ bool decode(Octets payload, Ids& record);
 bool decode(Octets payload, Chunk& record);
 bool decode(Octets payload, Spilled& record);
 bool decode(Octets payload, Loaded& record);
+bool decode(Octets payload, Detailed& record);
+// The layouts with a Decision; and of either, for a Carried without a body.
+bool decode_decided(Octets payload, Accepted& record);
+bool decode_decided(Octets payload, Carried& record);
+bool decode_either(Octets payload, Carried& record);
 
 enum class Reading : std::uint8_t { good, malformed, unknown };
 
@@ -338,6 +435,11 @@ template <class F>
 Reading read(std::uint32_t type, Octets payload, F&& f) {
   const auto as = [&](auto record) {
     if (!decode(payload, record)) return Reading::malformed;
+    f(std::as_const(record));
+    return Reading::good;
+  };
+  const auto as_decided = [&](auto record) {
+    if (!decode_decided(payload, record)) return Reading::malformed;
     f(std::as_const(record));
     return Reading::good;
   };
@@ -374,6 +476,14 @@ Reading read(std::uint32_t type, Octets payload, F&& f) {
       return as(Spilled{});
     case Type::loaded:
       return as(Loaded{});
+    case Type::detailed:
+      return as(Detailed{});
+    case Type::settled_detailed:
+      return as(Settled{});
+    case Type::accepted_decided:
+      return as_decided(Accepted{});
+    case Type::carried_decided:
+      return as_decided(Carried{});
   }
   return Reading::unknown;
 }

@@ -32,11 +32,15 @@ struct ExplainOptions {
   std::string client;
   std::string from;
   std::string config;
-  std::string tables;  // a version's number, "current", "draft:17" or a directory; "" = in force
-  std::string at;      // an instant; "" = now
+  std::string tables;   // a version's number, "current", "draft:17" or a directory; "" = in force
+  std::string at;       // an instant; "" = now
+  std::string message;  // the decision that was taken of this one, instead
+  std::string records;  // where its detail record is; "" = the configuration's
   bool json = false;
 };
 int explain(const ExplainOptions& options);
+// explain --message (gateway/cli/explain_message.cpp)
+int explain_message(const ExplainOptions& options);
 
 struct PduOptions {
   std::vector<std::string> hex;  // "-": from stdin

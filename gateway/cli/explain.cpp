@@ -51,6 +51,10 @@ std::string with_place(const std::string& explanation, const ExplainOptions& opt
 }  // namespace
 
 int explain(const ExplainOptions& options) {
+  if (!options.message.empty()) return explain_message(options);
+  if (options.number.empty() || options.client.empty()) {
+    return complain(kBadUsage, "a NUMBER and --client, or --message");
+  }
   const auto config = load_config(options.config);
   if (!config) {
     for (const ConfigFault& fault : config.error()) print(stderr, fault.text() + "\n");

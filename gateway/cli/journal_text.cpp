@@ -62,12 +62,22 @@ std::string_view word(Enum value, const std::array<std::string_view, N>& words) 
   return words[static_cast<std::size_t>(value)];
 }
 constexpr std::array<std::string_view, 4> kFollows = {"next", "again", "rejected", "expired"};
-constexpr std::array<std::string_view, 3> kHow = {"told", "no_receipt", "given_up"};
+constexpr std::array<std::string_view, 4> kHow = {"told", "no_receipt", "given_up", "relayed"};
 constexpr std::array<std::string_view, 4> kStages = {"queued", "in_doubt", "awaiting", "told"};
 constexpr std::array<std::string_view, 3> kUnpark = {"matched", "duplicate", "unmatched"};
 
 void put(Json& json, const char* key, std::string_view text) {
   if (!text.empty()) json[key] = proto::escaped(text);
+}
+
+void put(Json& json, const record::Decision& decision) {
+  if (!decision.known) return;
+  if (decision.facts != 0) json["facts"] = decision.facts;
+  if (decision.segments != 1) json["segments"] = decision.segments;
+  put(json, "mccmnc", decision.mccmnc);
+  put(json, "down", decision.down);
+  put(json, "full", decision.full);
+  put(json, "sender", decision.sender.digits);
 }
 
 void put(Json& json, const record::Notice& notice) {
@@ -103,6 +113,7 @@ void put_accepted(Json& json, const record::Accepted& accepted) {
         {{"carrier", proto::escaped(candidate.carrier)}, {"cost_nano", candidate.cost_nano}});
   }
   json["candidates"] = std::move(candidates);
+  put(json, accepted.decision);
   json["body_octets"] = accepted.body.size();
 }
 
@@ -148,6 +159,12 @@ void fill(Json& json, const record::Ended& record) {
 void fill(Json& json, const record::Settled& record) {
   json["message"] = message_text(record.message);
   json["how"] = word(record.how, kHow);
+  if (!record.detail.empty()) json["detail_octets"] = record.detail.size() - 8;
+}
+void fill(Json& json, const record::Detailed& record) {
+  json["upto"] = record.upto;
+  json["file"] = record.segment;
+  if (record.earlier_runs) json["earlier_runs"] = true;
 }
 void fill(Json& json, const record::Carried& record) {
   put_accepted(json, record.accepted);

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "gateway/cli/commands.h"
+#include "gateway/cli/records.h"
 #include "gateway/cli/sheet_flags.h"
 #include "gateway/cli/tables.h"
 #include "gateway/config.h"
@@ -51,11 +52,8 @@ void add_explain(CLI::App& app, ExplainOptions& options) {
   CLI::App& command = *app.add_subcommand(
       "explain", "Show where a message would go, what it costs, and why not elsewhere");
   command.add_option("number", options.number, "The destination, as a client would send it")
-      ->type_name("NUMBER")
-      ->required();
-  command.add_option("--client", options.client, "The client's system_id")
-      ->type_name("C")
-      ->required();
+      ->type_name("NUMBER");
+  command.add_option("--client", options.client, "The client's system_id")->type_name("C");
   command.add_option("--from", options.from, "The source address")->type_name("S");
   command
       .add_option("--tables", options.tables,
@@ -64,10 +62,21 @@ void add_explain(CLI::App& app, ExplainOptions& options) {
       ->type_name("T");
   command.add_option("--at", options.at, "An instant, in UTC (default: now)")->type_name("TIME");
   command.add_option("--config", options.config, kConfigHelp)->type_name("FILE");
+  command
+      .add_option("--message", options.message,
+                  "Instead of a number: the decision that was taken of this message, from its "
+                  "detail record")
+      ->type_name("ID");
+  command
+      .add_option("--records", options.records, "Where detail records are, instead of [records]")
+      ->type_name("DIR");
   command.add_flag("--json", options.json, "Print JSON");
   command.footer(
-      "Every bind counts as up. Exit status: 0 there is a route, 1 there is none, 2 bad usage.\n\n"
-      "Example:\n  tollgate explain +447700900123 --client shop --from ACME");
+      "Every bind counts as up, but for --message. Exit status: 0 there is a route, 1 there is "
+      "none "
+      "(--message: the tables decide otherwise), 2 bad usage.\n\n"
+      "Examples:\n  tollgate explain +447700900123 --client shop --from ACME\n"
+      "  tollgate explain --message 018f3a5b9c2d4e60");
 }
 
 void add_pdu(CLI::App& app, PduOptions& options) {
@@ -125,6 +134,7 @@ int dispatch(int argc, char** argv) {
   JournalOptions journal_options;
   SheetCommands sheet_commands;
   TablesOptions tables_options;
+  RecordCommands record_commands;
   add_run(app, run_options);
   add_check(app, check_options);
   add_explain(app, explain_options);
@@ -132,6 +142,7 @@ int dispatch(int argc, char** argv) {
   add_journal(app, journal_options);
   add_tables(app, tables_options);
   add_sheets(app, sheet_commands, tables_options);
+  add_records(app, record_commands);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -145,6 +156,7 @@ int dispatch(int argc, char** argv) {
   if (app.got_subcommand("check")) return check(check_options);
   if (app.got_subcommand("explain")) return explain(explain_options);
   if (app.got_subcommand("journal")) return journal(journal_options);
+  if (const auto status = run_records(app, record_commands)) return *status;
   if (const auto status = run_sheets(app, sheet_commands)) return *status;
   if (const auto status = run_tables(app, tables_options)) return *status;
   return pdu(pdu_options);

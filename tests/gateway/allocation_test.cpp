@@ -59,6 +59,20 @@ TEST_CASE("a steady turn of the flow allocates nothing", "[allocation]") {
   }
 }
 
+TEST_CASE("a steady turn that writes detail records allocates nothing", "[allocation]") {
+  core::testing::FaultyStorage disk;
+  disk.keep_log = false;
+  disk.syncs_lie = true;  // it need not survive
+  World world(
+      {.change = [](Config& config) { config.records.rotate_octets = 4 << 20; }, .records = &disk});
+  world.carrier(0).receipts = MessageState::delivered;
+  Steady steady{world, {&world.bind("shop")}, 1, 20};
+  steady.run(6'000);
+  CHECK(steady.run(6'000) == 0);
+  world.finish();
+  CHECK(disk.names.size() > 5);
+}
+
 TEST_CASE("a steady turn with failover and refusals allocates nothing", "[allocation]") {
   World world;
   int number = 0;

@@ -79,7 +79,9 @@ struct World {
             &journal,
             &journal_sync_us,
             &dead_letters,
-            &due};
+            &due,
+            &records,
+            &records_sync_us};
   }
 
   // The page's lines, comments apart.
@@ -117,6 +119,8 @@ struct World {
   TablesCounters tables;
   core::Cells<core::JournalCount, core::kJournalCounts> journal;
   core::Histogram journal_sync_us;
+  core::Cells<core::JournalCount, core::kJournalCounts> records;
+  core::Histogram records_sync_us;
   core::Cell dead_letters;
   core::Cells<DueCount, kDueCounts> due;
   std::unique_ptr<Auth> auth;
@@ -212,6 +216,8 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   world.journal[core::JournalCount::accepting].set(1);
   world.journal_sync_us.observe(100);
   world.dead_letters.add(28);
+  world.records[core::JournalCount::records].add(31);
+  world.records[core::JournalCount::failed].set(1);
   world.due[DueCount::chunks].set(28);
   world.due[DueCount::errors].add(29);
   world.flow[1]->ledger.spilled.set(30);
@@ -238,6 +244,9 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
   CHECK(world.value("tollgate_ledger_spilled{shard=\"1\"}") == 30);
   CHECK(world.value("tollgate_journal_sync_seconds_count") == 1);
   CHECK(world.value("tollgate_journal_dead_letters_total") == 28);
+  CHECK(world.value("tollgate_records_records_total") == 31);
+  CHECK(world.value("tollgate_records_failed") == 1);
+  CHECK(world.value("tollgate_journal_failed") == 0);
   CHECK(world.value("tollgate_info{version=\"" TOLLGATE_VERSION "\"}") == 1);
   CHECK(world.value("process_cpu_seconds_total") > 0);
   CHECK(world.value("process_resident_memory_bytes") > 1'000'000);
@@ -253,6 +262,7 @@ TEST_CASE("docs/operations.md lists every metric and no other", "[metrics]") {
   world.flow[0]->carriers[0].receipt_us.observe(1);
   world.carriers[0]->response_us.observe(1);
   world.journal_sync_us.observe(1);
+  world.records_sync_us.observe(1);
   world.scrape();
   std::set<std::string> shown;
   for (const std::string& comment : world.comments) {

@@ -146,14 +146,20 @@ World::World(WorldOptions options)
       shards_(shards_options(options)),
       homes_(options.shards, peers()),
       auth_(accounts_of(peers()), {options.shards, [](unsigned) {}, {}}),
-      disk_(options.disk) {
+      disk_(options.disk),
+      records_disk_(options.records) {
   if (disk_ != nullptr) open_disk();
+  if (records_disk_ != nullptr) open_records();
   make_ends();
   for (unsigned i = 0; i < shards_.size(); ++i) {
     counters_.push_back(std::make_unique<FlowCounters>(homes_.clients(), homes_.carriers()));
     flows_.push_back(std::make_unique<Flow>(Flow::Setup{
         config_, shards_[i], homes_, tables_, *counters_[i], auth_, shared_, 7 + i * 0x10000,
-        journal_ ? &journal_->stream(i) : nullptr, due_ ? &due_->channel(i) : nullptr}));
+        journal_ ? &journal_->stream(i) : nullptr, due_ ? &due_->channel(i) : nullptr,
+        details_.journal ? &details_.journal->stream(i) : nullptr, &details_.files}));
+  }
+  if (details_.journal) {
+    flows_[0]->recorder().recovered_details(details_.missing, recovery_.first_segment());
   }
   if (disk_ != nullptr) restored_ = restore(peers(), homes_, {recovery_, stock_}, flows_, now_);
   for (auto& flow : flows_) REQUIRE_FALSE(flow->start());
@@ -171,6 +177,7 @@ void World::open_disk() {
   constexpr std::size_t kRing = 8192;
   RecoveryOptions reading;
   reading.quarantine = true;
+  reading.details = &unwritten_;
   const auto report = recover(*disk_, recovery_, reading);
   REQUIRE(report.has_value());
   findings_ = recovery_.findings();
@@ -202,8 +209,41 @@ void World::open_disk() {
   for (unsigned i = 0; i < shards_.size(); ++i) due_->add(shards_[i]);
 }
 
+void World::open_records() {
+  DetailStoreOptions options;
+  options.storage = records_disk_;
+  options.streams = config_.gateway.shards;
+  options.segment_octets = config_.records.rotate_octets;
+  options.ring_octets = options.batch_octets = 8192;
+  options.clock = [this] { return now_; };
+  options.salt = 17;
+  options.own_thread = false;
+  auto opened = open_details(options, unwritten_);
+  REQUIRE(opened.has_value());
+  CHECK(opened->report.damage.empty());
+  details_ = std::move(*opened);
+  recovered_details_ = details_.missing.size();
+}
+
+void World::step_records() {
+  while (details_.journal && !records_disk_->crashed && details_.journal->step()) {
+  }
+}
+
+std::vector<std::unique_ptr<Written>> written_details(core::Storage& disk) {
+  std::vector<std::unique_ptr<Written>> all;
+  const auto report = read_details(disk, 0, [&](core::Octets octets) {
+    auto& one = all.emplace_back(std::make_unique<Written>());
+    one->octets.assign(octets.begin(), octets.end());
+    REQUIRE(proto::detail::decode(one->octets, one->detail));
+  });
+  REQUIRE(report.has_value());
+  return all;
+}
+
 void World::abandon() {
   disk_->crashed = true;
+  if (records_disk_ != nullptr) records_disk_->crashed = true;
   finished_ = true;
 }
 
@@ -239,6 +279,7 @@ void World::step_due() {
 }
 
 void World::step() {
+  step_records();
   for (std::size_t c = 0; c < carriers_.size(); ++c) carriers_[c]->step();
   for (std::size_t c = 0; c < clients_.size(); ++c) clients_[c]->step();
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/journal.h"
+#include "gateway/detail_store.h"
 #include "gateway/due_stock.h"
 #include "gateway/flow.h"
 #include "gateway/peer_reader.h"
@@ -45,8 +46,16 @@ struct WorldOptions {
   // With a journal and a due store on this disk, as a start finds them; their threads take steps
   // after each turn. Null: none. What ends the disk ends the world (abandon()).
   core::testing::FaultyStorage* disk = nullptr;
-  std::int64_t later_us = 0;  // than other worlds begin
+  std::int64_t later_us = 0;                        // than other worlds begin
+  core::testing::FaultyStorage* records = nullptr;  // the detail records' disk, may be the same
 };
+
+// What the disk has of detail records, oldest first, decoded; the octets are kept with each.
+struct Written {
+  std::vector<std::uint8_t> octets;
+  proto::detail::Detail detail;
+};
+std::vector<std::unique_ptr<Written>> written_details(core::Storage& disk);
 
 class World {
  public:
@@ -127,10 +136,13 @@ class World {
   const RestoreCounts& restored() const { return restored_; }
   std::uint64_t findings() const { return findings_; }  // of the start's recovery
   const DueStock& stock() const { return stock_; }      // as the start found it
+  std::size_t recovered_details() const { return recovered_details_; }
   std::uint64_t spilled() const;
 
  private:
   void open_disk();
+  void open_records();
+  void step_records();
   void step_due();
   core::ShardsOptions shards_options(const WorldOptions& options);
   static Config make_config(const WorldOptions& options);
@@ -155,9 +167,13 @@ class World {
   Recovery recovery_;
   RestoreCounts restored_;
   std::uint64_t findings_ = 0;
+  std::size_t recovered_details_ = 0;
   DueStock stock_;
   std::unique_ptr<core::Journal> journal_;
   std::unique_ptr<DueStore> due_;
+  core::testing::FaultyStorage* records_disk_ = nullptr;
+  UnwrittenDetails unwritten_;
+  DetailStore details_;
   bool due_first_ = false;  // its steps before the journal's; every other turn
   std::vector<std::unique_ptr<FlowCounters>> counters_;
   std::vector<std::unique_ptr<Flow>> flows_;

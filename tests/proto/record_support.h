@@ -100,7 +100,60 @@ class RecordMaker {
   void make(Settled& it) {
     fill(it.message);
     fill(it.wall_us);
-    it.how = static_cast<How>(below(3));
+    it.how = static_cast<How>(below(4));
+    it.detail = octets();
+    if (it.detail.size() <= 8) it.detail = {};
+  }
+  void make(Detailed& it) {
+    fill(it.wall_us);
+    fill(it.upto);
+    fill(it.segment);
+    it.earlier_runs = below(2) != 0;
+  }
+  void make(Decision& it) {
+    it.known = true;
+    fill(it.origin);
+    fill(it.draw);
+    fill(it.facts);
+    fill(it.segments);
+    fill(it.text_octets);
+    fill(it.data_coding);
+    fill(it.esm_class);
+    it.states_cut = below(2) != 0;
+    it.mccmnc = text();
+    it.number = text();
+    it.currency = text();
+    it.down = text();
+    it.full = text();
+    make(it.sender);
+  }
+  // With a Decision.
+  void make_decided(Accepted& it) {
+    make(it);
+    make(it.decision);
+    for (std::size_t i = 0; i < it.candidate_count; ++i) {
+      fill(it.candidates[i].rank);
+      it.candidates[i].gone = below(2) != 0;
+    }
+  }
+  void make_decided(Carried& it) {
+    make(it);
+    make_decided(it.accepted);
+    fill(it.course.sent_wall_us);
+    fill(it.course.receipt_wall_us);
+    make(it.course.last);
+    it.course.in_doubt = below(2) != 0;
+    fill(it.course.resends);
+    fill(it.course.try_count);
+    it.course.tries_kept = static_cast<std::uint8_t>(below(kTriesMax + 1));
+    for (std::size_t i = 0; i < it.course.tries_kept; ++i) {
+      Try& one = it.course.tries[i];
+      fill(one.attempt);
+      one.end = static_cast<TryEnd>(below(7));
+      one.status = static_cast<Status>(static_cast<std::uint32_t>(random_()));
+      fill(one.after_ms);
+      one.carrier = text();
+    }
   }
   void make(Carried& it) {
     make(it.accepted);
@@ -203,6 +256,7 @@ void with_each(F&& f) {
   f(Chunk{});
   f(Spilled{});
   f(Loaded{});
+  f(Detailed{});
 }
 
 inline Octets rest_of(const Accepted& record) {
@@ -222,6 +276,9 @@ inline Octets rest_of(const Spilled& record) {
 }
 inline Octets rest_of(const Loaded& record) {
   return record.messages;
+}
+inline Octets rest_of(const Settled& record) {
+  return record.detail;
 }
 template <class R>
 Octets rest_of(const R&) {

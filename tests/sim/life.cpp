@@ -73,7 +73,7 @@ void tell_records(core::Storage& disk, const std::set<std::string>& messages, st
 
 std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
                       core::JournalReport& report, std::string& findings,
-                      gateway::DeadLetters* dead_letters) {
+                      gateway::DeadLetters* dead_letters, gateway::UnwrittenDetails* details) {
   std::set<std::string> messages;
   recovery = std::make_unique<Recovery>([&](const gateway::Found& found) {
     findings += "finding: " + std::string(gateway::finding_name(found.finding)) + "\n";
@@ -82,6 +82,7 @@ std::string read_disk(core::Storage& disk, std::unique_ptr<Recovery>& recovery,
   gateway::RecoveryOptions options;
   options.quarantine = true;
   options.dead_letters = dead_letters;
+  options.details = details;
   auto read = gateway::recover(disk, *recovery, options);
   if (!read) return read.error();
   report = std::move(*read);
@@ -127,7 +128,9 @@ std::string Life::recover() {
   auto dead_letters = gateway::DeadLetters::open(std::move(letters));
   if (!dead_letters) return dead_letters.error();
   dead_letters_ = std::move(*dead_letters);
-  std::string error = read_disk(setup_.disk, recovery_, report_, findings_, dead_letters_.get());
+  gateway::UnwrittenDetails unwritten;
+  std::string error =
+      read_disk(setup_.disk, recovery_, report_, findings_, dead_letters_.get(), &unwritten);
   if (!error.empty()) return error;
   core::JournalOptions options;
   options.storage = &setup_.disk;
@@ -143,7 +146,34 @@ std::string Life::recover() {
   auto journal = core::Journal::open(std::move(options));
   if (!journal) return journal.error();
   journal_ = std::move(*journal);
-  return open_due(!report_.damage.empty());
+  error = open_due(!report_.damage.empty());
+  return error.empty() && setup_.details ? open_details(unwritten) : error;
+}
+
+std::string Life::open_details(const gateway::UnwrittenDetails& unwritten) {
+  gateway::DetailStoreOptions options;
+  options.storage = &setup_.disk;
+  options.streams = setup_.config.gateway.shards;
+  options.segment_octets = setup_.config.journal.segment_octets;
+  options.ring_octets = kRing;
+  options.batch_octets = kRing;
+  options.clock = [this] { return setup_.ground.now; };
+  options.salt = setup_.seed | 1;
+  options.own_thread = false;
+  auto opened = gateway::open_details(options, unwritten);
+  if (!opened) return opened.error();
+  details_ = std::move(*opened);
+  for (const auto& damage : details_.report.damage) {
+    findings_ += "detail records, damage: " + damage.what + "\n";
+  }
+  return {};
+}
+
+bool Life::step_details() {
+  if (details_.journal == nullptr) return false;
+  while (details_.journal->step()) {
+  }
+  return !details_.journal->failure().empty();
 }
 
 // On the journal's disk: what ends one ends both.
@@ -170,10 +200,12 @@ std::string Life::start() {
   for (unsigned i = 0; i < shards_.size(); ++i) {
     counters_.push_back(
         std::make_unique<gateway::FlowCounters>(homes_.clients(), homes_.carriers()));
-    flows_.push_back(std::make_unique<gateway::Flow>(
-        gateway::Flow::Setup{config, shards_[i], homes_, tables_, *counters_[i], auth_, shared_,
-                             setup_.seed + i * 0x10000, &journal_->stream(i), &due_->channel(i)}));
+    flows_.push_back(std::make_unique<gateway::Flow>(gateway::Flow::Setup{
+        config, shards_[i], homes_, tables_, *counters_[i], auth_, shared_,
+        setup_.seed + i * 0x10000, &journal_->stream(i), &due_->channel(i),
+        details_.journal ? &details_.journal->stream(i) : nullptr, &details_.files}));
   }
+  flows_[0]->recorder().recovered_details(details_.missing, recovery_->first_segment());
   const gateway::RestoreCounts counts =
       gateway::restore(peers(), homes_, {*recovery_, stock_}, flows_, setup_.ground.now);
   recovery_.reset();

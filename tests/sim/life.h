@@ -8,6 +8,7 @@
 #include "core/journal.h"
 #include "gateway/auth.h"
 #include "gateway/dead_letters.h"
+#include "gateway/detail_store.h"
 #include "gateway/due_stock.h"
 #include "gateway/flow.h"
 #include "gateway/recovery.h"
@@ -27,6 +28,7 @@ class Life {
     core::Storage& disk;
     std::uint32_t tables;  // which of the two
     std::uint64_t seed;
+    bool details;  // with detail records, on the same disk
   };
 
   explicit Life(const Setup& setup);
@@ -39,6 +41,8 @@ class Life {
   unsigned shards() const { return shards_.size(); }
   bool turn(unsigned shard);
   core::Journal& journal() { return *journal_; }
+  // A round of the detail records' thread. True: it failed.
+  bool step_details();
   void publish(std::uint32_t tables);
   void stop() { shared_.stopping = true; }
   bool stopped() const { return shared_.finished == shards_.size(); }
@@ -54,6 +58,7 @@ class Life {
   core::ShardsOptions shards_options();
   std::string recover();
   std::string open_due(bool damaged);
+  std::string open_details(const gateway::UnwrittenDetails& unwritten);
 
   Setup setup_;
   gateway::Internet internet_;
@@ -68,6 +73,7 @@ class Life {
   std::unique_ptr<core::Journal> journal_;
   gateway::DueStock stock_;
   std::unique_ptr<gateway::DueStore> due_;
+  gateway::DetailStore details_;
   std::vector<std::unique_ptr<gateway::FlowCounters>> counters_;
   std::vector<std::unique_ptr<gateway::Flow>> flows_;
   core::JournalReport report_;
@@ -81,6 +87,7 @@ void tell_records(core::Storage& disk, const std::set<std::string>& messages, st
 // be read at all.
 std::string read_disk(core::Storage& disk, std::unique_ptr<gateway::Recovery>& recovery,
                       core::JournalReport& report, std::string& findings,
-                      gateway::DeadLetters* dead_letters = nullptr);
+                      gateway::DeadLetters* dead_letters = nullptr,
+                      gateway::UnwrittenDetails* details = nullptr);
 
 }  // namespace tollgate::sim

@@ -61,6 +61,7 @@ struct LimitPlan {
 struct Plan {
   unsigned shards = 1;
   unsigned carriers = 2;
+  bool details = false;  // detail records are written
   NetPlan net;
   LimitPlan limits;
   ClientPlan clients[2];

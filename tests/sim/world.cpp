@@ -129,24 +129,31 @@ void World::step() {
 bool World::step_journal(bool between_shards) {
   if (ground_.us() < journal_us_ || (between_shards && ground_.random.chance(0.5))) return true;
   bool worked = false;
+  // Their thread is another one: now in front of the journal's, now behind it.
+  const bool details_first = plan_.details && ground_.us() % 2 == 0;
+  bool failed = details_first && life_->step_details();
   while (life_->journal().step() && !disk_->crashed) worked = true;
+  if (!details_first) failed = life_->step_details();
   if (disk_->crashed) {
     crash("in an operation of the disk");
     return false;
   }
-  if (!life_->journal().failure().empty() && journal_off_us_ == 0) {
-    ground_.note("journal failed");
-    journal_off_us_ = ground_.us();
-    const std::uint32_t life = ground_.life;
-    ground_.after(ground_.random.between(0, 10 * kSecond), [this, life] {
-      if (ground_.life == life && life_ != nullptr) crash("after a failed sync");
-    });
-  }
+  if ((failed || !life_->journal().failure().empty()) && journal_off_us_ == 0) journal_fails();
   if (!worked) return true;
   ground_.active = true;
   const bool slow = !ground_.quiet && ground_.random.chance(plan_.slow_sync);
   journal_us_ = ground_.us() + ground_.random.between(0, slow ? kSlowSyncMaxUs : plan_.sync_us);
   return true;
+}
+
+// Or the detail records' files do: either way its operator starts it again.
+void World::journal_fails() {
+  ground_.note("journal failed");
+  journal_off_us_ = ground_.us();
+  const std::uint32_t life = ground_.life;
+  ground_.after(ground_.random.between(0, 10 * kSecond), [this, life] {
+    if (ground_.life == life && life_ != nullptr) crash("after a failed sync");
+  });
 }
 
 // What may happen each second.
@@ -258,7 +265,8 @@ void World::start() {
   // What nobody is known for any more ends with a restart (gateway/restore.h): not a fault here.
   people_.gather();
   life_ = std::make_unique<Life>(
-      Life::Setup{ground_, config_, people_, hosts, *disk_, tables_, ground_.random.next()});
+      Life::Setup{ground_, config_, people_, hosts, *disk_, tables_, ground_.random.next(),
+                  plan_.details});
   const std::string error = life_->start();
   if (!flipped_ && !life_->findings().empty()) book_.wrong(life_->findings(), 0xFFFFFFFF);
   if (!error.empty()) {
@@ -302,7 +310,38 @@ void World::check_disk(core::Storage& disk) {
   if (!stock || !stock->fine() || stock->receipts() != 0) {
     findings += "P2: receipts are left on the disk, or missing there\n";
   }
+  if (plan_.details) findings += judge_details(disk);
   if (!flipped_ && !findings.empty()) book_.wrong(findings, 0xFFFFFFFF);
+}
+
+// Every accepted message has one detail record, over all crashes; none has two.
+std::string World::judge_details(core::Storage& disk) {
+  std::map<std::string, unsigned> full, low;
+  std::string findings;
+  const auto judge = [&](core::Octets octets) {
+    proto::detail::Detail detail;
+    if (!proto::detail::decode(octets, detail)) findings += "a detail record is none\n";
+    const std::string id = gateway::cli::message_text(detail.message);
+    if (++full[id] == 2) findings += "two detail records of message " + id + "\n";
+    ++low[id.substr(8)];
+    const bool known = detail.segments == 1 && !detail.number.empty() && detail.try_count != 0;
+    const bool never_sent = detail.by_gateway && detail.tries_kept == 0;
+    if (!known && !never_sent)
+      findings += "a detail record lacks what it should tell: " + id + "\n";
+    if (detail.taken() != (detail.revenue_nano == 50'000'000)) {
+      findings += "a detail record's revenue is wrong: " + id + "\n";
+    }
+  };
+  if (!gateway::read_details(disk, 0, judge)) return "the detail records cannot be read\n";
+  for (Tag tag = 0; book_.known(tag); ++tag) {
+    const Story& story = book_.story(tag);
+    if (!story.accepted()) continue;
+    const auto& ids = story.own_id.size() == 16 ? full : low;
+    if (ids.contains(story.own_id)) continue;
+    findings += "message " + story.own_id + " has no detail record\n" + book_.tell(tag);
+    break;
+  }
+  return findings;
 }
 
 }  // namespace tollgate::sim

@@ -57,6 +57,8 @@ class World {
   bool idle() const;
   void check_disk(core::Storage& disk);
   void read_letters();
+  void journal_fails();
+  std::string judge_details(core::Storage& disk);
 
   Ground ground_;
   const Plan plan_;

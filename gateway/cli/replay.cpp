@@ -1,0 +1,254 @@
+// `tollgate rates replay`: the messages of a time decided again under other tables, against those
+// in force: who moves, what it costs, what loses its route or its margin.
+#include <algorithm>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "core/clock.h"
+#include "gateway/cli/commands.h"
+#include "gateway/cli/desk.h"
+#include "gateway/cli/records.h"
+#include "gateway/cli/redecide.h"
+#include "gateway/cli/terminal.h"
+#include "proto/escape.h"
+#include "routing/compile.h"
+#include "routing/money.h"
+#include "routing/source.h"
+
+namespace tollgate::gateway::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using proto::detail::Detail;
+using routing::Reason;
+using routing::Route;
+
+int complain(int status, const std::string& text) {
+  print(stderr, "tollgate rates replay: " + text + "\n");
+  return status;
+}
+
+struct Effect {
+  std::uint64_t messages = 0;
+  std::uint64_t segments = 0;
+  std::uint64_t moved = 0;  // another first carrier
+  std::uint64_t newly_unroutable = 0;
+  std::uint64_t newly_routable = 0;
+  std::uint64_t newly_at_loss = 0;  // margin below 0
+  std::int64_t revenue_before = 0, revenue_after = 0;
+  std::int64_t cost_before = 0, cost_after = 0;
+
+  std::int64_t cost_delta() const { return cost_after - cost_before; }
+  std::int64_t margin_delta() const { return revenue_after - revenue_before - cost_delta(); }
+  bool findings() const { return newly_unroutable != 0 || newly_at_loss != 0; }
+  bool changed() const { return findings() || moved != 0 || margin_delta() != 0; }
+};
+
+struct Outcome {
+  bool routed = false;
+  std::string_view carrier;
+  routing::Nano price = 0, cost = 0;
+};
+
+Outcome outcome(Redecide& redecide, const Detail& detail) {
+  Route route;
+  if (!redecide(detail, route) || route.reason != Reason::chosen) return {};
+  const routing::Candidate& first = route.candidates[0];
+  return {true, redecide.tables().carriers[first.carrier].name, route.price_nano, first.cost_nano};
+}
+
+void add(Effect& effect, std::uint32_t segments, const Outcome& before, const Outcome& after) {
+  const auto count = static_cast<std::int64_t>(std::max(segments, 1U));
+  ++effect.messages;
+  effect.segments += static_cast<std::uint64_t>(count);
+  if (before.routed && !after.routed) ++effect.newly_unroutable;
+  if (!before.routed && after.routed) ++effect.newly_routable;
+  if (before.routed && after.routed && before.carrier != after.carrier) ++effect.moved;
+  const bool lost_before = before.routed && before.price < before.cost;
+  if (after.routed && after.price < after.cost && !lost_before) ++effect.newly_at_loss;
+  effect.revenue_before += before.price * count;
+  effect.revenue_after += after.price * count;
+  effect.cost_before += before.cost * count;
+  effect.cost_after += after.cost * count;
+}
+
+class Replay {
+ public:
+  Replay(const routing::Tables& before, const routing::Tables& after)
+      : before_(before), after_(after) {}
+
+  void take(const Detail& detail) {
+    const Outcome before = outcome(before_, detail);
+    const Outcome after = outcome(after_, detail);
+    add(all_, detail.segments, before, after);
+    key_.first.assign(detail.client);
+    key_.second.assign(detail.mccmnc);
+    add(pairs_[key_], detail.segments, before, after);
+    if (before.carrier == after.carrier) return;
+    ++moves_[{before.routed ? std::string(before.carrier) : "no route",
+              after.routed ? std::string(after.carrier) : "no route"}];
+  }
+
+  std::string text(std::uint64_t limit) const;
+  std::string json() const;
+  bool findings() const { return all_.findings(); }
+  std::uint64_t messages() const { return all_.messages; }
+
+ private:
+  using Pair = std::pair<std::string, std::string>;
+  // The largest changes of margin first.
+  std::vector<const std::pair<const Pair, Effect>*> changed() const;
+
+  Redecide before_, after_;
+  Effect all_;
+  Pair key_;
+  std::map<Pair, Effect> pairs_;  // client and destination
+  std::map<Pair, std::uint64_t> moves_;
+};
+
+std::vector<const std::pair<const std::pair<std::string, std::string>, Effect>*> Replay::changed()
+    const {
+  std::vector<const std::pair<const Pair, Effect>*> rows;
+  for (const auto& each : pairs_) {
+    if (each.second.changed()) rows.push_back(&each);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
+    return std::abs(a->second.margin_delta()) > std::abs(b->second.margin_delta());
+  });
+  return rows;
+}
+
+std::string signed_text(std::int64_t nano) {
+  return (nano > 0 ? "+" : "") + routing::format_nano(nano);
+}
+
+std::string Replay::text(std::uint64_t limit) const {
+  std::string text;
+  const auto line = [&](std::string_view name, const std::string& value) {
+    text += std::string(name) + std::string(24 - name.size(), ' ') + value + "\n";
+  };
+  line("messages", std::to_string(all_.messages));
+  line("moved", std::to_string(all_.moved));
+  line("newly unroutable",
+       all_.newly_unroutable == 0 ? "0" : red(std::to_string(all_.newly_unroutable), stdout));
+  line("newly at a loss",
+       all_.newly_at_loss == 0 ? "0" : red(std::to_string(all_.newly_at_loss), stdout));
+  line("newly routable", std::to_string(all_.newly_routable));
+  line("cost", routing::format_nano(all_.cost_before) + " -> " +
+                   routing::format_nano(all_.cost_after) + "  (" + signed_text(all_.cost_delta()) +
+                   ")");
+  line("margin", routing::format_nano(all_.revenue_before - all_.cost_before) + " -> " +
+                     routing::format_nano(all_.revenue_after - all_.cost_after) + "  (" +
+                     signed_text(all_.margin_delta()) + ")");
+  if (!moves_.empty()) {
+    std::vector<std::vector<std::string>> rows{{"from", "to", "messages"}};
+    for (const auto& [move, count] : moves_) {
+      rows.push_back(
+          {proto::escaped(move.first), proto::escaped(move.second), std::to_string(count)});
+    }
+    text += "\n" + aligned(rows);
+  }
+  const auto all = changed();
+  if (all.empty()) return text;
+  std::vector<std::vector<std::string>> rows{
+      {"client", "destination", "messages", "moved", "unroutable", "at a loss", "cost", "margin"}};
+  for (const auto* each : all) {
+    if (limit != 0 && rows.size() > limit) break;
+    const Effect& effect = each->second;
+    rows.push_back({proto::escaped(each->first.first), proto::escaped(each->first.second),
+                    std::to_string(effect.messages), std::to_string(effect.moved),
+                    std::to_string(effect.newly_unroutable), std::to_string(effect.newly_at_loss),
+                    signed_text(effect.cost_delta()), signed_text(effect.margin_delta())});
+  }
+  text += "\n" + aligned(rows);
+  if (all.size() + 1 > rows.size()) {
+    text += "and " + counted(all.size() + 1 - rows.size(), "row") + " more (--limit 0 shows all)\n";
+  }
+  return text;
+}
+
+Json effect_json(const Effect& effect) {
+  return {{"messages", effect.messages},
+          {"segments", effect.segments},
+          {"moved", effect.moved},
+          {"newly_unroutable", effect.newly_unroutable},
+          {"newly_routable", effect.newly_routable},
+          {"newly_at_loss", effect.newly_at_loss},
+          {"cost_before_nano", effect.cost_before},
+          {"cost_after_nano", effect.cost_after},
+          {"margin_before_nano", effect.revenue_before - effect.cost_before},
+          {"margin_after_nano", effect.revenue_after - effect.cost_after}};
+}
+
+std::string Replay::json() const {
+  Json json = effect_json(all_);
+  json["moves"] = Json::array();
+  for (const auto& [move, count] : moves_) {
+    json["moves"].push_back({{"from", proto::escaped(move.first)},
+                             {"to", proto::escaped(move.second)},
+                             {"messages", count}});
+  }
+  json["changed"] = Json::array();
+  for (const auto* each : changed()) {
+    Json row = effect_json(each->second);
+    row["client"] = proto::escaped(each->first.first);
+    row["destination"] = proto::escaped(each->first.second);
+    json["changed"].push_back(std::move(row));
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// A bare number is a draft's, as for the other verbs.
+std::string tables_name(std::string name) {
+  constexpr std::string_view kVersion = "version:";
+  if (name.starts_with(kVersion)) return name.substr(kVersion.size());
+  const bool digits = !name.empty() && std::all_of(name.begin(), name.end(),
+                                                   [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? "draft:" + name : name;
+}
+
+std::unique_ptr<const routing::Tables> compiled(const Config& config, const std::string& name,
+                                                int& status) {
+  const TemporaryFolder folder;
+  const auto chosen = choose_tables(config, name, folder);
+  if (!chosen) {
+    status = complain(kFindings, chosen.error().reason);
+    return nullptr;
+  }
+  routing::CompileOptions options;
+  options.carriers = config.carrier_names();
+  options.clients = config.client_names();
+  options.now_us = core::read_clock().wall_us;
+  options.version = chosen->version;
+  auto tables = routing::compile_directory(chosen->directory, options);
+  if (tables) return std::move(*tables);
+  for (const auto& fault : tables.error()) print(stderr, routing::fault_text(fault) + "\n");
+  status = complain(kFindings,
+                    counted(tables.error().size(), "fault") + " in the tables of " + chosen->place);
+  return nullptr;
+}
+
+}  // namespace
+
+int replay(const ReplayOptions& options) {
+  int status = kFine;
+  RecordFilter filter = options;
+  if (filter.config.empty()) filter.config = default_config();
+  auto source = RecordSource::open(filter, "rates replay", "24h", status);
+  if (!source) return status;
+  const auto before = compiled(*source->config(), options.against, status);
+  if (!before) return status;
+  const auto after = compiled(*source->config(), tables_name(options.tables), status);
+  if (!after) return status;
+  Replay replay(*before, *after);
+  if (!source->for_each([&](const Detail& detail) { replay.take(detail); })) return kFindings;
+  if (replay.messages() == 0 && !options.json) {
+    print(stdout, "no messages ended then\n");
+    return kFine;
+  }
+  print(stdout, options.json ? replay.json() : replay.text(options.limit));
+  return replay.findings() ? kFindings : kFine;
+}
+
+}  // namespace tollgate::gateway::cli
