@@ -107,6 +107,10 @@ Details::Details(const Config& config, core::Shard& shard, core::Journal::Stream
       stream_(stream),
       backlog_max_(config.records.backlog_max),
       keep_us_(config.records.keep_days * kDayUs) {
+  constexpr std::size_t kFilesAhead = 1'024;
+  if (!on()) return;
+  places_.reserve(64);
+  files_.reserve((files != nullptr ? files->size() : 0) + kFilesAhead);
   if (files != nullptr) files_.assign(files->begin(), files->end());
 }
 

@@ -72,14 +72,24 @@ std::string open_due(const Config& config, const core::JournalReport& report, Ke
 
 constexpr std::int64_t kDetailLingerUs = 50'000;  // gathers so long: they wait for nobody
 
-std::string open_records(const Config& config, const UnwrittenDetails& unwritten,
-                         Keeping& keeping) {
+std::string open_records(const Config& config, KeepingOptions& asked,
+                         const UnwrittenDetails& unwritten, Keeping& keeping) {
   const RecordsConfig& records = config.records;
   if (records.directory.empty()) return {};
   auto storage = core::open_directory(records.directory, core::StorageUse::exclusive);
   if (!storage) return storage.error();
   keeping.detail_storage = std::move(*storage);
+  LearningOptions learning;
+  learning.directory = records.directory;
+  learning.start = std::move(asked.facts);
+  learning.keep_days = records.keep_days;
+  learning.hand_over = std::move(asked.teach);
+  keeping.learning = std::make_unique<Learning>(std::move(learning));
+  if (std::string error = keeping.learning->recount(*keeping.detail_storage); !error.empty()) {
+    return error;
+  }
   DetailStoreOptions options;
+  options.observer = keeping.learning.get();
   options.storage = keeping.detail_storage.get();
   options.streams = config.gateway.shards;
   options.segment_octets = records.rotate_octets;
@@ -159,12 +169,11 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
 
 }  // namespace
 
-tl::expected<Keeping, std::string> open_keeping(const Config& config,
-                                                std::function<void(unsigned)> wake) {
+tl::expected<Keeping, std::string> open_keeping(const Config& config, KeepingOptions options) {
   UnwrittenDetails unwritten;
-  auto keeping = open_journal(config, std::move(wake), unwritten);
+  auto keeping = open_journal(config, std::move(options.wake), unwritten);
   if (!keeping) return keeping;
-  if (std::string error = open_records(config, unwritten, *keeping); !error.empty()) {
+  if (std::string error = open_records(config, options, unwritten, *keeping); !error.empty()) {
     return tl::make_unexpected(std::move(error));
   }
   return keeping;

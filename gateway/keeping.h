@@ -14,6 +14,7 @@
 #include "gateway/detail_store.h"
 #include "gateway/due_stock.h"
 #include "gateway/due_store.h"
+#include "gateway/learning.h"
 #include "gateway/recovery.h"
 
 namespace tollgate::gateway {
@@ -27,15 +28,20 @@ struct Keeping {
   DueStock stock;  // what is to be restored of the due store
   std::unique_ptr<DueStore> due;
   std::unique_ptr<core::Storage> detail_storage;
+  std::unique_ptr<Learning> learning;  // null: no detail records
   DetailStore details;
+};
+
+struct KeepingOptions {
+  std::function<void(unsigned)> wake;         // a shard, when its records became durable
+  std::function<void(routing::Facts)> teach;  // what the detail records taught
+  routing::Facts facts = {};                  // that the start compiled with
 };
 
 // Reads the journal in config.journal.directory, and the heads of what is in its folder `due`, and
 // makes both ready to be written. Tells the log
 // what it found; then the detail records' files, with what they lack by the journal. An empty
 // directory name: no such thing, all of its is null. The error is a sentence.
-// `wake`: of a shard, when records of its stream became durable.
-tl::expected<Keeping, std::string> open_keeping(const Config& config,
-                                                std::function<void(unsigned)> wake);
+tl::expected<Keeping, std::string> open_keeping(const Config& config, KeepingOptions options);
 
 }  // namespace tollgate::gateway

@@ -72,6 +72,7 @@ routing::FeedOptions feed_options(const Config& config) {
   options.cache = config.tables.cache;
   options.poll_us = config.tables.poll_us;
   options.gateway = gateway_name(config);
+  if (!config.records.directory.empty()) options.facts = newest_facts(config.records.directory);
   return options;
 }
 
@@ -82,10 +83,12 @@ core::log::Level log_level(LogLevel level) {
 // Everything that lives while the gateway serves, in the order in which it is made.
 class Process {
  public:
-  Process(const Config& config, const routing::TablesCounters& feed,
-          std::unique_ptr<const routing::Tables> tables)
+  // `facts`: what the first tables were compiled with.
+  Process(const Config& config, routing::Feed& feed, std::unique_ptr<const routing::Tables> tables,
+          routing::Facts facts)
       : config_(config),
-        tables_counters_(feed),
+        feed_(feed),
+        facts_(std::move(facts)),
         tables_(std::move(tables)),
         shards_(config.gateway.shards, config.gateway.limits.mailbox_octets),
         homes_(config.gateway.shards, peers()),
@@ -93,12 +96,17 @@ class Process {
 
   // False: the journal cannot be used, or holds more than there is room for; the reason was told.
   bool make_flows() {
-    auto keeping = open_keeping(config_, [this](unsigned shard) { shards_[shard].wake(); });
+    KeepingOptions asked;
+    asked.wake = [this](unsigned shard) { shards_[shard].wake(); };
+    asked.teach = [this](routing::Facts facts) { feed_.facts(std::move(facts)); };
+    asked.facts = std::move(facts_);
+    auto keeping = open_keeping(config_, std::move(asked));
     if (!keeping) {
       core::log::error("journal_refused", {{"reason", keeping.error()}});
       return false;
     }
     keeping_ = std::move(*keeping);
+    if (keeping_.learning) keeping_.learning->thresholds(*tables_.current());
     std::random_device random;
     const std::uint64_t seed = std::uint64_t{random()} << 32 | random();
     for (unsigned i = 0; i < shards_.size(); ++i) {
@@ -144,6 +152,7 @@ class Process {
       homes_.grow(now);
       auth_.replace(accounts_of(now));
     }
+    if (keeping_.learning) keeping_.learning->thresholds(*next);
     tables_.publish(std::move(next));
   }
   void reclaim() { tables_.reclaim(); }
@@ -220,7 +229,7 @@ class Process {
       sources.shards.push_back(&shards_[i].counts());
       sources.turn_us.push_back(&shards_[i].turn_us());
     }
-    sources.tables = &tables_counters_;
+    sources.tables = &feed_.counters();
     sources.auth = &auth_;
     if (keeping_.journal) {
       sources.journal = &keeping_.journal->counts();
@@ -243,7 +252,8 @@ class Process {
   }
 
   const Config& config_;
-  const routing::TablesCounters& tables_counters_;
+  routing::Feed& feed_;
+  routing::Facts facts_;
   core::Published<routing::Tables> tables_;
   core::Shards shards_;
   Homes homes_;
@@ -259,14 +269,16 @@ class Process {
 
 int run_process(const Config& config) {
   Requests requests;
-  routing::Feed feed(feed_options(config));
+  routing::FeedOptions options = feed_options(config);
+  const routing::Facts facts = options.facts;
+  routing::Feed feed(std::move(options));
   const core::Signals signals({[&requests] { requests.stop(); }, [&feed] { feed.reload(); }});
   core::log::Options log_options;
   log_options.least = log_level(config.gateway.log_level);
   core::log::start(log_options);
   int status = 1;
   if (auto tables = feed.first()) {
-    Process process(config, feed.counters(), std::move(tables));
+    Process process(config, feed, std::move(tables), facts);
     if (process.make_flows() && process.start()) {
       feed.start([&requests](auto next) { requests.offer(std::move(next)); });
       while (!requests.stopping()) {

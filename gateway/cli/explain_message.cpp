@@ -149,13 +149,9 @@ int add_derived(const ExplainOptions& options, const RecordSource& source, const
     return kFine;
   }
   const auto facts = facts_of(source.directory(), detail.facts);
-  routing::CompileOptions compile;
-  compile.carriers = config.carrier_names();
-  compile.clients = config.client_names();
-  compile.now_us = detail.accepted_us;
-  compile.version = detail.tables_version;
-  compile.facts = facts ? &*facts : nullptr;
-  const auto tables = routing::compile_directory(at_hand->directory, compile);
+  const auto tables = compile_as_gateway(
+      config,
+      {at_hand->directory, detail.accepted_us, detail.tables_version, facts ? &*facts : nullptr});
   if (!tables) {
     text += "\nThe tables of " + at_hand->place + " have faults: no more can be said.\n";
     json["derived"] = nullptr;

@@ -1,11 +1,22 @@
 #include "gateway/cli/redecide.h"
 
+#include "gateway/peer_reader.h"
 #include "proto/escape.h"
 #include "routing/money.h"
 
 namespace tollgate::gateway::cli {
 
 using proto::detail::Detail;
+
+routing::CompileResult compile_as_gateway(const Config& config, const TablesWanted& wanted) {
+  PeerReader reader(config);
+  routing::CompileOptions options;
+  options.companions = &reader;
+  options.now_us = wanted.at_us;
+  options.version = wanted.version;
+  options.facts = wanted.facts;
+  return routing::compile_directory(wanted.directory, options);
+}
 
 Redecide::Redecide(const routing::Tables& tables)
     : tables_(tables), states_(tables.carriers.size()) {

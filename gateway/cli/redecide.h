@@ -7,11 +7,22 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gateway/config.h"
 #include "proto/detail.h"
+#include "routing/compile.h"
 #include "routing/explain.h"
 #include "routing/router.h"
 
 namespace tollgate::gateway::cli {
+
+// The tables of a directory as the configuration's gateway would have them.
+struct TablesWanted {
+  std::string directory;
+  std::int64_t at_us = 0;  // which rows are in force
+  std::uint32_t version = 0;
+  const routing::Facts* facts = nullptr;
+};
+routing::CompileResult compile_as_gateway(const Config& config, const TablesWanted& wanted);
 
 class Redecide {
  public:

@@ -216,12 +216,8 @@ std::unique_ptr<const routing::Tables> compiled(const Config& config, const std:
     status = complain(kFindings, chosen.error().reason);
     return nullptr;
   }
-  routing::CompileOptions options;
-  options.carriers = config.carrier_names();
-  options.clients = config.client_names();
-  options.now_us = core::read_clock().wall_us;
-  options.version = chosen->version;
-  auto tables = routing::compile_directory(chosen->directory, options);
+  auto tables = compile_as_gateway(
+      config, {chosen->directory, core::read_clock().wall_us, chosen->version, nullptr});
   if (tables) return std::move(*tables);
   for (const auto& fault : tables.error()) print(stderr, routing::fault_text(fault) + "\n");
   status = complain(kFindings,

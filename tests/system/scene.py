@@ -10,7 +10,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "bench" / "peers"))
+sys.path[:0] = [str(ROOT / "bench" / "peers"), str(pathlib.Path(__file__).resolve().parent)]
+import detail_records  # noqa: E402
 import gateway  # noqa: E402
 import harness  # noqa: E402
 import verdict  # noqa: E402
@@ -70,9 +71,9 @@ def gateway_values(options, journal, more):
 class Scene:
     """Carriers and gateway, running. `journal`: where, when not in the scene's own directory;
     `more`: lines of its section. `wrapper`: a command to run the gateway. `common`: what all
-    carriers do."""
+    carriers do. `records`: with detail records."""
 
-    def __init__(self, options, journal=None, more="", wrapper=(), common=COMMON):
+    def __init__(self, options, journal=None, more="", wrapper=(), common=COMMON, records=False):
         self.options = options
         self.directory = options.keep or pathlib.Path(tempfile.mkdtemp(prefix="tollgate-system-"))
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -81,6 +82,10 @@ class Scene:
         (self.directory / "gateway").mkdir()
         if options.durable and journal is None:
             journal = self.directory / "journal"
+        self.journal = journal
+        self.records = self.directory / "records" if records and journal else None
+        if self.records:
+            more += detail_records.section(self.records)
         self.client_log = self.directory / "load.log"
         self.carrier_log = self.directory / "carrier.log"
         self.load = self.carriers = self.gateway = None
@@ -117,6 +122,11 @@ class Scene:
         found = verdict.judge_files(self.client_log, self.carrier_log, WINDOW, margin_us,
                                     self.options.relay)
         return found, taken
+
+    def judge_records(self):
+        """After judge(): (faults, a line for people) of the detail records."""
+        return detail_records.judge(self.options.bin / "tollgate", self.records, self.journal,
+                                    self.client_log)
 
     def close(self):
         if self.load is not None and self.load.process.poll() is None:

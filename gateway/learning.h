@@ -1,0 +1,72 @@
+// Learns from detail records as they are written: delivery rates and volumes (routing/learner.h),
+// told as numbered facts-N.csv beside the records, then handed over to be compiled with the tables.
+//
+// Invariants
+// 1. Facts are on disk before anyone decides with them: a record's facts number can be looked up.
+// 2. A start begins with the newest facts file that can be read, and counts the records since.
+// 3. What cannot be written is told in the log and not handed over; the next change tries again.
+//
+// Threads: open() and the recount on the starting one; keep() and step() on that of the detail
+// records; thresholds() on any.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/journal.h"
+#include "core/storage.h"
+#include "routing/facts.h"
+#include "routing/learner.h"
+
+namespace tollgate::routing {
+struct Tables;
+}
+
+namespace tollgate::gateway {
+
+// The newest that can be read; number 0 when there are none.
+routing::Facts newest_facts(const std::string& directory);
+std::string facts_file(const std::string& directory, std::uint32_t number);
+
+struct LearningOptions {
+  std::string directory;  // of the facts' files
+  routing::Facts start;
+  std::uint32_t keep_days = 30;                   // of the files
+  std::function<void(routing::Facts)> hand_over;  // on the records' thread; may be empty
+  core::Clock clock;                              // default: read_clock
+  routing::LearnerOptions learner = {};
+};
+
+class Learning final : public core::KeptApart {
+ public:
+  explicit Learning(LearningOptions options);
+
+  // Records that were written after the start's facts. The error is a sentence.
+  std::string recount(core::Storage& records);
+  // At which volumes the clients' prices change.
+  void thresholds(const routing::Tables& tables);
+
+  bool wants(std::uint32_t type) const override;
+  void keep(std::uint64_t segment, std::uint64_t offset, core::Octets payload) override;
+  int step() override;
+  bool settled() const override { return true; }
+
+ private:
+  void count(core::Octets record);
+  bool write(const routing::Facts& facts);
+  void remove_old(std::int64_t wall_us);
+  void take_thresholds();
+
+  LearningOptions options_;
+  routing::Learner learner_;
+  std::int64_t since_us_;
+  std::mutex mutex_;
+  std::vector<std::pair<std::string, std::vector<std::uint64_t>>> thresholds_;  // by mutex_
+};
+
+}  // namespace tollgate::gateway
