@@ -245,7 +245,7 @@ struct Settled {
   std::uint64_t message = 0;
   std::int64_t wall_us = 0;
   How how = How::told;
-  Octets detail = {};  // the rest; with [records]: its number u64, its detail record (proto/detail.h)
+  Octets detail = {};  // the rest; with [records]: its number u64, its record (proto/detail.h)
 };
 
 // Of the stream's detail records of this run, those up to this number are durable in their files.

@@ -154,7 +154,7 @@ std::optional<RecordSource> RecordSource::open(const RecordFilter& filter, std::
 
 bool RecordSource::wants(const Detail& detail) const {
   if (detail.settled_us < from_us_ || detail.settled_us >= to_us_) return false;
-  if (message_ != 0) {
+  if (!filter_.message.empty()) {
     const std::uint64_t mask = short_id_ ? 0xFFFFFFFF : ~std::uint64_t{0};
     if ((detail.message & mask) != message_ && (detail.public_id & mask) != message_) return false;
   }

@@ -30,13 +30,15 @@ password = "pw"
 [[carrier]]
 name = "alpha"
 [[carrier.bind]]
-address = "127.0.0.1:1"
+host = "127.0.0.1"
+port = 1
 system_id = "t"
 password = "s"
 [[carrier]]
 name = "bravo"
 [[carrier.bind]]
-address = "127.0.0.1:1"
+host = "127.0.0.1"
+port = 1
 system_id = "t"
 password = "s"
 """

@@ -238,6 +238,7 @@ class Followed(Desk):
         second = self.write_config("viewer", "change-this-3", 'cache = "c2"\n', name="two.toml")
         for config in (first, second):
             text = config.read_text().replace('directory = "journal"', f'directory = "{config}.j"')
+            text = text.replace('directory = "records"', f'directory = "{config}.r"')
             config.write_text(text)
         (one, log), (two, other_log) = self.start(first), self.start(second)
         self.price("alpha", "0.01")
