@@ -9,9 +9,8 @@ namespace tollgate::gateway::cli {
 using proto::detail::Detail;
 
 routing::CompileResult compile_as_gateway(const Config& config, const TablesWanted& wanted) {
-  PeerReader reader(config);
   routing::CompileOptions options;
-  options.companions = &reader;
+  options.companions = std::make_shared<PeerReader>(config);
   options.now_us = wanted.at_us;
   options.version = wanted.version;
   options.facts = wanted.facts;

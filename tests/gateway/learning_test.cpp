@@ -1,0 +1,152 @@
+// What detail records teach: facts beside them, on disk before anyone has them, counted on by the
+// next start.
+#include "gateway/learning.h"
+
+#include <filesystem>
+#include <fstream>
+#include <stdlib.h>
+
+#include "gateway/detail_store.h"
+#include "proto/detail.h"
+#include "tests/catch_pch.h"
+#include "tests/core/faulty_storage.h"
+
+namespace tollgate::gateway {
+namespace {
+
+using proto::detail::Detail;
+
+constexpr std::int64_t kNow = 1'795'000'000'000'000;  // 2026-11
+constexpr std::int64_t kMinute = 60'000'000;
+
+struct Folder {
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "tollgate_facts_XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+std::vector<std::uint8_t> record(bool delivered, std::int64_t settled_us) {
+  Detail detail;
+  detail.message = 7;
+  detail.client = "shop";
+  detail.mccmnc = "23415";
+  detail.carrier = "alpha";
+  detail.segments = 2;
+  detail.sent_us = settled_us - 10;
+  detail.receipt_us = settled_us - 5;
+  detail.settled_us = settled_us;
+  detail.state = static_cast<std::uint32_t>(delivered ? proto::MessageState::delivered
+                                                      : proto::MessageState::undeliverable);
+  std::vector<std::uint8_t> octets(proto::detail::kDetailMax);
+  octets.resize(encode(detail, octets));
+  return octets;
+}
+
+struct Teaching {
+  explicit Teaching(const Folder& folder, routing::Facts start = {})
+      : learning([&] {
+          LearningOptions options;
+          options.directory = folder.path;
+          options.start = std::move(start);
+          options.hand_over = [this](routing::Facts facts) { told.push_back(std::move(facts)); };
+          options.clock = [this] { return core::Now{now_us, now_us}; };
+          return options;
+        }()) {}
+  void keep(std::size_t count, bool delivered) {
+    for (std::size_t i = 0; i < count; ++i) learning.keep(1, 1, record(delivered, now_us));
+  }
+
+  std::int64_t now_us = kNow;
+  std::vector<routing::Facts> told;
+  Learning learning;
+};
+
+TEST_CASE("a delivery rate is told once there is enough, from a file that is there", "[learning]") {
+  const Folder folder;
+  CHECK(newest_facts(folder.path).number == 0);
+  Teaching teaching(folder);
+  teaching.keep(60, true);
+  CHECK(teaching.learning.step() == 0);
+  CHECK(teaching.told.empty());
+  teaching.keep(40, false);
+  CHECK(teaching.learning.step() == 0);
+  REQUIRE(teaching.told.size() == 1);
+  const routing::Facts& facts = teaching.told[0];
+  CHECK(facts.number == 1);
+  REQUIRE(facts.rates.size() == 1);
+  CHECK(facts.rates[0].carrier == "alpha");
+  CHECK(facts.rates[0].destination == "23415");
+  CHECK(facts.rates[0].delivered_ppm == 600'000);
+  REQUIRE(facts.volumes.size() == 1);
+  CHECK(facts.volumes[0].segments == 200);
+  CHECK(newest_facts(folder.path) == facts);
+  // The next start goes on from there.
+  Teaching next(folder, newest_facts(folder.path));
+  next.now_us = kNow + 2 * kMinute;
+  next.keep(100, true);
+  next.learning.step();
+  REQUIRE(next.told.size() == 1);
+  CHECK(next.told[0].number == 2);
+  CHECK(next.told[0].volumes[0].segments == 400);
+  CHECK(newest_facts(folder.path).number == 2);
+}
+
+TEST_CASE("what cannot be written is not handed over", "[learning]") {
+  const Folder folder;
+  Teaching teaching(folder);
+  std::filesystem::remove_all(folder.path);
+  teaching.keep(100, true);
+  CHECK(teaching.learning.step() == 0);
+  CHECK(teaching.told.empty());
+}
+
+TEST_CASE("a facts file that is none is passed over", "[learning]") {
+  const Folder folder;
+  Teaching teaching(folder);
+  teaching.keep(100, true);
+  teaching.learning.step();
+  std::ofstream(facts_file(folder.path, 9)) << "nonsense\n";
+  std::ofstream(folder.path + "/facts-x.csv") << "nonsense\n";
+  CHECK(newest_facts(folder.path).number == 1);
+}
+
+TEST_CASE("records behind the facts are counted again, those before are not", "[learning]") {
+  const Folder folder;
+  core::testing::FaultyStorage disk;
+  DetailStoreOptions options;
+  options.storage = &disk;
+  options.segment_octets = 65'536;
+  options.ring_octets = options.batch_octets = 8'192;
+  options.clock = [] { return core::Now{kNow - kMinute, kNow - kMinute}; };
+  options.salt = 3;
+  options.own_thread = false;
+  {
+    auto store = open_details(options, {});
+    REQUIRE(store.has_value());
+    auto& stream = store->journal->stream(0);
+    for (int i = -50; i < 120; ++i) {
+      stream.append(kDetailType, record(true, kNow + i));
+      stream.publish();
+      store->journal->step();
+    }
+  }
+  routing::Facts start;
+  start.number = 4;
+  start.wall_us = kNow;
+  start.month = routing::month_of(kNow);
+  start.volumes = {{"shop", 1'000}};
+  Teaching teaching(folder, start);
+  CHECK(teaching.learning.recount(disk).empty());
+  teaching.now_us = kNow + 2 * kMinute;
+  teaching.learning.step();
+  REQUIRE(teaching.told.size() == 1);
+  CHECK(teaching.told[0].number == 5);
+  CHECK(teaching.told[0].volumes[0].segments == 1'000 + 2 * 119);
+}
+
+}  // namespace
+}  // namespace tollgate::gateway
