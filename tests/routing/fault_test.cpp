@@ -222,6 +222,44 @@ TEST_CASE("faults of clients, carriers and rules") {
     check(broken);
 }
 
+TEST_CASE("faults of senders, tags, volumes and shares") {
+  const char* book = "rates/alpha.csv";
+  const char* plan = "plans/retail.csv";
+  const std::string rates = "mcc,price,currency,sender,tags\n234,0.1,EUR,";
+  const std::string prices = "mcc,price,currency,from_volume\n234,0.1,EUR,";
+  const std::string senders = "plan,client,destination,allow,replace_by,deny\n";
+  const char* file = "senders.csv";
+  for (const Broken& broken : std::vector<Broken>{
+           {book, rates + "none,\n", 2, "sender", "none", "is not alphanumeric"},
+           {book, rates + ",a b a\n", 2, "tags", "a b a", "a word twice"},
+           {book, rates + ",=1+1\n", 2, "tags", "=1+1", "is not made of words"},
+           {book, rates + "numeric,\n234,0.1,EUR,numeric,\n", 3, "mcc", "234", "repeats row 2"},
+           {plan, prices + "-1\n", 2, "from_volume", "-1", "digits alone"},
+           {plan, prices + "1.5\n", 2, "from_volume", "1.5", "digits alone"},
+           {plan, prices + "9999999999999999\n", 2, "from_volume", "9999999999999999",
+            "too many digits"},
+           {plan, prices + "\n234,0.2,EUR,0\n", 3, "mcc", "234", "repeats row 2"},
+           {plan, "mcc,price,currency,sender\n", 1, "sender", "sender", "not a column"},
+           {"rules.csv", "explore_percent\n50.0001\n", 2, "explore_percent", "50.0001",
+            "between 0 and 50"},
+           {"rules.csv", "explore_percent\n-1\n", 2, "explore_percent", "-1", "between 0 and 50"},
+           {file, senders + "retail,shop,,,,\n", 2, "", "", "both a plan and a client"},
+           {file, senders + ",,234,all,,\n,,234,,,X\n", 3, "", "", "as row 2"},
+           {file, senders + ",,,letters,,\n", 2, "allow", "letters", "is not made of"},
+           {file, senders + ",,,,ABCDEFGHIJKL,\n", 2, "replace_by", "ABCDEFGHIJKL", "longer than"},
+           {file, senders + ",,,,1234567890123456,\n", 2, "replace_by", "1234567890123456",
+            "15 digits"},
+           {file, senders + ",,,,+447700900123,\n", 2, "replace_by", "+447700900123", "with '+'"},
+           {file, senders + ",,,,Gr\xc3\xbc\xc3\x9f,\n", 2, "replace_by", "Gr\xc3\xbc\xc3\x9f",
+            "printable"},
+           {file, senders + ",,,,,A ABCDEFGHIJKLMNOPQRSTU\n", 2, "deny", "A ABCDEFGHIJKLMNOPQRSTU",
+            "no possible sender"},
+           {file, senders + ",,,numeric,Shop,\n", 2, "replace_by", "Shop", "not allowed itself"},
+           {file, senders + ",,,,Shop,\n,,234,,,SHOP\n", 2, "replace_by", "Shop", "denied itself"},
+       })
+    check(broken);
+}
+
 TEST_CASE("missing and unknown files") {
   for (const char* file : {"currencies.csv", "numbering_plan.csv", "clients.csv", "rules.csv"}) {
     Files files = good_files();

@@ -210,6 +210,61 @@ TEST_CASE("a full sheet closes what it does not name, and only from its date on"
   CHECK(merged.book[2].to_us == kOpen);
 }
 
+TEST_CASE("rows for some senders or volumes, and tags, live through a sheet") {
+  const std::string rates =
+      "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to,sender,tags\n"
+      "23402,,,0.01,EUR,submit,,,,direct\n"
+      "23402,,,0.02,EUR,submit,,,alphanumeric,\n"
+      "23410,,,0.01,EUR,submit,,,numeric,old\n"
+      "23415,,,0.01,EUR,submit,,,,\n"
+      "23415,,,0.03,EUR,submit,,,short_code,\n";
+  std::vector<TableFault> faults;
+  const auto book = parse_book(rates, BookKind::rate_book, "rates/a.csv", faults);
+  REQUIRE(book);
+  CHECK(write_book(*book, BookKind::rate_book) == rates);
+  SheetItem raised, closed;
+  raised.thing = thing_of("23402", false);
+  raised.charge = {15'000'000, kNone, "EUR"};
+  raised.from_us = 10 * kDay;
+  closed.thing = thing_of("23415", false);
+  closed.closed = true;
+  closed.from_us = 10 * kDay;
+  const Merged merged =
+      merge(*book, {raised, closed}, {context(), BookKind::rate_book, kAlways, std::nullopt});
+  const std::string expected =
+      "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to,sender,tags\n"
+      "23402,,,0.01,EUR,submit,,1970-01-11,,direct\n"
+      "23402,,,0.015,EUR,submit,1970-01-11,,,direct\n"
+      "23402,,,0.02,EUR,submit,,,alphanumeric,\n"
+      "23410,,,0.01,EUR,submit,,,numeric,old\n"
+      "23415,,,0.01,EUR,submit,,1970-01-11,,\n"
+      "23415,,,0.03,EUR,submit,,1970-01-11,short_code,\n";
+  CHECK(write_book(merged.book, BookKind::rate_book) == expected);
+  // A full sheet that names nothing closes them too, and the comparison tells of each.
+  const Merged full =
+      merge(*book, {}, {context(), BookKind::rate_book, kAlways, std::int64_t{10} * kDay});
+  for (const BookRow& row : full.book) CHECK(row.to_us == 10 * kDay);
+  std::vector<std::string> told;
+  for (const RateChange& change : book_changes(*book, full.book, context(), 0))
+    told.push_back(change.thing + " " + change.only + " " + change_name(change.kind));
+  CHECK(told == std::vector<std::string>{"23402  closed", "23402 alphanumeric closed",
+                                         "23410 numeric closed", "23415  closed",
+                                         "23415 short_code closed"});
+
+  const std::string prices =
+      "mccmnc,mcc,prefix,price,currency,effective_from,effective_to,from_volume\n"
+      "23402,,,0.05,EUR,,,\n23402,,,0.04,EUR,,,1000\n";
+  const auto plan = parse_book(prices, BookKind::price_plan, "plans/p.csv", faults);
+  REQUIRE(plan);
+  CHECK(write_book(*plan, BookKind::price_plan) == prices);
+  for (const char* bad : {"x,\n", ",a a\n"}) {
+    const std::string text =
+        "mccmnc,price,currency,sender,tags\n23402,0.01,EUR," + std::string(bad);
+    CHECK_FALSE(parse_book(text, BookKind::rate_book, "rates/a.csv", faults));
+    CHECK(faults.size() == 1);
+  }
+}
+
 TEST_CASE("a template names each of its faults with the line") {
   const auto faults_of = [](const char* text) {
     const auto parsed = parse_template(text);
