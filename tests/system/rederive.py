@@ -32,9 +32,9 @@ def check(checker, decisions, directory, carriers, clients, facts=None):
     return int(counts[1]), int(counts[2]), done.stdout
 
 
-def rederive(checker, records, sets, carriers, clients, facts_of=None):
-    """(decisions, differences, examples) over all versions. `sets`: a directory by version;
-    `facts_of`: the file of a facts number."""
+def rederive(checker, records, sets, carriers, clients, directory):
+    """(decisions, differences, examples) over all versions. `sets`: a table set by version;
+    `directory`: of the records, and so of the facts."""
     groups = {}
     for record in records:
         if record.get("states_cut"):
@@ -45,7 +45,7 @@ def rederive(checker, records, sets, carriers, clients, facts_of=None):
         if version not in sets:
             raise Failed(f"{len(decisions)} records of version {version}, which nobody published")
         found, differ, said = check(checker, decisions, sets[version], carriers, clients,
-                                    facts_of(facts) if facts else None)
+                                    directory / f"facts-{facts}.csv" if facts else None)
         total, differences = total + found, differences + differ
         examples += [f"version {version}: {said}"] if differ else []
     return total, differences, examples
