@@ -508,9 +508,22 @@ TEST_CASE("who was removed is nobody's candidate and in no rule", "[peers]") {
   files["rules.csv"] = "plan,client,destination,allow\n,,,charlie\n";
   CHECK(world.faults(files).size() == 1);
   files = world_tables();
-  files["rates/charlie.csv"] = "mcc,price,currency\n234,0.001,EUR\n";
+  files["rates/delta.csv"] = "mcc,price,currency\n234,0.001,EUR\n";
+  files["carriers/delta.toml"] = carrier_file("delta");
+  files["rules.csv"] = world_tables()["rules.csv"];
+  world.publish(files, 3);  // not by the other's id
+  REQUIRE(world.peers().carriers.size() == 4);
+  CHECK(world.peers().carriers[2].gone);
+  CHECK(world.peers().carriers[2].config->name == "charlie");
+  CHECK(world.peers().carriers[3].config->name == "delta");
+  REQUIRE(world.until([&] { return world.carrier("delta").bound() == 1; }));
+  takes_all(world.carrier("delta"));
+  ClientEnd& shop = world.bind("shop");
+  submit_many(shop, 3);
   world.settle();
-  world.finish();
+  CHECK(world.carrier("delta").submits.size() == 3);
+  CHECK(world.money(2, &CarrierMoneyCounters::sent) == 0);
+  world.finish(World::Left::something);
 }
 
 TEST_CASE("ids are kept for names that are gone, up to the bound", "[peers]") {
