@@ -38,9 +38,9 @@ class Desk:
         self.before = None  # sums by carrier, when the sheet came into force
 
     def tollgate(self, *words, fine=(0,)):
-        done = subprocess.run(
-            [self.program, *map(str, words), "--redis", str(self.place), "--who", "demo",
-             "--json"], capture_output=True, text=True, check=False)
+        where = [] if "--config" in words else ["--redis", str(self.place), "--who", "demo"]
+        done = subprocess.run([self.program, *map(str, words), *where, "--json"],
+                              capture_output=True, text=True, check=False)
         if done.returncode not in fine:
             raise DeskFailed(f"tollgate {words[0]} {words[1]}: {done.stderr.strip()}")
         return json.loads(done.stdout)
@@ -79,6 +79,11 @@ class Desk:
         number = draft["draft"]
         self.show(f"{CHEAPER} sends a new rate sheet: draft {number}, {counts['lowered']} prices "
                   f"lowered, {counts['raised']} raised")
+        replay = self.tollgate("rates", "replay", number, "--last", "1h", "--config",
+                               self.work / "tollgate.toml", fine=(0, 1))
+        earned = (replay["margin_after_nano"] - replay["margin_before_nano"]) / 1e9
+        self.show(f"under it {replay['moved']:,} of the {replay['messages']:,} messages so far "
+                  f"would have gone elsewhere: margin {earned:+.2f}")
         begin = time.monotonic()
         version = self.tollgate("rates", "publish", number, "--note", "30 % off")["version"]
         while metrics.scrape().sum("tables_version") != version:

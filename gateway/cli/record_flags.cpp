@@ -82,6 +82,11 @@ void add_replay(CLI::App& rates, ReplayOptions& options) {
       .add_option("--against", options.against,
                   "A version's number or a directory (default: what is in force)")
       ->type_name("T");
+  command
+      .add_option("--at", options.at,
+                  "By the rows in force then, in UTC (default: when the draft's last row is, else "
+                  "now)")
+      ->type_name("TIME");
   add_filter(command, options);
   command.add_option("--limit", options.limit, "Rows of each table; 0 shows all")->type_name("N");
   command.add_flag("--json", options.json, "Print JSON");

@@ -22,6 +22,7 @@ struct RecordsOptions : RecordFilter {
 struct ReplayOptions : RecordFilter {
   std::string tables;  // a draft's number, draft:N, version:N or a directory
   std::string against;
+  std::string at;  // which rows are in force; "" = a draft's last one, else now
   std::uint64_t limit = 20;
   bool json = false;
 };

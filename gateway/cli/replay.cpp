@@ -10,7 +10,10 @@
 #include "gateway/cli/desk.h"
 #include "gateway/cli/records.h"
 #include "gateway/cli/redecide.h"
+#include "gateway/cli/sheets.h"
 #include "gateway/cli/terminal.h"
+#include "gateway/learning.h"
+#include "gateway/tables_place.h"
 #include "proto/escape.h"
 #include "routing/compile.h"
 #include "routing/money.h"
@@ -75,8 +78,8 @@ void add(Effect& effect, std::uint32_t segments, const Outcome& before, const Ou
 
 class Replay {
  public:
-  Replay(const routing::Tables& before, const routing::Tables& after)
-      : before_(before), after_(after) {}
+  Replay(const routing::Tables& before, const routing::Tables& after, std::int64_t at_us)
+      : before_(before), after_(after), at_us_(at_us) {}
 
   void take(const Detail& detail) {
     const Outcome before = outcome(before_, detail);
@@ -101,6 +104,7 @@ class Replay {
   std::vector<const std::pair<const Pair, Effect>*> changed() const;
 
   Redecide before_, after_;
+  const std::int64_t at_us_;
   Effect all_;
   Pair key_;
   std::map<Pair, Effect> pairs_;  // client and destination
@@ -128,6 +132,7 @@ std::string Replay::text(std::uint64_t limit) const {
   const auto line = [&](std::string_view name, const std::string& value) {
     text += std::string(name) + std::string(24 - name.size(), ' ') + value + "\n";
   };
+  line("rates as of", moment_text(at_us_));
   line("messages", std::to_string(all_.messages));
   line("moved", std::to_string(all_.moved));
   line("newly unroutable",
@@ -183,6 +188,7 @@ Json effect_json(const Effect& effect) {
 
 std::string Replay::json() const {
   Json json = effect_json(all_);
+  json["as_of"] = moment_text(at_us_);
   json["moves"] = Json::array();
   for (const auto& [move, count] : moves_) {
     json["moves"].push_back({{"from", proto::escaped(move.first)},
@@ -208,16 +214,42 @@ std::string tables_name(std::string name) {
   return digits ? "draft:" + name : name;
 }
 
-std::unique_ptr<const routing::Tables> compiled(const Config& config, const std::string& name,
+constexpr std::string_view kDraft = "draft:";
+
+// Which rows are in force: those of --at; of a draft, when its last row is; else those of now.
+routing::StoreResult<std::int64_t> instant(const Config& config, const ReplayOptions& options) {
+  std::int64_t at_us = core::read_clock().wall_us;
+  if (!options.at.empty()) {
+    const char* why = routing::parse_date(options.at, at_us);
+    if (why == nullptr) return at_us;
+    return tl::unexpected<routing::StoreError>(
+        {routing::StoreFault::invalid, "--at " + routing::printable(options.at) + ": " + why});
+  }
+  const std::string name = tables_name(options.tables);
+  if (!name.starts_with(kDraft) || config.tables.redis.empty()) return at_us;
+  routing::Store store(store_options(config.tables));
+  const auto draft = store.draft(
+      static_cast<std::uint32_t>(std::strtoul(name.c_str() + kDraft.size(), nullptr, 10)));
+  if (!draft) return tl::unexpected(draft.error());
+  return last_change_us(store, *draft);
+}
+
+struct Wanted {
+  const Config& config;
+  std::int64_t at_us;
+  routing::Facts facts;  // the newest
+};
+
+std::unique_ptr<const routing::Tables> compiled(const Wanted& wanted, const std::string& name,
                                                 int& status) {
   const TemporaryFolder folder;
-  const auto chosen = choose_tables(config, name, folder);
+  const auto chosen = choose_tables(wanted.config, name, folder);
   if (!chosen) {
     status = complain(kFindings, chosen.error().reason);
     return nullptr;
   }
   auto tables = compile_as_gateway(
-      config, {chosen->directory, core::read_clock().wall_us, chosen->version, nullptr});
+      wanted.config, {chosen->directory, wanted.at_us, chosen->version, &wanted.facts});
   if (tables) return std::move(*tables);
   for (const auto& fault : tables.error()) print(stderr, routing::fault_text(fault) + "\n");
   status = complain(kFindings,
@@ -233,11 +265,14 @@ int replay(const ReplayOptions& options) {
   if (filter.config.empty()) filter.config = default_config();
   auto source = RecordSource::open(filter, "rates replay", "24h", status);
   if (!source) return status;
-  const auto before = compiled(*source->config(), options.against, status);
+  const auto at_us = instant(*source->config(), options);
+  if (!at_us) return complain(kFindings, at_us.error().reason);
+  const Wanted wanted{*source->config(), *at_us, newest_facts(source->config()->records.directory)};
+  const auto before = compiled(wanted, options.against, status);
   if (!before) return status;
-  const auto after = compiled(*source->config(), tables_name(options.tables), status);
+  const auto after = compiled(wanted, tables_name(options.tables), status);
   if (!after) return status;
-  Replay replay(*before, *after);
+  Replay replay(*before, *after, *at_us);
   if (!source->for_each([&](const Detail& detail) { replay.take(detail); })) return kFindings;
   if (replay.messages() == 0 && !options.json) {
     print(stdout, "no messages ended then\n");

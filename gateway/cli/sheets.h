@@ -45,6 +45,10 @@ int read_sheet(const SheetOptions& options, const std::string& directory,
 // Now, as dates of rows have it: the next full minute.
 std::int64_t minute_from_now();
 
+// When the last row of a book that the draft changes is in force; the next minute, when all are.
+routing::StoreResult<std::int64_t> last_change_us(routing::Store& store,
+                                                  const routing::TableDraft& draft);
+
 int check_sheet(const SheetOptions& options);
 // What the sheet changes becomes a draft in Redis; with a fault nothing is stored.
 int import_into_draft(const SheetOptions& options);

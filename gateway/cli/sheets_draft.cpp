@@ -152,12 +152,36 @@ void compare(const Desk& desk, const std::string& base, const DraftTexts& texts,
   report.effect.as_of_us = now_us;
   if (!report.effect.faults.empty()) return;
   CompileOptions compile = desk.compile_options();
-  compile.now_us = last_change_us(books.all(), now_us);
+  compile.now_us = routing::last_change_us(books.all(), now_us);
   report.effect = effect_between(base, after.path(), compile,
                                  tables_too ? OnlyNumbers() : touched_by(books.all()));
 }
 
 }  // namespace
+
+StoreResult<std::int64_t> last_change_us(Store& store, const TableDraft& draft) {
+  const std::int64_t now_us = minute_from_now();
+  if (draft.base == 0) return now_us;
+  const auto base = store.version(draft.base);
+  if (!base) return tl::unexpected(base.error());
+  const auto texts = texts_of(store, draft, base->files);
+  if (!texts) return tl::unexpected(texts.error());
+  const TemporaryFolder folder;
+  if (const auto written = write_files(store, base->files, folder.path()); !written)
+    return tl::unexpected(written.error());
+  const auto context = SheetContext::load(folder.path(), nullptr);
+  if (!context) {
+    return tl::unexpected<StoreError>(
+        {StoreFault::invalid, "version " + std::to_string(base->number) +
+                                  " is not good: " + fault_text(context.error().front())});
+  }
+  DraftReport report{draft, 0, {}, {}, *context, {}, 0};
+  Books books(*context, report, now_us);
+  for (const auto& [name, text] : texts->after) {
+    if (is_book(name)) books.add(name, texts->before.at(name), text.value_or(""));
+  }
+  return routing::last_change_us(books.all(), now_us);
+}
 
 int import_into_draft(const SheetOptions& options) {
   auto desk = Desk::open(options, std::string(options.verb("rates", "prices")) + " import");

@@ -107,6 +107,15 @@ class Drafts(tables_cli_test.Desk):
         self.assertIn(lowered, self.do(*words, "--tables", self.tables_folder))
         self.assertIn("there is no version 9", self.do(*words, "--tables", 9, status=1))
 
+    def test_replay_is_by_the_drafts_last_row(self):
+        self.load("alpha", LATER, "--partial")
+        records = self.folder / "records"
+        records.mkdir()
+        words = ("rates", "replay", 2, "--records", records, "--json")
+        self.assertEqual(json.loads(self.do(*words))["as_of"], "2199-02-01T00:00:00Z")
+        at = ("--at", "2027-03-01T12:00Z")
+        self.assertEqual(json.loads(self.do(*words, *at))["as_of"], "2027-03-01T12:00:00Z")
+
     def test_two_sheets_of_one_book(self):
         self.load("alpha", LATER, "--partial")
         self.load("alpha", LATER.replace("0.02", "0.021"), "--partial", who="bob")
