@@ -124,6 +124,8 @@ void Feed::turn() {
       refused_until_us_ = 0;
       next_poll_us_ = 0;
       verify_current_ = true;
+      // What the companions read may lie beside the set.
+      if (options_.companions != nullptr && version_ != 0) valid_until_us_ = 0;
     }
     if (core::read_clock().mono_us >= next_poll_us_) poll();
   } else if (asked) {

@@ -53,6 +53,36 @@ std::string random_id(std::mt19937_64& random, std::uint64_t kinds) {
 
 }  // namespace
 
+TEST_CASE("the maximum may change while ids wait", "[awaiting]") {
+  Awaiting awaiting(4, 7);
+  const auto key = [](int i) {
+    const std::string text = "id" + std::to_string(i);
+    return std::vector<std::uint8_t>(text.begin(), text.end());
+  };
+  const auto add = [&](int i) {
+    const auto octets = key(i);
+    awaiting.add(octets, awaiting.hash(octets), static_cast<std::uint64_t>(i), i);
+  };
+  const auto knows = [&](int i) {
+    const auto octets = key(i);
+    return awaiting.find(octets, awaiting.hash(octets)).has_value();
+  };
+  for (int i = 0; i < 5; ++i) add(i);
+  CHECK(awaiting.size() == 4);
+  CHECK_FALSE(knows(0));
+  awaiting.set_max(2'000);
+  for (int i = 5; i < 2'001; ++i) add(i);
+  CHECK(awaiting.size() == 2'000);
+  CHECK(knows(1));
+  awaiting.set_max(10);
+  CHECK(awaiting.size() == 2'000);  // they go as new ones come
+  for (int i = 2'001; i < 4'100; ++i) add(i);
+  CHECK(awaiting.size() == 10);
+  CHECK(knows(4'099));
+  CHECK(knows(4'090));
+  CHECK_FALSE(knows(4'089));
+}
+
 TEST_CASE("an id finds its message until it is settled, and then counts as settled") {
   Map map(100);
   CHECK_FALSE(map.find("a"));

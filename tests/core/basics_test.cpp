@@ -1,5 +1,6 @@
 // Counters, pools, lists, the log's lines and published values on one thread.
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/counters.h"
+#include "core/grown.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/pool.h"
@@ -16,6 +18,46 @@
 
 namespace tollgate::core {
 namespace {
+
+TEST_CASE("what grows keeps its addresses, and is whole below its size", "[grown]") {
+  using Kept = Grown<std::string, 1'000, 16>;
+  const auto grown = std::make_unique<Kept>();
+  CHECK(grown->size() == 0);
+  const std::string* first = &grown->emplace_back("0");
+  std::atomic<bool> wrong{false};
+  std::thread reader([&] {
+    for (std::size_t size = 0; size < 1'000;) {
+      size = grown->size();
+      if (size != 0 && (*grown)[size - 1] != std::to_string(size - 1)) wrong = true;
+    }
+  });
+  for (int i = 1; i < 1'000; ++i) grown->emplace_back(std::to_string(i));
+  reader.join();
+  CHECK_FALSE(wrong);
+  CHECK(first == &(*grown)[0]);
+  grown->grow_to(10);
+  CHECK(grown->size() == 1'000);
+}
+
+TEST_CASE("a slab's capacity may change, below its size too", "[slab]") {
+  Slab<int> slab(3);
+  std::vector<std::uint32_t> taken;
+  for (int i = 0; i < 3; ++i) taken.push_back(slab.take(i));
+  CHECK(slab.take(9) == Slab<int>::kNone);
+  slab.bound(2'000);
+  for (int i = 3; i < 2'000; ++i) taken.push_back(slab.take(i));
+  CHECK(slab.take(9) == Slab<int>::kNone);
+  for (int i = 0; i < 2'000; ++i) CHECK(slab[taken[static_cast<std::size_t>(i)]] == i);
+  slab.bound(2);
+  slab.release(taken[5]);
+  CHECK(slab.take(9) == Slab<int>::kNone);
+  for (std::size_t i = 0; i < 2'000; ++i) {
+    if (i != 5) slab.release(taken[i]);
+  }
+  CHECK(slab.take(1) != Slab<int>::kNone);
+  CHECK(slab.take(2) != Slab<int>::kNone);
+  CHECK(slab.take(3) == Slab<int>::kNone);
+}
 
 TEST_CASE("a value falls into the first bucket whose bound is not below it", "[counters]") {
   CHECK(std::is_sorted(Histogram::bounds_us.begin(), Histogram::bounds_us.end()));

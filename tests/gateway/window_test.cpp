@@ -13,6 +13,28 @@ struct Entry {
   std::uint64_t number = 0;
 };
 
+TEST_CASE("a window's size may change while requests are open", "[window]") {
+  Window<int> window(2);
+  std::vector<std::uint32_t> sequences{window.begin(0), window.begin(1)};
+  CHECK(window.full());
+  window.set_max(100);
+  for (int i = 2; i < 100; ++i) sequences.push_back(window.begin(i));
+  CHECK(window.full());
+  for (int i = 0; i < 100; ++i) {
+    int* entry = window.find(sequences[static_cast<std::size_t>(i)]);
+    REQUIRE(entry != nullptr);
+    CHECK(*entry == i);
+  }
+  window.set_max(1);
+  CHECK(window.open() == 100);
+  int next = 0;
+  window.drain([&](int entry) { CHECK(entry == next++); });
+  CHECK(next == 100);
+  CHECK_FALSE(window.full());
+  window.begin(7);
+  CHECK(window.full());
+}
+
 TEST_CASE("the window against a model: any order of responses, the oldest kept", "[window]") {
   for (const std::uint32_t max : {1u, 2u, 3u, 10u, 100u}) {
     Window<Entry> window(max);
