@@ -329,8 +329,9 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
     root.section("tables", [&](Section& section) { read_tables(section, directory, config); });
     root.section("journal",
                  [&](Section& section) { read_journal(section, directory, config.journal); });
-    root.section("records",
-                 [&](Section& section) { read_records(section, directory, config.records); });
+    root.section("records", [&](Section& section) {
+      read_records(section, directory, !config.tables.redis.empty(), config.records);
+    });
     PeerPlace place{directory, ""};
     Unique clients;
     root.require("client", "[[client]], once for each account that may bind");

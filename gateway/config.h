@@ -102,7 +102,9 @@ struct RecordsConfig {
   std::uint32_t rotate_octets = 64 * 1024 * 1024;   // of a file
   std::uint32_t keep_days = 30;                     // files whose records are all older go
   std::uint32_t reserve_octets = 64 * 1024 * 1024;  // less free space on the disk: refuse
-  std::uint32_t backlog_max = 200'000;  // records of a shard that wait for the disk; then refuse
+  std::uint32_t backlog_max = 200'000;   // records of a shard that wait for the disk; then refuse
+  std::string stream;                    // key of a Redis Stream that gets them too; "" = none
+  std::uint32_t stream_max = 1'000'000;  // entries that it keeps, about
 };
 
 // Where the tables come from: gateway.tables, or [tables] with a directory or a Redis.

@@ -40,7 +40,9 @@ void read_tables_directory(Section& section, std::string_view key, const std::st
                            std::string& tables);
 // "host:port", "host:port/database", "/path/of/a/socket", "/path:database".
 bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why);
-void read_records(Section& section, const std::string& directory, RecordsConfig& records);
+// After [tables]. `has_redis`: it names one.
+void read_records(Section& section, const std::string& directory, bool has_redis,
+                  RecordsConfig& records);
 // Where a carrier's or client's table stands.
 struct PeerPlace {
   std::string directory;  // of the configuration: password files are relative to it

@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "gateway/tables_place.h"
 
 namespace tollgate::gateway {
 namespace {
@@ -101,6 +102,16 @@ std::string open_records(const Config& config, KeepingOptions& asked,
   auto opened = open_details(options, unwritten);
   if (!opened) return opened.error();
   keeping.details = std::move(*opened);
+  if (!records.stream.empty()) {
+    DetailStreamOptions stream;
+    stream.directory = records.directory;
+    stream.redis = store_options(config.tables).redis;
+    stream.key = records.stream;
+    stream.most = records.stream_max;
+    auto made = DetailStream::open(std::move(stream));
+    if (!made) return made.error();
+    keeping.stream = std::move(*made);
+  }
   for (const core::JournalDamage& damage : keeping.details.report.damage) {
     core::log::error("records_damage", {{"file", damage.segment},
                                         {"begin", damage.begin},

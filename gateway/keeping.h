@@ -12,6 +12,7 @@
 #include "gateway/config.h"
 #include "gateway/dead_letters.h"
 #include "gateway/detail_store.h"
+#include "gateway/detail_stream.h"
 #include "gateway/due_stock.h"
 #include "gateway/due_store.h"
 #include "gateway/learning.h"
@@ -30,6 +31,7 @@ struct Keeping {
   std::unique_ptr<core::Storage> detail_storage;
   std::unique_ptr<Learning> learning;  // null: no detail records
   DetailStore details;
+  std::unique_ptr<DetailStream> stream;  // null: none is asked for
 };
 
 struct KeepingOptions {

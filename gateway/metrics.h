@@ -21,6 +21,7 @@
 #include "core/counters.h"
 #include "core/journal.h"
 #include "core/shard.h"
+#include "gateway/detail_stream.h"
 #include "gateway/due_store.h"
 #include "routing/feed_counters.h"
 
@@ -49,6 +50,7 @@ struct MetricsSources {
   // Null: there are no detail records.
   const core::Cells<core::JournalCount, core::kJournalCounts>* records = nullptr;
   const core::Histogram* records_sync_us = nullptr;
+  const DetailStreamCounters* stream = nullptr;  // null: they go to no stream
 };
 
 class Metrics {

@@ -284,6 +284,13 @@ void add_records(Page& page, const MetricsSources& sources) {
              *sources.records);
   const Parts<core::Histogram> sync{sources.records_sync_us};
   page.add({"records_sync_seconds", "Write and fdatasync of a batch of detail records"}, {}, sync);
+  if (sources.stream == nullptr) return;
+  page.add({"records_stream_added_total", "Detail records added to the Redis Stream"}, {},
+           static_cast<double>(sources.stream->added.get()));
+  page.add({"records_stream_failures_total", "Batches that Redis did not take"}, {},
+           static_cast<double>(sources.stream->failures.get()));
+  page.add({"records_stream_up", "Whether Redis took the last batch: 1 or 0", Kind::gauge}, {},
+           static_cast<double>(sources.stream->up.get()));
 }
 
 void add_journal(Page& page, const MetricsSources& sources) {

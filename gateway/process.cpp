@@ -240,6 +240,7 @@ class Process {
     if (keeping_.details.journal) {
       sources.records = &keeping_.details.journal->counts();
       sources.records_sync_us = &keeping_.details.journal->sync_us();
+      if (keeping_.stream) sources.stream = &keeping_.stream->counters();
     }
     try {
       metrics_ = std::make_unique<Metrics>(std::move(sources));

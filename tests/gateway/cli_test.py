@@ -296,6 +296,7 @@ class Run(Place):
         _, ports = self.start()
         self.spoil('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{ports["smpp"]}"')
         self.spoil('directory = "journal"', 'directory = "another"')
+        self.spoil('directory = "records"', 'directory = "other records"')
         status, _, err = tollgate("run", "--config", str(self.config))
         self.assertEqual(status, 1)
         self.assertIn(str(ports["smpp"]), err)

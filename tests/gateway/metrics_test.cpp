@@ -81,7 +81,8 @@ struct World {
             &dead_letters,
             &due,
             &records,
-            &records_sync_us};
+            &records_sync_us,
+            &stream};
   }
 
   // The page's lines, comments apart.
@@ -121,6 +122,7 @@ struct World {
   core::Histogram journal_sync_us;
   core::Cells<core::JournalCount, core::kJournalCounts> records;
   core::Histogram records_sync_us;
+  DetailStreamCounters stream;
   core::Cell dead_letters;
   core::Cells<DueCount, kDueCounts> due;
   std::unique_ptr<Auth> auth;

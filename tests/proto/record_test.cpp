@@ -221,7 +221,8 @@ TEST_CASE("values out of range are malformed") {
     payload[offset] = value;
     return !decode(payload, record);
   };
-  CHECK(refused_at(Settled{}, 16, 3));
+  CHECK(refused_at(Settled{}, 16, 4));
+  CHECK(refused_at(Detailed{}, 24, 2));
   CHECK(refused_at(Refused{}, 22, 4));
   CHECK(refused_at(Unparked{}, 16, 3));
   CHECK(refused_at(Ended{}, 16, 10));       // message_state
@@ -341,10 +342,14 @@ TEST_CASE("types have the names of their records, and no other number has one") 
   CHECK(names == std::vector<std::string_view>{"accepted", "intent", "sent", "refused", "in_doubt",
                                                "receipt", "ended", "settled", "carried", "parked",
                                                "unparked", "dead_letter", "ids", "chunk", "spilled",
-                                               "loaded"});
+                                               "loaded", "detailed"});
+  CHECK(type_name(static_cast<std::uint32_t>(Type::accepted_decided)) == "accepted");
+  CHECK(type_name(static_cast<std::uint32_t>(Type::carried_decided)) == "carried");
+  CHECK(type_name(static_cast<std::uint32_t>(Type::settled_detailed)) == "settled");
   CHECK(type_name(0).empty());
   CHECK(type_name(1).empty());
   CHECK(type_name(kLayout << 8).empty());
-  CHECK(type_name(kLayout << 8 | 17).empty());
-  CHECK(type_name((kLayout + 1) << 8 | 1).empty());
+  CHECK(type_name(kLayout << 8 | 18).empty());
+  CHECK(type_name((kLayout + 1) << 8 | 2).empty());
+  CHECK(type_name((kLayout + 2) << 8 | 1).empty());
 }
