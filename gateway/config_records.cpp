@@ -18,7 +18,7 @@ void read_records(Section& section, const std::string& directory, bool has_redis
   }
   section.integer("keep_days", records.keep_days, {1, 3'650});
   section.integer("reserve_octets", records.reserve_octets, {0, 1 << 30});
-  read_ascii(section, "stream", records.stream, 1, 128);
+  read_ascii(section, "stream", records.stream, 0, 128);
   if (!records.stream.empty() && !has_redis) {
     section.fault("stream", "[tables] names no Redis", "redis = \"host:port\" in [tables]");
   }
