@@ -93,12 +93,11 @@ class CostBuilder {
         const bool is_learned = known != learned.end() && known->carrier == carrier;
         const Charges& cell = at(id, carrier);
         if (!cell.any()) continue;
-        tables_.offers.push_back({cell.cost(is_learned ? known->delivered_ppm : kPpm),
-                                  static_cast<std::uint16_t>(carrier)});
+        tables_.offers.emplace_back(cell.cost(is_learned ? known->delivered_ppm : kPpm),
+                                    static_cast<std::uint16_t>(carrier));
       }
       place.offers_end = static_cast<std::uint32_t>(tables_.offers.size());
-      std::stable_sort(tables_.offers.begin() + place.offers_begin, tables_.offers.end(),
-                       [](const Offer& a, const Offer& b) { return a.cost < b.cost; });
+      std::sort(tables_.offers.begin() + place.offers_begin, tables_.offers.end());
       tables_.places.push_back(place);
     }
   }

@@ -67,11 +67,11 @@ void build_prices(SourceTables& source, Tables& tables) {
   tables.price_sets = std::move(source.price_sets);
   // A client that is gone has a set too, if only an empty one.
   if (tables.price_sets.empty()) tables.price_sets.emplace_back();
-  tables.prices.assign(places * tables.price_sets.size(), kNone);
+  std::vector<Nano> cells;
   std::vector<AmountRow> by_prefix;
   for (std::size_t set = 0; set < tables.price_sets.size(); ++set) {
     const PriceSet& prices = tables.price_sets[set];
-    Nano* const cells = tables.prices.data() + set * places;
+    cells.assign(places, kNone);
     const std::size_t first = by_prefix.size();
     const auto [begin, end] = rows_of(source.prices, prices.plan);
     for (std::size_t i = begin; i < end; ++i) {
@@ -94,7 +94,9 @@ void build_prices(SourceTables& source, Tables& tables) {
     for (std::size_t id = 1; id < places; ++id) {
       if (cells[id] == kNone) cells[id] = cells[source.country_of[id]];
     }
+    tables.prices.add(cells);
   }
+  tables.prices.finish();
   std::sort(by_prefix.begin(), by_prefix.end(), [](const AmountRow& a, const AmountRow& b) {
     return std::tie(a.key, a.length, a.owner) < std::tie(b.key, b.length, b.owner);
   });

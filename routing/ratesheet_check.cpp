@@ -159,7 +159,7 @@ class ChangeCheck {
     std::vector<std::uint16_t> hurt;
     std::size_t priced = 0;
     for (std::size_t set = 0; set < tables.price_sets.size(); ++set) {
-      const Nano price = tables.prices[set * tables.destinations.size() + id];
+      const Nano price = tables.prices.at(set, id);
       if (price == kNone) continue;
       priced += clients_[set].size();
       if (cost > price) hurt.insert(hurt.end(), clients_[set].begin(), clients_[set].end());
@@ -188,11 +188,11 @@ class ChangeCheck {
     const Place& place = tables.places[id];
     if (price == kNone || place.offers_begin == place.offers_end) return;
     const Offer& cheapest = tables.offers[place.offers_begin];
-    if (price >= cheapest.cost) return;
+    if (price >= cheapest.cost()) return;
     warn(change,
          "is sold for " + format_nano(price) + " " + tables.base_currency +
              ", below every carrier's cost; the cheapest, " +
-             tables.carriers[cheapest.carrier].name + ", asks " + format_nano(cheapest.cost),
+             tables.carriers[cheapest.carrier()].name + ", asks " + format_nano(cheapest.cost()),
          "messages there make a loss or have no route");
   }
 

@@ -103,10 +103,10 @@ struct Collect {
     to.verdicts[carrier].reason = reason == Reason::chosen ? Reason::cut : reason;
   }
   void show(const Offer& offer, CostSource source, Nano price) {
-    Verdict& verdict = to.verdicts[offer.carrier];
-    verdict.cost_nano = offer.cost;
+    Verdict& verdict = to.verdicts[offer.carrier()];
+    verdict.cost_nano = offer.cost();
     verdict.cost_source = source;
-    if (to.priced) verdict.margin_nano = price - offer.cost;
+    if (to.priced) verdict.margin_nano = price - offer.cost();
   }
   void finish(const Tables& tables, const Offers& offers, const Route& route) {
     to.priced = route.price_nano != kNone;
@@ -115,7 +115,7 @@ struct Collect {
                                         tables.carriers[verdict.carrier].quality_ppm);
     }
     for (const Offer& offer : offers.by_place)
-      show(offer, offers.exact->has(offer.carrier) ? CostSource::network : CostSource::country,
+      show(offer, offers.exact->has(offer.carrier()) ? CostSource::network : CostSource::country,
            route.price_nano);
     for (std::size_t i = 0; i < offers.count; ++i)
       show(offers.by_prefix[i], CostSource::prefix, route.price_nano);
@@ -131,7 +131,7 @@ struct Collect {
 // none.
 Nano price_of(const Tables& tables, std::uint16_t set, const Leaf& leaf,
               std::uint32_t destination) {
-  const Nano price = tables.prices[std::size_t{set} * tables.destinations.size() + destination];
+  const Nano price = tables.prices.at(set, destination);
   if (price != kNone) return price;
   for (std::uint32_t n = leaf.node; n != 0; n = tables.nodes[n].parent) {
     const auto begin = tables.prefix_prices.begin() + tables.nodes[n].prices_begin;
@@ -312,12 +312,12 @@ class Decision {
 
   // The one place that says why a fit carrier cannot be used.
   Reason judge(const Offer& offer) const {
-    const Nano margin = out_.price_nano - offer.cost;
+    const Nano margin = out_.price_nano - offer.cost();
     if (margin < 0 && !loss_allowed_) return Reason::at_loss;
     if (margin < floor_) return Reason::below_margin;
     if (states_.empty()) return Reason::chosen;
-    if (!states_[offer.carrier].up) return Reason::bind_down;
-    if (!states_[offer.carrier].has_room) return Reason::over_pace;
+    if (!states_[offer.carrier()].up) return Reason::bind_down;
+    if (!states_[offer.carrier()].has_room) return Reason::over_pace;
     return Reason::chosen;
   }
 
@@ -330,13 +330,13 @@ class Decision {
   }
 
   Pick pick_of(const Rule& rule, const Offer& offer) const {
-    const CarrierRank& rank = tables_.ranks[rule.ranks + offer.carrier];
+    const CarrierRank& rank = tables_.ranks[rule.ranks + offer.carrier()];
     const std::uint64_t priority = rank.priority;
     const std::uint64_t worse =
         learned_.empty() ? rank.worse_ppm
-                         : kPpm - learned_ppm(learned_, offer.carrier, kPpm - rank.worse_ppm);
-    const Nano cost = offer.cost;
-    const std::uint16_t carrier = offer.carrier;
+                         : kPpm - learned_ppm(learned_, offer.carrier(), kPpm - rank.worse_ppm);
+    const Nano cost = offer.cost();
+    const std::uint16_t carrier = offer.carrier();
     switch (rule.order) {
       case Order::priority:
         return {static_cast<std::int64_t>(priority), cost, worse << 16 | carrier, cost, carrier};
@@ -350,23 +350,23 @@ class Decision {
   }
 
   Candidate candidate_of(const Offer& offer) const {
-    return {offer.carrier, offer.cost, out_.price_nano - offer.cost};
+    return {offer.carrier(), offer.cost(), out_.price_nano - offer.cost()};
   }
 
   // False = nothing dearer than this offer can be chosen any more.
   bool consider(const Rule& rule, const Offer& offer) {
     const Reason reason = judge(offer);
-    sink_.judge(offer.carrier, reason);
-    if (reason != Reason::chosen) note(reason, offer.carrier);
+    sink_.judge(offer.carrier(), reason);
+    if (reason != Reason::chosen) note(reason, offer.carrier());
     if (reason != Reason::chosen)
       return reason != Reason::at_loss && reason != Reason::below_margin;
     const std::uint32_t weight =
-        rule.order == Order::weighted ? tables_.ranks[rule.ranks + offer.carrier].weight : 0;
+        rule.order == Order::weighted ? tables_.ranks[rule.ranks + offer.carrier()].weight : 0;
     if (weight != 0) {
       lots_.add(candidate_of(offer), weight);
       return true;
     }
-    if (rule.order == Order::least_cost && best_.full() && offer.cost > best_.last().cost)
+    if (rule.order == Order::least_cost && best_.full() && offer.cost() > best_.last().cost)
       return false;
     best_.add(pick_of(rule, offer));
     if (exploring_) lots_.add(candidate_of(offer), 1);
@@ -412,10 +412,10 @@ class Decision {
     exploring_ = explores(rule);
     sink_.begin(rule, takes_sender, qualified);
     for (std::size_t i = 0; i < offers.count; ++i) {
-      if (fit.has(offers.by_prefix[i].carrier)) consider(rule, offers.by_prefix[i]);
+      if (fit.has(offers.by_prefix[i].carrier())) consider(rule, offers.by_prefix[i]);
     }
     for (const Offer& offer : offers.by_place) {
-      if (!fit.has(offer.carrier) || offers.has_prefix.has(offer.carrier)) continue;
+      if (!fit.has(offer.carrier()) || offers.has_prefix.has(offer.carrier())) continue;
       if (consider(rule, offer)) continue;
       if (!Sink::kEveryCarrier) break;
       settled_ = true;

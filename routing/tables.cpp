@@ -98,7 +98,7 @@ std::size_t Tables::bytes() const {
   return sizeof *this + index.bytes() + size_of(nodes) + size_of(prefix_costs) +
          size_of(prefix_prices) + size_of(prefix_delivered) + size_of(learned) +
          size_of(learned_begin) + size_of(sender_rules) + size_of(sender_ids) + size_of(denied) +
-         size_of(places) + size_of(offers) + size_of(exact) + size_of(prices) + size_of(rules) +
+         size_of(places) + size_of(offers) + size_of(exact) + prices.bytes() + size_of(rules) +
          size_of(ranks) + size_of(rule_ids) + size_of(portability.keys) +
          size_of(portability.destinations) + size_of(carriers) + size_of(clients) + size_of(plans) +
          size_of(destinations);

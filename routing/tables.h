@@ -22,6 +22,7 @@
 #include "routing/huge_pages.h"
 #include "routing/money.h"
 #include "routing/prefix.h"
+#include "routing/price_grid.h"
 
 namespace tollgate::routing {
 
@@ -30,8 +31,7 @@ inline constexpr std::size_t kCandidatesMax = 8;
 inline constexpr std::size_t kClientsMax = 65'535;
 inline constexpr std::size_t kPlansMax = 4'096;
 inline constexpr std::size_t kDestinationsMax = 1'000'000;
-inline constexpr std::uint32_t kPpm = 1'000'000;                 // parts per million: the whole
-inline constexpr Nano kNone = std::numeric_limits<Nano>::min();  // no cost, no price, no minimum
+inline constexpr std::uint32_t kPpm = 1'000'000;  // parts per million: the whole
 
 enum class Order : std::uint8_t { least_cost, priority, weighted, quality };
 const char* order_name(Order);
@@ -73,10 +73,23 @@ struct CarrierRank {
   std::uint16_t priority = 0xffff;  // lower goes first
 };
 
-// What a carrier asks for a segment to a destination.
-struct Offer {
-  Nano cost;
-  std::uint16_t carrier;
+// What a carrier asks for a segment to a destination; in eight octets, ordered by cost, then
+// carrier. A cost is 0 or more and below 2^55.
+class Offer {
+ public:
+  Offer() = default;
+  Offer(Nano cost, std::uint16_t carrier)
+      : packed_(static_cast<std::uint64_t>(cost) << kCarrierBits | carrier) {}
+  Nano cost() const { return static_cast<Nano>(packed_ >> kCarrierBits); }
+  std::uint16_t carrier() const {
+    return static_cast<std::uint16_t>(packed_ & ((1u << kCarrierBits) - 1));
+  }
+  auto operator<=>(const Offer&) const = default;
+
+ private:
+  static constexpr unsigned kCarrierBits = 8;
+  static_assert(kCarriersMax <= std::size_t{1} << kCarrierBits);
+  std::uint64_t packed_;
 };
 
 // What decide() needs of a destination.
@@ -200,7 +213,7 @@ struct Tables {
   std::vector<Place> places;                 // [offers_of + destination]
   HugeVector<Offer> offers;                  // of each place, by network or country, cheapest first
   std::vector<CarrierSet> exact;             // [offers_of + destination]: the offer is by network
-  HugeVector<Nano> prices;                   // [price set x destinations]
+  PriceGrid prices;                          // by price set and destination
   std::vector<LearnedQuality> learned;       // by destination, then carrier
   std::vector<std::uint32_t> learned_begin;  // [destination], and the end; empty without any
   std::vector<Rule> rules;

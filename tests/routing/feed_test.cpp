@@ -67,8 +67,8 @@ class Followed {
     for (std::size_t d = 0; d < t.destinations.size(); ++d) {
       if (t.destinations[d].mccmnc != "23415") continue;
       for (std::uint32_t i = t.places[d].offers_begin; i < t.places[d].offers_end; ++i) {
-        if (t.carriers[t.offers[i].carrier].name == "alpha")
-          return t.offers[i].cost / (kNanoPerUnit / 1'000);
+        if (t.carriers[t.offers[i].carrier()].name == "alpha")
+          return t.offers[i].cost() / (kNanoPerUnit / 1'000);
       }
     }
     return -1;
