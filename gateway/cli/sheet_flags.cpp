@@ -107,11 +107,10 @@ void add_sheets(CLI::App& app, SheetCommands& commands, TablesOptions& tables) {
     add_diff(to, *options);
     add_draft_verbs(to, tables);
   }
-  for (const auto& [group, what] :
-       {std::pair("carriers", "The carriers that the tables have: drafts, diff, publish"),
-        std::pair("clients", "The clients that the tables have: drafts, diff, publish")}) {
-    CLI::App& to = *app.add_subcommand(group, what);
+  for (const FileGroup& group : kFileGroups) {
+    CLI::App& to = *app.add_subcommand(group.name, group.what);
     to.require_subcommand(1);
+    add_file_verbs(to, group, tables);
     add_diff(to, commands.rates);
     add_draft_verbs(to, tables);
   }
@@ -126,9 +125,9 @@ std::optional<int> run_sheets(const CLI::App& app, const SheetCommands& commands
     if (name == "import") return import_into_draft(*options);
     if (name == "diff") return diff_draft(*options);
   }
-  for (const char* group : {"carriers", "clients"}) {
-    if (!app.got_subcommand(group)) continue;
-    const std::string name = app.get_subcommand(group)->get_subcommands().front()->get_name();
+  for (const FileGroup& group : kFileGroups) {
+    if (!app.got_subcommand(group.name)) continue;
+    const std::string name = app.get_subcommand(group.name)->get_subcommands().front()->get_name();
     if (name == "diff") return diff_draft(commands.rates);
   }
   return std::nullopt;

@@ -14,30 +14,6 @@ namespace {
 
 using namespace routing;
 
-// What a sheet is compared with: the current version, or a draft that is to have it too.
-struct Basis {
-  std::uint32_t version = 0;   // a draft's base
-  std::uint32_t revision = 0;  // of the draft
-  std::vector<TableFile> files;
-};
-
-StoreResult<Basis> basis_of(Store& store, std::uint32_t id) {
-  if (id == 0) {
-    auto version = store.version(0);
-    if (!version) return tl::unexpected(version.error());
-    return Basis{version->number, 0, std::move(version->files)};
-  }
-  const auto draft = store.draft(id);
-  if (!draft) return tl::unexpected(draft.error());
-  if (!draft->open()) {
-    return tl::unexpected<StoreError>(
-        {StoreFault::invalid, "draft " + std::to_string(id) + " was " + state_name(draft->state)});
-  }
-  auto files = store.files_of(*draft);
-  if (!files) return tl::unexpected(files.error());
-  return Basis{draft->base, draft->revision, std::move(*files)};
-}
-
 // The book as we would write it, had nothing changed.
 std::string canonical(const std::string& text, BookKind kind) {
   std::vector<TableFault> faults;

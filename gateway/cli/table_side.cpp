@@ -117,6 +117,24 @@ routing::StoreResult<std::string> text_of(routing::Store& store, const TableSide
   return store.get(*file);
 }
 
+routing::StoreResult<Basis> basis_of(routing::Store& store, std::uint32_t id) {
+  if (id == 0) {
+    auto version = store.version(0);
+    if (!version) return tl::unexpected(version.error());
+    return Basis{version->number, 0, std::move(version->files)};
+  }
+  const auto draft = store.draft(id);
+  if (!draft) return tl::unexpected(draft.error());
+  if (!draft->open()) {
+    return tl::unexpected<routing::StoreError>(
+        {routing::StoreFault::invalid,
+         "draft " + std::to_string(id) + " was " + routing::state_name(draft->state)});
+  }
+  auto files = store.files_of(*draft);
+  if (!files) return tl::unexpected(files.error());
+  return Basis{draft->base, draft->revision, std::move(*files)};
+}
+
 RowDifference row_difference(std::string_view before, std::string_view after) {
   std::unordered_map<std::string_view, std::int64_t> counts;
   for (const std::string_view row : rows_of(after)) ++counts[row];

@@ -25,6 +25,15 @@ routing::StoreResult<TableSide> table_side(routing::Store& store, const std::str
 routing::StoreResult<std::string> text_of(routing::Store& store, const TableSide& side,
                                           const std::optional<routing::TableFile>& file);
 
+// What a change is made from: the current version, or a draft that is to have it too.
+struct Basis {
+  std::uint32_t version = 0;   // a draft's base
+  std::uint32_t revision = 0;  // of the draft
+  std::vector<routing::TableFile> files;
+};
+// `draft` 0: the current version.
+routing::StoreResult<Basis> basis_of(routing::Store& store, std::uint32_t draft);
+
 // The rows of one that the other has not, however they are ordered.
 struct RowDifference {
   std::vector<std::string> removed, added;

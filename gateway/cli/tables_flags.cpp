@@ -60,18 +60,37 @@ void diff_flags(CLI::App& app, TablesOptions& options) {
   app.add_flag("--rows", options.rows, "Print the rows that differ");
 }
 
-void push_flags(CLI::App& app, TablesOptions& options) {
-  add_directory(app, options);
+void add_into_draft(CLI::App& app, TablesOptions& options) {
   add_note(app, options);
-  app.add_flag("--publish", options.publish, "Publish it at once");
   app.add_option("--draft", options.draft, "Put it into this draft instead of a new one")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+}
+
+void push_flags(CLI::App& app, TablesOptions& options) {
+  add_directory(app, options);
+  add_into_draft(app, options);
+  app.add_flag("--publish", options.publish, "Publish it at once");
   app.add_option("--after", options.after,
                  "For a Redis that lost its data: the first version's number is one more")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   app.add_flag("--repair", options.repair, "Check every file's content in Redis, mend what is not");
+}
+
+void remove_flags(CLI::App& app, TablesOptions& options) {
+  app.add_option("name", options.file, "The file's name in the tables, such as portability.csv")
+      ->type_name("NAME")
+      ->required();
+  add_into_draft(app, options);
+}
+
+void import_flags(CLI::App& app, TablesOptions& options) {
+  app.add_option("name", options.file, "The file's name in the tables, such as rules.csv")
+      ->type_name("NAME")
+      ->required();
+  app.add_option("file", options.path, "Its new content")->type_name("FILE")->required();
+  add_into_draft(app, options);
 }
 
 void pull_flags(CLI::App& app, TablesOptions& options) {
@@ -112,6 +131,11 @@ constexpr Command kCommands[] = {
      "diff current draft:17 --rows", diff_flags, tables_diff},
     {"push", "Make a draft of what a directory changes; with faults nothing is stored",
      "push tables --note \"new rates of alpha\" --publish", push_flags, tables_push},
+    {"import", "Make a draft of one file's new content; with faults nothing is stored",
+     "import senders.csv ./senders.csv --note \"short codes for shop\"", import_flags,
+     tables_import},
+    {"remove", "Make a draft without a file", "remove portability.csv", remove_flags,
+     tables_remove},
     {"pull", "Write a version's files into an empty directory", "pull tables --version 41",
      pull_flags, tables_pull},
     {"publish", "Publish a draft, now or at a time",
@@ -172,8 +196,43 @@ void add_tables(CLI::App& app, TablesOptions& options) {
   for (const Command& each : kCommands) add_command(tables, each, options);
 }
 
-std::optional<int> run_tables(const CLI::App& app, const TablesOptions& options) {
-  for (const char* group : {"tables", "rates", "prices", "carriers", "clients"}) {
+void add_file_verbs(CLI::App& to, const FileGroup& group, TablesOptions& options) {
+  const std::string form = group.file;
+  const bool named = form.find('*') != form.npos;
+  const std::string example =
+      std::string(group.name) + (named ? " import acme acme.toml" : " import rules.csv");
+  CLI::App& import = *to.add_subcommand(
+      "import", "Make a draft of one file's new content; with faults nothing is stored");
+  if (named)
+    import.add_option("name", options.file, "Whose file it is")->type_name("NAME")->required();
+  import.add_option("file", options.path, "Its new content")->type_name("FILE")->required();
+  if (std::string_view(group.name) == "clients") {
+    import.add_option("--plan", options.plan, "Its price plan, in clients.csv")->type_name("PLAN");
+    import.add_option("--country", options.country, "Its default_country, in clients.csv")
+        ->type_name("ISO");
+  }
+  add_into_draft(import, options);
+  add_desk(import, options);
+  import.footer("Example:\n  tollgate " + example + " --note \"new\"");
+  if (!named) return;
+  CLI::App& remove = *to.add_subcommand("remove", "Make a draft without it");
+  remove.add_option("name", options.file, "Whose file it is")->type_name("NAME")->required();
+  add_into_draft(remove, options);
+  add_desk(remove, options);
+  remove.footer("Example:\n  tollgate " + std::string(group.name) + " remove acme");
+}
+
+std::optional<int> run_tables(const CLI::App& app, TablesOptions options) {
+  std::vector<std::string> groups{"tables", "rates", "prices"};
+  for (const FileGroup& group : kFileGroups) {
+    groups.emplace_back(group.name);
+    if (!app.got_subcommand(group.name)) continue;
+    std::string file = group.file;
+    if (const std::size_t at = file.find('*'); at != file.npos) file.replace(at, 1, options.file);
+    const std::string verb = app.get_subcommand(group.name)->get_subcommands().front()->get_name();
+    if (verb == "import" || verb == "remove") options.file = file;
+  }
+  for (const std::string& group : groups) {
     if (!app.got_subcommand(group)) continue;
     const std::string name = app.get_subcommand(group)->get_subcommands().front()->get_name();
     for (const Command& each : kCommands) {

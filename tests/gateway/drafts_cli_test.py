@@ -116,6 +116,62 @@ class Drafts(tables_cli_test.Desk):
         at = ("--at", "2027-03-01T12:00Z")
         self.assertEqual(json.loads(self.do(*words, *at))["as_of"], "2027-03-01T12:00:00Z")
 
+    def test_one_file_becomes_a_draft(self):
+        rules = self.folder / "new.csv"
+        rules.write_text("client,blocked\nshop,yes\n")
+        self.assertEqual(self.do("rules", "import", rules, "--note", "not paid"),
+                         "draft 2 changes rules.csv of version 1\n")
+        self.assertRegex(self.do("rules", "diff", 2, status=1), "unroutable")
+        before = self.octets()
+        for text, said in (("client,blocked\nnobody,yes\n", 'column client, value "nobody"'),
+                           ("client,colour\nshop,red\n", "colour")):
+            rules.write_text(text)
+            told = self.do("rules", "import", rules, status=1)
+            self.assertIn(said, told)
+            self.assertIn("nothing was stored", told)
+        self.assertIn("cannot read", self.do("rules", "import", self.folder, status=2))
+        self.assertIn("begins with a dot",
+                      self.do("tables", "import", "../evil", rules, status=2))
+        self.assertEqual(self.octets(), before)
+        self.do("tables", "remove", "carriers.csv", "--draft", 2)
+        self.do("rules", "approve", 2, who="bob")
+        self.do("rules", "publish", 2)
+        self.assertEqual(self.book("rules.csv"), "client,blocked\nshop,yes\n")
+        self.assertIn("carriers.csv", self.do("tables", "remove", "carriers.csv", status=1))
+
+    def test_a_carrier_of_the_tables_comes_and_goes(self):
+        acme = self.folder / "acme.toml"
+        acme.write_text('[[bind]]\nhost = "127.0.0.1"\nport = 2776\nsystem_id = "us"\n'
+                        'password = "top"\n')
+        self.assertIn("carriers/acme.toml, rates/acme.csv of version 1",
+                      self.do("carriers", "import", "acme", acme))
+        self.load("acme", "MCC,MNC,Price,Currency\n234,15,0.01,EUR\n", "--partial", "--draft", 2)
+        self.do("carriers", "approve", 2, who="bob")
+        self.do("carriers", "publish", 2)
+        self.assertIn("23415,,,0.01,EUR", self.book("rates/acme.csv"))
+        acme.write_text(acme.read_text().replace("2776", "2777"))
+        self.assertEqual(self.do("carriers", "import", "acme", acme),
+                         "draft 3 changes carriers/acme.toml of version 2\n")
+        self.assertEqual(self.do("carriers", "remove", "acme"),
+                         "draft 4 changes carriers/acme.toml removed, rates/acme.csv removed of "
+                         "version 2\n")
+        self.assertIn("acme", self.do("carriers", "remove", "acme/../b", status=2))
+
+    def test_a_client_of_the_tables_comes_and_goes(self):
+        depot = self.folder / "depot.toml"
+        depot.write_text('password = "top-pw"\n')
+        self.assertIn("clients.csv", self.do("clients", "import", "depot", depot, status=1))
+        self.assertIn("clients.csv, clients/depot.toml of version 1",
+                      self.do("clients", "import", "depot", depot, "--plan", "retail"))
+        self.do("clients", "approve", 2, who="bob")
+        self.do("clients", "publish", 2)
+        self.assertIn("\ndepot,retail,\n", self.book("clients.csv"))
+        depot.write_text('password = "other"\n')
+        self.assertEqual(self.do("clients", "import", "depot", depot),
+                         "draft 3 changes clients/depot.toml of version 2\n")
+        self.assertIn("clients.csv, clients/depot.toml removed",
+                      self.do("clients", "remove", "depot"))
+
     def test_two_sheets_of_one_book(self):
         self.load("alpha", LATER, "--partial")
         self.load("alpha", LATER.replace("0.02", "0.021"), "--partial", who="bob")
