@@ -71,7 +71,10 @@ std::string open_due(const Config& config, const core::JournalReport& report, Ke
   return {};
 }
 
-constexpr std::int64_t kDetailLingerUs = 50'000;  // gathers so long: they wait for nobody
+// Gathers so long: they wait for nobody. What comes meanwhile, at the highest rates too, fits a
+// batch.
+constexpr std::int64_t kDetailLingerUs = 20'000;
+constexpr std::size_t kDetailBatch = std::size_t{4} << 20;
 
 std::string open_records(const Config& config, KeepingOptions& asked,
                          const UnwrittenDetails& unwritten, Keeping& keeping) {
@@ -97,6 +100,7 @@ std::string open_records(const Config& config, KeepingOptions& asked,
   const std::size_t most = records.rotate_octets / 4 / config.gateway.shards;
   options.ring_octets =
       std::min<std::size_t>(config.gateway.limits.mailbox_octets, std::bit_floor(most));
+  options.batch_octets = std::min<std::size_t>(kDetailBatch, records.rotate_octets / 4);
   options.reserve_octets = records.reserve_octets;
   options.linger_us = kDetailLingerUs;
   auto opened = open_details(options, unwritten);
