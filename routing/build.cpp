@@ -32,24 +32,20 @@ void add_prices(std::span<const AmountRow> rows, Tables& tables) {
     tables.prefix_prices.push_back({row.owner, kEverySender, row.amount});
 }
 
-// Sorted by carrier, then by sender: those for everyone, the last, hold for whom none is named.
+// Sorted by carrier, then by sender: those for everyone come last, for whom no other row holds.
 void add_costs(std::span<const AmountRow> rows, Tables& tables) {
-  std::uint8_t named = 0;
   for (std::size_t i = 0; i < rows.size();) {
     const AmountRow& row = rows[i];
-    if (i == 0 || rows[i - 1].owner != row.owner) named = 0;
-    const auto own = static_cast<std::uint8_t>(1u << unsigned(row.sender));
     Nano submit = 0, delivered = 0;
     for (; i < rows.size() && rows[i].owner == row.owner && rows[i].sender == row.sender; ++i)
       (rows[i].basis == 0 ? submit : delivered) += rows[i].amount;
     const bool everyone = row.sender == Sender::none;
-    const auto senders = everyone ? static_cast<std::uint8_t>(kEverySender & ~named) : own;
-    named = static_cast<std::uint8_t>(named | own);
+    const auto own = static_cast<std::uint8_t>(1u << unsigned(row.sender));
     if (!tables.learned.empty()) {
       tables.prefix_delivered.push_back(delivered);
       delivered = 0;
     }
-    tables.prefix_costs.push_back({row.owner, senders, submit + delivered});
+    tables.prefix_costs.push_back({row.owner, everyone ? kEverySender : own, submit + delivered});
   }
 }
 

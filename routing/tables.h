@@ -151,7 +151,7 @@ struct PrefixNode {
 };
 struct PrefixAmount {
   std::uint16_t owner;   // carrier or price set; rows of one node are sorted by it
-  std::uint8_t senders;  // one bit a Sender: whom it holds for; those of one owner are disjoint
+  std::uint8_t senders;  // one bit a Sender: whom it holds for; of one owner the first that does
   Nano amount;
 };
 
