@@ -152,9 +152,10 @@ int run(const std::string& directory, std::size_t count, unsigned runs) {
     return 1;
   }
   ImportEffect effect;
-  const double effect_s = median_seconds(1, [&] {
-    effect = effect_of(import, directory, {{}, {}, kNow, 0});
-  });
+  CompileOptions compile;
+  compile.now_us = kNow;
+  const double effect_s =
+      median_seconds(1, [&] { effect = effect_of(import, directory, compile); });
   std::printf("rows %zu, changed %zu\ncsv   %zu octets, read, merged and diffed in %.3f s\n",
               rows.size(), changed, csv.size(), csv_s);
   std::printf("xlsx  %zu octets, read, merged and diffed in %.3f s\n", xlsx.size(), xlsx_s);
