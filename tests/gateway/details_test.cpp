@@ -336,6 +336,45 @@ TEST_CASE("a records' disk that fails stops submits; the next start has all that
   world.finish();
 }
 
+TEST_CASE("the journal keeps what ended until its record is in a file", "[details]") {
+  auto journal = std::make_unique<FaultyStorage>();
+  auto records = std::make_unique<FaultyStorage>();
+  WorldOptions options;
+  options.disk = journal.get();
+  options.records = records.get();
+  options.change = [](Config& config) {
+    config.journal.segment_octets = config.records.rotate_octets = 65'536;
+  };
+  constexpr std::size_t kMessages = 600;  // some segments of settled records
+  {
+    World world(options);
+    ClientEnd& client = world.bind("shop");
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      client.submit();
+      if (i % 20 == 0) world.pass(5 * kMs, kMs);
+    }
+    REQUIRE(world.until([&] { return world.carrier(0).submits.size() == kMessages; }));
+    records->fails[core::testing::Op::datasync] = {1, EIO};
+    for (std::size_t i = 1; i <= kMessages; ++i) {
+      world.carrier(0).receipt("alpha" + std::to_string(i), MessageState::delivered);
+      if (i % 20 == 0) world.pass(5 * kMs, kMs);
+    }
+    REQUIRE(world.until([&] { return world.messages() == 0; }));
+    world.pass(kSecond, 10 * kMs);
+    CHECK(written_details(*records).size() < kMessages / 2);
+    world.abandon();
+  }
+  journal = journal->survive(Survival::keep_all, 1);
+  records = records->survive(Survival::drop_all, 1);
+  options.disk = journal.get();
+  options.records = records.get();
+  options.later_us = kSecond;
+  World world(options);
+  world.pass(kSecond, 10 * kMs);
+  CHECK(written_details(*records).size() == kMessages);
+  world.finish();
+}
+
 // A run that ends at the n-th operation of the disk, and the next one that finds what is left. The
 // records' disk is another one, which keeps something else of what was not synced.
 struct Crash {
