@@ -1,5 +1,5 @@
-"""The benches, small, so that they cannot rot; and the soak's verdict on doctored reports, so that it
-can fail.
+"""The benches, small, so that they cannot rot; and the soak's verdict on doctored reports, so that
+it can fail.
 
 TOLLGATE_BIN names the directory of the programs."""
 import copy
