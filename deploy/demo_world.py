@@ -135,7 +135,6 @@ def make_config(ports, options, desk):
         text, changed = re.subn(pattern, rf"\g<1>{port}", text, count=1, flags=re.M | re.S)
         if not changed:
             raise DemoFailed(f"deploy/tollgate.toml: no port for carrier {name}")
-    text = text.replace('#[records]\n', '[records]\ndirectory = "records"\n', 1)
     text = text.replace('name = "ember"\n', 'name = "ember"\n\n' + EMBER_DIALECT, 1)
     (WORK / "tollgate.toml").write_text(desk.configure(text) if desk else text)
 
