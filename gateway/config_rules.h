@@ -1,6 +1,7 @@
 // Readers of the parts of the file, and what several of them check. Private to config*.cpp.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -50,7 +51,11 @@ struct PeerPlace {
   bool looks = true;      // at password files
   std::vector<std::string> secrets = {};  // found: the password files
 };
-// The first line of the file that `password_file` names, if it is given.
+// A regular file that is not larger: never a device or a pipe, which would be read for ever.
+inline constexpr std::uintmax_t kSecretFileMax = 4096;
+bool is_secret_file(const std::string& path);
+// The first line of the file that `password_file` names, if it is given. In a table set it lies in
+// the configuration's folder or below.
 void read_password_file(Section& section, PeerPlace& place, std::string& password);
 void read_client(Section& section, PeerPlace& place, ClientConfig& client,
                  std::string& plain_password);

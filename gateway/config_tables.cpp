@@ -1,4 +1,5 @@
 // Where the tables come from: gateway.tables, or [tables] with a directory or a Redis.
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -40,13 +41,35 @@ void read_redis(Section& section, const std::string& directory, TablesConfig& ta
   section.boolean("require_approval", tables.require_approval);
 }
 
+// Who may publish tables need not read the gateway's other files, nor have them sent to a carrier.
+bool leaves_folder(const fs::path& name) {
+  return name.is_absolute() || std::find(name.begin(), name.end(), "..") != name.end();
+}
+
 }  // namespace
+
+bool is_secret_file(const std::string& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && fs::file_size(path, error) <= kSecretFileMax && !error;
+}
 
 void read_password_file(Section& section, PeerPlace& place, std::string& password) {
   std::string name;
   section.text("password_file", name, {1, 4096});
-  if (name.empty() || !place.looks) return;
+  if (name.empty()) return;
+  if (!place.name.empty() && leaves_folder(name)) {
+    section.fault("password_file", "a table set may only name files beside the configuration",
+                  "such as \"acme.password\"");
+    return;
+  }
+  if (!place.looks) return;
   const fs::path path = fs::path(place.directory) / name;
+  std::error_code error;
+  if (fs::exists(path, error) && !is_secret_file(path.string())) {
+    section.fault("password_file", "is no file, or is larger than a password needs",
+                  "a file of at most " + std::to_string(kSecretFileMax) + " octets");
+    return;
+  }
   place.secrets.push_back(path.string());
   std::ifstream in(path);
   if (!std::getline(in, password) || password.empty()) {

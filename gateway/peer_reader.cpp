@@ -21,6 +21,11 @@ routing::Sha256 digest_of(const fs::path& path) {
   return routing::sha256_of(text);
 }
 
+// That of nothing when it is no such file any more: then it is read, and refused, again.
+routing::Sha256 secret_digest(const std::string& path) {
+  return is_secret_file(path) ? digest_of(path) : routing::sha256_of("");
+}
+
 routing::TableFault table_fault(const ConfigFault& fault) {
   const std::string right = fault.right.empty() ? "" : " (right: " + fault.right + ")";
   return {fault.file, fault.line, fault.key, fault.value, fault.reason + right, fault.column};
@@ -128,7 +133,7 @@ std::shared_ptr<const T> PeerReader::file(Reading& reading, const std::string& n
   const bool unchanged =
       known.config && known.sha256 == sha256 &&
       std::all_of(known.secrets.begin(), known.secrets.end(),
-                  [](const auto& each) { return digest_of(each.first) == each.second; });
+                  [](const auto& each) { return secret_digest(each.first) == each.second; });
   if (unchanged) return known.config;
   known = {};
   PeerPlace place{directory_, fs::path(name).stem().string(), has_config_, {}};
@@ -143,7 +148,8 @@ std::shared_ptr<const T> PeerReader::file(Reading& reading, const std::string& n
   }
   known.sha256 = sha256;
   known.config = config;
-  for (const std::string& each : place.secrets) known.secrets.emplace_back(each, digest_of(each));
+  for (const std::string& each : place.secrets)
+    known.secrets.emplace_back(each, secret_digest(each));
   return config;
 }
 

@@ -46,24 +46,43 @@ std::int64_t last_change_us(const std::vector<RateChange>& changes, std::int64_t
   return now_us;
 }
 
-ImportEffect effect_between(const std::string& before, const std::string& after,
-                            const CompileOptions& options, OnlyNumbers only) {
+namespace {
+
+// `a`: the tables before.
+ImportEffect effect_on(const Tables& a, const std::string& after, const CompileOptions& options,
+                       OnlyNumbers only) {
   ImportEffect out;
   out.as_of_us = options.now_us;
-  const auto a = compile_directory(before, options);
   const auto b = compile_directory(after, options);
-  if (!a || !b) {
-    out.faults = a ? b.error() : a.error();
-    return out;
+  if (b) {
+    out.margins = margin_effect(a, **b, {options.now_us, std::move(only)});
+  } else {
+    out.faults = b.error();
   }
-  out.margins = margin_effect(**a, **b, {options.now_us, std::move(only)});
   return out;
 }
 
-ImportEffect effect_of(const Import& import, const std::string& directory, CompileOptions options) {
-  options.now_us = last_change_us(import.changes, options.now_us);
+}  // namespace
+
+ImportEffect effect_between(const std::string& before, const std::string& after,
+                            const CompileOptions& options, OnlyNumbers only) {
+  const auto a = compile_directory(before, options);
+  if (a) return effect_on(**a, after, options, std::move(only));
+  ImportEffect out;
+  out.as_of_us = options.now_us;
+  out.faults = a.error();
+  return out;
+}
+
+ImportEffect effect_of(const Import& import, const std::string& directory, CompileOptions options,
+                       const Tables* in_force) {
+  const std::int64_t at_us = last_change_us(import.changes, options.now_us);
+  const bool at_hand = in_force != nullptr && at_us == options.now_us;
+  options.now_us = at_us;
   const Overlay overlay(directory, {{import.book_file, import.new_text}});
-  return effect_between(directory, overlay.path(), options, touched_by(import.changes));
+  OnlyNumbers only = touched_by(import.changes);
+  return at_hand ? effect_on(*in_force, overlay.path(), options, std::move(only))
+                 : effect_between(directory, overlay.path(), options, std::move(only));
 }
 
 }  // namespace tollgate::routing

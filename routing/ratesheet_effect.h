@@ -24,8 +24,10 @@ using OnlyNumbers = std::function<bool(std::string_view number, std::string_view
 ImportEffect effect_between(const std::string& before, const std::string& after,
                             const CompileOptions& options, OnlyNumbers only);
 
-// The import has a new text; `options.now_us` is now.
-ImportEffect effect_of(const Import& import, const std::string& directory, CompileOptions options);
+// The import has a new text; `options.now_us` is now. `in_force`: the directory compiled with these
+// options, when it is at hand.
+ImportEffect effect_of(const Import& import, const std::string& directory, CompileOptions options,
+                       const Tables* in_force = nullptr);
 
 // Which numbers the changes can touch, for EffectOptions::only.
 OnlyNumbers touched_by(const std::vector<RateChange>& changes);

@@ -126,6 +126,10 @@ int tables_import(const TablesOptions& options) {
   if (!desk) return kFindings;
   if (const char* why = routing::bad_table_name(options.file))
     return desk->complain(kBadUsage, printable(options.file) + " " + why);
+  for (const std::string& cell : {options.plan, options.country}) {  // of clients.csv
+    const char* why = cell.empty() ? nullptr : routing::bad_name(cell);
+    if (why != nullptr) return desk->complain(kBadUsage, "\"" + printable(cell) + "\" " + why);
+  }
   auto text = read_file(options.path);
   if (!text) return desk->complain(kBadUsage, "cannot read " + printable(options.path));
   return store(*desk, options, std::move(text));

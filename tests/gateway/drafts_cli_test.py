@@ -163,6 +163,7 @@ class Drafts(tables_cli_test.Desk):
         self.assertIn("clients.csv", self.do("clients", "import", "depot", depot, status=1))
         self.assertIn("clients.csv, clients/depot.toml of version 1",
                       self.do("clients", "import", "depot", depot, "--plan", "retail"))
+        self.do("clients", "import", "depot", depot, "--plan", "retail\nevil,retail", status=2)
         self.do("clients", "approve", 2, who="bob")
         self.do("clients", "publish", 2)
         self.assertIn("\ndepot,retail,\n", self.book("clients.csv"))

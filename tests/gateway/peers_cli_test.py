@@ -4,6 +4,7 @@
 peers_cli_test.py TOLLGATE SOURCE_DIRECTORY
 """
 import json
+import os
 import shutil
 import sys
 import unittest
@@ -88,6 +89,17 @@ class Peers(tables_cli_test.Desk):
         self.carrier.write_text(CARRIER.replace('password = "pst-one"', 'password_file = "none"'))
         self.assertIn("carriers/foxtrot.toml:6:17: bind[1].password_file = (not shown): cannot be "
                       "read", self.push(status=1))
+        (self.folder / "pipe").unlink(missing_ok=True)
+        os.mkfifo(self.folder / "pipe")
+        (self.folder / "large").write_text("x" * 5000)
+        for name, said in (("/etc/hostname", "beside the configuration"),
+                           ("keys/../../secret", "beside the configuration"),
+                           ("pipe", "is no file"), ("large", "is no file, or is larger")):
+            self.carrier.write_text(CARRIER.replace('password = "pst-one"',
+                                                    f'password_file = "{name}"'))
+            told = self.push(status=1)
+            self.assertIn("carriers/foxtrot.toml:6:17: bind[1].password_file", told)
+            self.assertIn(said, told)
         self.carrier.write_text(CARRIER + "[[bind")
         self.assertIn("carriers/foxtrot.toml:8:7: no valid TOML", self.push(status=1))
         self.carrier.unlink()
