@@ -177,7 +177,8 @@ int read_sheet(const SheetOptions& options, const std::string& directory, Compil
   }
   read.context = std::move(*context);
   read.import = import_sheet(request, read.context);
-  if (!read.import.has_fault()) read.effect = effect_of(read.import, directory, compile, tables.get());
+  if (!read.import.has_fault())
+    read.effect = effect_of(read.import, directory, compile, tables.get());
   out = std::move(read);
   return kFine;
 }
