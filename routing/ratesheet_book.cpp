@@ -100,7 +100,25 @@ struct OwnColumns {
   }
 };
 
-void append_row(const BookRow& row, BookKind kind, const OwnColumns& own, std::string& out) {
+// date_text(), and the last one again: a book's rows begin and end at few instants.
+class LastDate {
+ public:
+  const std::string& text(std::int64_t us) {
+    if (us != us_) text_ = date_text(us);
+    us_ = us;
+    return text_;
+  }
+
+ private:
+  std::int64_t us_ = kAlways;
+  std::string text_;
+};
+struct LastDates {
+  LastDate from, to;
+};
+
+void append_row(const BookRow& row, BookKind kind, const OwnColumns& own, LastDates& dates,
+                std::string& out) {
   const std::string thing = row.thing.text();
   if (row.thing.prefix)
     out += ",," + thing;
@@ -108,8 +126,8 @@ void append_row(const BookRow& row, BookKind kind, const OwnColumns& own, std::s
     out += thing.size() == 3 ? "," + thing + "," : thing + ",,";
   out += "," + format_nano(row.amount) + "," + row.currency;
   if (kind == BookKind::rate_book) out += row.delivered ? ",delivered" : ",submit";
-  out += "," + (row.from_us == kAlways ? "" : date_text(row.from_us));
-  out += "," + (row.to_us == kOpen ? "" : date_text(row.to_us));
+  (out += ",") += dates.from.text(row.from_us);
+  (out += ",") += dates.to.text(row.to_us);
   if (own.sender)
     out += row.sender == Sender::none ? "," : std::string(",") + sender_name(row.sender);
   if (own.tags) out += "," + row.tags;
@@ -163,7 +181,8 @@ std::string write_book(const Book& book, BookKind kind) {
   if (own.from_volume) out += ",from_volume";
   out += "\n";
   out.reserve(out.size() + book.size() * 48);
-  for (const BookRow& row : book) append_row(row, kind, own, out);
+  LastDates dates;
+  for (const BookRow& row : book) append_row(row, kind, own, dates, out);
   return out;
 }
 
