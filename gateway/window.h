@@ -16,7 +16,8 @@ namespace tollgate::gateway {
 template <class Entry>
 class Window {
  public:
-  explicit Window(std::uint32_t max) : max_(max) {}
+  // `last`: the sequence number before the first one.
+  explicit Window(std::uint32_t max, std::uint32_t last = 0) : max_(max), last_(last) {}
 
   // What is open stays, also beyond a smaller maximum.
   void set_max(std::uint32_t max) {
@@ -92,8 +93,8 @@ class Window {
   }
 
   std::uint32_t max_;
+  std::uint32_t last_;
   std::uint32_t open_ = 0;
-  std::uint32_t last_ = 0;
   std::uint32_t oldest_ = 0;
   std::uint32_t mask_ = 0;
   std::vector<Slot> slots_;
