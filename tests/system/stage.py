@@ -60,7 +60,7 @@ def tables(folder, *, clients, carriers):
     for name in carriers:
         write_csv(place / f"rates/{name}.csv", amount,
                   [[MCC[prefix], price, "EUR", "2020-01-01"]
-                   for prefix, price in RATES[name].items()])
+                   for prefix, price in RATES.get(name, {"49": "0.04"}).items()])
     write_csv(place / "plans/retail.csv", amount,
               [[mcc, "0.05", "EUR", "2020-01-01"] for mcc in MCC.values()])
 
