@@ -188,9 +188,10 @@ std::size_t Bind::on_input(core::Connection& connection, core::Octets input, con
 
 void Bind::on_bad_length(const proto::Header& header) {
   shared_.counters.bad_lengths.add();
-  core::log::warn("carrier_bad_length", {{"carrier", shared_.config.name},
-                                         {"bind", index_},
-                                         {"command_length", header.command_length}});
+  core::log::warn("carrier_bad_length",
+                  {{"carrier", shared_.config.name},
+                   {"bind", index_},
+                   core::log::Field::amount("command_length", header.command_length)});
   answer(Command::generic_nack, header.sequence_number, Status::ESME_RINVCMDLEN);
   end(Then::reconnect, true);
 }

@@ -2,25 +2,20 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <ctime>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
-#include <unordered_map>
+#include <unistd.h>
 
-#include <spdlog/async.h>
-#include <spdlog/async_logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include "core/log_faults.h"
+#include "core/log_writer.h"
 
 namespace tollgate::core::log {
 namespace {
 
-constexpr std::size_t kDistinctMax = 1024;
+constexpr int kSayWaitMs = 100;
 
 std::string_view level_name(Level level) {
   static constexpr std::array<std::string_view, 4> names{"debug", "info", "warn", "error"};
@@ -41,6 +36,125 @@ void append_text(std::string& line, std::string_view text) {
     }
   }
   if (quote) line += '"';
+}
+
+std::string time_text() {
+  timespec at{};
+  ::clock_gettime(CLOCK_REALTIME, &at);
+  std::tm utc{};
+  ::gmtime_r(&at.tv_sec, &utc);
+  std::array<char, 40> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(text.data() + length, text.size() - length, ".%03ldZ ", at.tv_nsec / 1'000'000);
+  return text.data();
+}
+
+// Never freed: whoever logs after stop(), or while it runs, finds it.
+struct Log {
+  std::atomic<Level> least{Level::info};
+  Faults faults;
+  std::mutex mutex;                // of those below; held for a copy
+  std::shared_ptr<Writer> writer;  // null: nothing is started
+  std::uint64_t dropped_before = 0;
+};
+
+Log& the_log() {
+  static Log& log = *new Log;
+  return log;
+}
+
+std::shared_ptr<Writer> writer_now() {
+  const std::lock_guard lock(the_log().mutex);
+  return the_log().writer;
+}
+
+std::string whole_line(Level level, std::string_view body) {
+  constexpr std::string_view cut = "...";
+  std::string line = time_text();
+  line += level_name(level);
+  line += ' ';
+  line += body;
+  if (line.size() >= kLineMax) line.replace(kLineMax - 1 - cut.size(), line.npos, cut);
+  line += '\n';
+  return line;
+}
+
+void write_sums(Writer& writer) {
+  for (const Faults::Sum& sum : the_log().faults.take_sums()) {
+    writer.push(sum.level, whole_line(sum.level, sum.body));
+  }
+}
+
+std::string lost_line(std::uint64_t lost) {
+  std::string body = "log_dropped";
+  append_field(body, {"lines", lost});
+  return whole_line(Level::warn, body);
+}
+
+void write(Level level, std::string_view event, Fields fields) {
+  if (level < the_log().least.load(std::memory_order_relaxed)) return;
+  const std::shared_ptr<Writer> writer = writer_now();
+  if (writer && level >= Level::warn && !the_log().faults.first(level, event, fields)) return;
+  std::string body(event);
+  for (const Field& field : fields) append_field(body, field);
+  std::string line = whole_line(level, body);
+  if (writer) {
+    writer->push(level, std::move(line));
+  } else {
+    say(line);
+  }
+}
+
+}  // namespace
+
+void debug(std::string_view event, Fields fields) {
+  write(Level::debug, event, fields);
+}
+void info(std::string_view event, Fields fields) {
+  write(Level::info, event, fields);
+}
+void warn(std::string_view event, Fields fields) {
+  write(Level::warn, event, fields);
+}
+void error(std::string_view event, Fields fields) {
+  write(Level::error, event, fields);
+}
+
+void start(const Options& options) {
+  stop();
+  Log& log = the_log();
+  log.least = options.least;
+  const auto sum = [] {
+    if (const auto writer = writer_now()) write_sums(*writer);
+  };
+  auto writer = Writer::start(options, {sum, lost_line});
+  const std::lock_guard lock(log.mutex);
+  log.writer = std::move(writer);
+}
+
+void stop() {
+  Log& log = the_log();
+  std::shared_ptr<Writer> writer;
+  {
+    const std::lock_guard lock(log.mutex);
+    writer.swap(log.writer);
+  }
+  if (!writer) return;
+  write_sums(*writer);
+  log.faults.clear();
+  writer->stop();
+  const std::lock_guard lock(log.mutex);
+  log.dropped_before += writer->dropped();
+}
+
+std::uint64_t lines_dropped() {
+  const std::lock_guard lock(the_log().mutex);
+  return the_log().dropped_before + (the_log().writer ? the_log().writer->dropped() : 0);
+}
+
+void say(std::string_view text) noexcept {
+  if (text.size() > kLineMax) text = text.substr(0, kLineMax);
+  write_some(STDERR_FILENO, text, kSayWaitMs);
 }
 
 void append_field(std::string& line, const Field& field) {
@@ -65,192 +179,6 @@ void append_field(std::string& line, const Field& field) {
       line += text.data();
     }
   }
-}
-
-std::string time_text() {
-  timespec at{};
-  ::clock_gettime(CLOCK_REALTIME, &at);
-  std::tm utc{};
-  ::gmtime_r(&at.tv_sec, &utc);
-  std::array<char, 40> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text.data() + length, text.size() - length, ".%03ldZ ", at.tv_nsec / 1'000'000);
-  return text.data();
-}
-
-// The distinct faults since the last sum. Guarded by a mutex that nobody holds for longer than a
-// look-up; who finds it taken counts the fault in `others` instead of waiting.
-class Distinct {
- public:
-  // True: write it now. False: it is summed.
-  bool first(Level level, std::string_view event, Fields fields) {
-    std::string key(event);
-    for (const Field& field : fields) {
-      if (field.kind == Field::Kind::text) append_field(key, field);
-    }
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock.owns_lock()) {
-      others_.fetch_add(1, std::memory_order_relaxed);
-      return false;
-    }
-    const auto found = faults_.find(key);
-    if (found != faults_.end()) {
-      ++found->second.again;
-      return false;
-    }
-    if (faults_.size() >= kDistinctMax) {
-      others_.fetch_add(1, std::memory_order_relaxed);
-      return false;
-    }
-    faults_.emplace(std::move(key), Fault{level, 0});
-    return true;
-  }
-
-  // Tells what came again; what did not is forgotten and counts as new next time.
-  template <class Write>
-  void sum(Write&& write) {
-    const std::lock_guard lock(mutex_);
-    for (auto at = faults_.begin(); at != faults_.end();) {
-      if (at->second.again == 0) {
-        at = faults_.erase(at);
-        continue;
-      }
-      write(at->second.level, at->first + " repeated=" + std::to_string(at->second.again));
-      at->second.again = 0;
-      ++at;
-    }
-    const std::uint64_t others = others_.exchange(0, std::memory_order_relaxed);
-    if (others != 0) write(Level::warn, "log_other repeated=" + std::to_string(others));
-  }
-
-  void clear() {
-    const std::lock_guard lock(mutex_);
-    faults_.clear();
-    others_ = 0;
-  }
-
- private:
-  struct Fault {
-    Level level;
-    std::uint64_t again;
-  };
-  std::mutex mutex_;
-  std::unordered_map<std::string, Fault> faults_;
-  std::atomic<std::uint64_t> others_{0};
-};
-
-// What start() made. Writers hold no lock: they see a Running that stop() frees only after the
-// process's shards have ended, which is the rule of stop().
-struct Running {
-  explicit Running(const Options& options);
-  ~Running();
-  void sum_loop(std::chrono::milliseconds every);
-
-  std::shared_ptr<spdlog::details::thread_pool> pool;
-  std::shared_ptr<spdlog::async_logger> logger;
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool ending = false;
-  std::thread summer;
-};
-
-std::atomic<Running*> running{nullptr};
-std::atomic<Level> least{Level::info};
-std::atomic<std::uint64_t> dropped_before{0};
-
-Distinct& distinct() {
-  static Distinct table;
-  return table;
-}
-
-void emit(Level level, std::string_view body) {
-  std::string line = time_text();
-  line += level_name(level);
-  line += ' ';
-  line += body;
-  if (Running* r = running.load(std::memory_order_acquire)) {
-    r->logger->log(spdlog::level::critical, spdlog::string_view_t(line.data(), line.size()));
-  } else {
-    line += '\n';
-    std::fwrite(line.data(), 1, line.size(), stderr);
-  }
-}
-
-Running::Running(const Options& options)
-    : pool(std::make_shared<spdlog::details::thread_pool>(options.queue_lines, 1)) {
-  spdlog::sink_ptr sink;
-  if (options.file.empty()) {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  } else {
-    sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
-  }
-  logger = std::make_shared<spdlog::async_logger>("tollgate", std::move(sink), pool,
-                                                  spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_pattern("%v");
-  logger->flush_on(spdlog::level::critical);
-  summer = std::thread(
-      [this, every = std::chrono::milliseconds(options.sum_every_ms)] { sum_loop(every); });
-}
-
-Running::~Running() {
-  {
-    const std::lock_guard lock(mutex);
-    ending = true;
-  }
-  ended.notify_all();
-  summer.join();
-  dropped_before += pool->overrun_counter();
-}
-
-void Running::sum_loop(std::chrono::milliseconds every) {
-  std::unique_lock lock(mutex);
-  while (!ended.wait_for(lock, every, [this] { return ending; })) distinct().sum(emit);
-}
-
-void write(Level level, std::string_view event, Fields fields) {
-  if (level < least.load(std::memory_order_relaxed)) return;
-  if (level >= Level::warn && running.load(std::memory_order_relaxed) != nullptr &&
-      !distinct().first(level, event, fields)) {
-    return;
-  }
-  std::string body(event);
-  for (const Field& field : fields) append_field(body, field);
-  emit(level, body);
-}
-
-}  // namespace
-
-void debug(std::string_view event, Fields fields) {
-  write(Level::debug, event, fields);
-}
-void info(std::string_view event, Fields fields) {
-  write(Level::info, event, fields);
-}
-void warn(std::string_view event, Fields fields) {
-  write(Level::warn, event, fields);
-}
-void error(std::string_view event, Fields fields) {
-  write(Level::error, event, fields);
-}
-
-void start(const Options& options) {
-  stop();
-  least = options.least;
-  running.store(new Running(options), std::memory_order_release);
-}
-
-void stop() {
-  Running* r = running.load(std::memory_order_acquire);
-  if (r == nullptr) return;
-  distinct().sum(emit);
-  distinct().clear();
-  running.store(nullptr, std::memory_order_release);
-  delete r;
-}
-
-std::uint64_t lines_dropped() {
-  Running* r = running.load(std::memory_order_acquire);
-  return dropped_before + (r == nullptr ? 0 : r->pool->overrun_counter());
 }
 
 std::string format_line(Level level, std::string_view event, Fields fields) {

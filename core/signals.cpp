@@ -9,6 +9,7 @@ namespace tollgate::core {
 
 Signals::Signals(SignalCalls calls) : calls_(std::move(calls)) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   ::sigemptyset(&set_);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, number);
   TOLLGATE_CHECK(::pthread_sigmask(SIG_BLOCK, &set_, nullptr) == 0, "signals can be blocked");

@@ -2,7 +2,8 @@
 // runs in a signal's context.
 //   1 Construct it before any other thread starts: it blocks the signals for all of them.
 //   2 Callbacks run one after the other on the signal thread; they hand over, they never linger.
-//   3 SIGPIPE is ignored for the whole process.
+//   3 SIGPIPE and SIGXFSZ (a file beyond `ulimit -f`) are ignored for the whole process: they are
+//     errors of the call.
 #pragma once
 #include <atomic>
 #include <csignal>

@@ -89,7 +89,8 @@ void Listener::take_results() {
 
 void Listener::refuse(Session& session, std::string_view reason, Status status) {
   counters_.door.bind_refused.add();
-  core::log::warn("bind_refused", {{"peer", session.peer().host}, {"reason", reason}});
+  core::log::warn("bind_refused",
+                  {core::log::Field::from_peer("peer", session.peer().host), {"reason", reason}});
   session.bind_refused(status);
 }
 

@@ -76,6 +76,31 @@ routing::FeedOptions feed_options(const Config& config) {
   return options;
 }
 
+// Says in the log that a disk takes nothing more, while that lasts, and that it does again.
+// Main thread, once each kReclaimEvery.
+class DiskWatch {
+ public:
+  DiskWatch(const char* full, const char* failed, const char* again)
+      : full_(full), failed_(failed), again_(again) {}
+
+  void look(const core::Cells<core::JournalCount, core::kJournalCounts>& counts) {
+    using core::JournalCount;
+    if (counts[JournalCount::failed].get() != 0) return core::log::error(failed_);
+    if (counts[JournalCount::accepting].get() != 0) {
+      if (looks_ > 1) core::log::info(again_);
+      looks_ = 0;
+      return;
+    }
+    if (++looks_ == 1) return;  // it may just have been opened
+    const auto free = counts[JournalCount::free_octets].get();
+    core::log::error(full_, {core::log::Field::amount("free_octets", free)});
+  }
+
+ private:
+  const char *full_, *failed_, *again_;
+  unsigned looks_ = 0;  // that found it so, one after the other
+};
+
 core::log::Level log_level(LogLevel level) {
   return static_cast<core::log::Level>(level);
 }
@@ -156,6 +181,10 @@ class Process {
     tables_.publish(std::move(next));
   }
   void reclaim() { tables_.reclaim(); }
+  void watch_disks() {
+    if (keeping_.journal) journal_watch_.look(keeping_.journal->counts());
+    if (keeping_.details.journal) records_watch_.look(keeping_.details.journal->counts());
+  }
 
   void stop() {
     core::log::info("stopping", {{"drain_s", config_.gateway.drain_us / 1'000'000}});
@@ -264,6 +293,8 @@ class Process {
   std::vector<std::unique_ptr<FlowCounters>> counters_;
   std::vector<std::unique_ptr<Flow>> flows_;
   std::unique_ptr<Metrics> metrics_;
+  DiskWatch journal_watch_{"journal_no_room", "journal_failed", "journal_accepts_again"};
+  DiskWatch records_watch_{"records_no_room", "records_failed", "records_accept_again"};
 };
 
 }  // namespace
@@ -285,6 +316,7 @@ int run_process(const Config& config) {
       while (!requests.stopping()) {
         if (auto next = requests.wait(kReclaimEvery)) process.publish(std::move(next));
         process.reclaim();
+        process.watch_disks();
       }
       process.stop();
       status = 0;

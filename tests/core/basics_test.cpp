@@ -1,4 +1,4 @@
-// Counters, pools, lists, the log's lines and published values on one thread.
+// Counters, pools, lists and published values on one thread.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -12,7 +12,6 @@
 #include "core/counters.h"
 #include "core/grown.h"
 #include "core/list.h"
-#include "core/log.h"
 #include "core/pool.h"
 #include "core/published.h"
 
@@ -174,64 +173,6 @@ TEST_CASE("a list keeps order, splices whole, and forgets what is destroyed", "[
   CHECK(list.pop_front().value == 1);
   CHECK(list.pop_front().value == 2);
   CHECK(list.empty());
-}
-
-TEST_CASE("a log line escapes and quotes its values", "[log]") {
-  using namespace log;
-  CHECK(format_line(Level::warn, "bind_refused",
-                    {{"client", "shop"},
-                     {"why", "no such id"},
-                     {"n", 5},
-                     {"big", ~0ULL},
-                     {"neg", -3},
-                     {"ok", true},
-                     {"x", 0.25},
-                     {"empty", ""}}) ==
-        "warn bind_refused client=shop why=\"no such id\" n=5 big=18446744073709551615 neg=-3 "
-        "ok=true x=0.25 empty=\"\"");
-  CHECK(format_line(Level::info, "e", {{"v", std::string("a\nb\x7f\xff\0", 6)}}) ==
-        "info e v=a\\x0Ab\\x7F\\xFF\\x00");
-  CHECK(format_line(Level::info, "e", {{"v", "say \"x\" \\"}}) ==
-        "info e v=\"say \\\"x\\\" \\\\\"");
-}
-
-TEST_CASE("a distinct fault is written once, then summed", "[log]") {
-  char name[] = "/tmp/tollgate_log_XXXXXX";
-  ::close(::mkstemp(name));
-  log::Options options;
-  options.file = name;
-  options.sum_every_ms = 3'600'000;
-  log::start(options);
-  for (int i = 0; i < 10; ++i) log::error("carrier_down", {{"carrier", "a"}, {"attempt", i}});
-  log::error("carrier_down", {{"carrier", "b"}});
-  for (int i = 0; i < 3; ++i) log::info("started", {{"n", i}});
-  log::debug("not_this");
-  log::stop();
-  std::ifstream file(name);
-  std::stringstream content;
-  content << file.rdbuf();
-  std::remove(name);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(content, line);) {
-    CHECK(line.substr(10, 1) == "T");
-    CHECK(line.substr(23, 2) == "Z ");
-    lines.push_back(line.substr(25));
-  }
-  CHECK(lines == std::vector<std::string>{"error carrier_down carrier=a attempt=0",
-                                          "error carrier_down carrier=b", "info started n=0",
-                                          "info started n=1", "info started n=2",
-                                          "error carrier_down carrier=a repeated=9"});
-}
-
-TEST_CASE("the log's overrun drops lines, counts them and never waits", "[log]") {
-  log::Options options;
-  options.file = "/dev/null";
-  options.queue_lines = 4;
-  const std::uint64_t before = log::lines_dropped();
-  log::start(options);
-  for (int i = 0; i < 20'000; ++i) log::info("flood", {{"n", i}});
-  log::stop();
-  CHECK(log::lines_dropped() > before);
 }
 
 struct Tracked {

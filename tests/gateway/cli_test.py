@@ -237,10 +237,13 @@ class Pdu(unittest.TestCase):
         self.assertTrue(all(32 <= ord(c) < 127 or c == "\n" for c in err), err)
 
 
-class Run(Place):
-    def start(self, *arguments):
+class Gateway(Place):
+    """Gateways that run."""
+
+    def start(self, *arguments, **options):
         process = subprocess.Popen([TOLLGATE, "run", "--config", str(self.config), *arguments],
-                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                                   **options)
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -256,6 +259,19 @@ class Run(Place):
         self.assertEqual(set(found), {"smpp", "metrics"})
         return process, found
 
+    def series(self, ports, name):
+        url = f"http://127.0.0.1:{ports['metrics']}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return int(re.search(rf"(?m)^{name} (\d+)$", answer.read().decode())[1])
+
+    def wait_for(self, ports, name, value):
+        until = time.monotonic() + 20
+        while self.series(ports, name) != value:
+            self.assertLess(time.monotonic(), until, name)
+            time.sleep(0.05)
+
+
+class Run(Gateway):
     def test_serves_until_sigterm(self):
         process, ports = self.start("--shards", "2")
         with socket.create_connection(("127.0.0.1", ports["smpp"]), timeout=10) as client:
@@ -269,17 +285,6 @@ class Run(Place):
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
         self.assertEqual(process.wait(30), 0)
-
-    def series(self, ports, name):
-        url = f"http://127.0.0.1:{ports['metrics']}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return int(re.search(rf"(?m)^{name} (\d+)$", answer.read().decode())[1])
-
-    def wait_for(self, ports, name, value):
-        until = time.monotonic() + 20
-        while self.series(ports, name) != value:
-            self.assertLess(time.monotonic(), until, name)
-            time.sleep(0.05)
 
     def test_sighup_takes_good_tables_and_refuses_bad_ones(self):
         process, ports = self.start()
