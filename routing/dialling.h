@@ -50,7 +50,7 @@ struct Dialling {
                  Number& out) const;
 };
 
-// Both from libphonenumber; slow (milliseconds), for the compiler of tables alone.
+// Both from libphonenumber; slow at first (milliseconds), for the compiler of tables alone.
 Dialling load_dialling();
 std::optional<HomeCountry> load_home_country(std::string_view iso);  // nullopt = no such region
 

@@ -10,7 +10,9 @@ namespace tollgate::routing {
 using i18n::phonenumbers::PhoneNumber;
 using i18n::phonenumbers::PhoneNumberUtil;
 
-Dialling load_dialling() {
+namespace {
+
+Dialling read_metadata() {
   const PhoneNumberUtil& library = *PhoneNumberUtil::GetInstance();
   std::set<int> codes;
   library.GetSupportedCallingCodes(&codes);
@@ -26,6 +28,14 @@ Dialling load_dialling() {
         dialling.lengths[static_cast<std::size_t>(code)] |= 1u << length;
     }
   }
+  return dialling;
+}
+
+}  // namespace
+
+// What the library knows is compiled into it.
+Dialling load_dialling() {
+  static const Dialling dialling = read_metadata();
   return dialling;
 }
 

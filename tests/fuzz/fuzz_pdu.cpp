@@ -10,15 +10,13 @@
 
 #include "proto/framer.h"
 #include "proto/json.h"
+#include "tests/fuzz/input.h"
 #include "tests/proto/support.h"
 
 using namespace tollgate::proto;
+using tollgate::fuzz::must;
 
 namespace {
-
-void must(bool holds) {
-  if (!holds) std::abort();
-}
 
 template <class T>
 void round_trip(const Frame& frame, T pdu) {

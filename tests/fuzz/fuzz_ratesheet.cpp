@@ -14,14 +14,12 @@
 #include "routing/ratesheet_book.h"
 #include "routing/ratesheet_context.h"
 #include "routing/ratesheet_values.h"
+#include "tests/fuzz/input.h"
 
 using namespace tollgate::routing;
+using tollgate::fuzz::must;
 
 namespace {
-
-void must(bool holds) {
-  if (!holds) std::abort();
-}
 
 SheetContext load_context() {
   std::string name = (std::filesystem::temp_directory_path() / "fuzz-sheet-XXXXXX").string();

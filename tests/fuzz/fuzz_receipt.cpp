@@ -11,14 +11,12 @@
 #include "proto/receipt.h"
 #include "proto/time.h"
 #include "proto/tlv.h"
+#include "tests/fuzz/input.h"
 
 using namespace tollgate::proto;
+using tollgate::fuzz::must;
 
 namespace {
-
-void must(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool inside(std::string_view view, const void* begin, std::size_t size) {
   const char* first = static_cast<const char*>(begin);

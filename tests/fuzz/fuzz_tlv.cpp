@@ -9,14 +9,12 @@
 
 #include "proto/text.h"
 #include "proto/tlv.h"
+#include "tests/fuzz/input.h"
 
 using namespace tollgate::proto;
+using tollgate::fuzz::must;
 
 namespace {
-
-void must(bool holds) {
-  if (!holds) std::abort();
-}
 
 void walk_tlvs(Octets block) {
   std::vector<std::uint8_t> rebuilt(block.size() + 1);

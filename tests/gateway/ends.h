@@ -177,6 +177,7 @@ class CarrierEnd final : public Host {
 
   std::size_t bound() const;
   std::size_t connects() const { return binds_.size(); }
+  End& end(std::size_t bind) { return *binds_[bind].end; }
   void drop(std::size_t bind) { binds_[bind].end->hang_up(); }
   void die();  // every connection ends, none is accepted
 

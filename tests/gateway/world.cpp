@@ -138,6 +138,12 @@ core::ShardsOptions World::shards_options(const WorldOptions& options) {
   return result;
 }
 
+AuthOptions World::auth_options(const WorldOptions& options) {
+  AuthOptions result{options.shards, [](unsigned) {}, {}, options.auth_thread};
+  if (!options.auth_thread) result.clock_us = [this] { return now_.mono_us; };
+  return result;
+}
+
 World::World(WorldOptions options)
     : now_{1'000'000'000 + options.later_us, routing::kNow + options.later_us},
       config_(make_config(options)),
@@ -145,7 +151,8 @@ World::World(WorldOptions options)
       tables_(compile(options.tables, 1)),
       shards_(shards_options(options)),
       homes_(options.shards, peers()),
-      auth_(accounts_of(peers()), {options.shards, [](unsigned) {}, {}}),
+      auth_thread_(options.auth_thread),
+      auth_(accounts_of(peers()), auth_options(options)),
       disk_(options.disk),
       records_disk_(options.records) {
   if (disk_ != nullptr) open_disk();
@@ -261,6 +268,7 @@ World::~World() {
 void World::turn(int times) {
   for (int i = 0; i < times; ++i) {
     for (unsigned s = 0; s < shards_.size(); ++s) shards_[s].turn();
+    if (!auth_thread_) auth_.step();
     due_first_ = !due_first_;
     if (due_first_) step_due();
     while (journal_ && !disk_->crashed && journal_->step()) {

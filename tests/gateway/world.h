@@ -43,6 +43,7 @@ struct WorldOptions {
   std::function<void(Config&)> change = {};  // of the configuration, before anything is made
   routing::Files tables = world_tables();    // with carriers/*.toml and clients/*.toml, if any
   bool carriers_bound = true;                // turn until they are
+  bool auth_thread = true;  // false: a step of it in each turn, on the world's clock
   // With a journal and a due store on this disk, as a start finds them; their threads take steps
   // after each turn. Null: none. What ends the disk ends the world (abandon()).
   core::testing::FaultyStorage* disk = nullptr;
@@ -146,6 +147,7 @@ class World {
   void step_due();
   core::ShardsOptions shards_options(const WorldOptions& options);
   static Config make_config(const WorldOptions& options);
+  AuthOptions auth_options(const WorldOptions& options);
   std::unique_ptr<const routing::Tables> compile(const routing::Files& files,
                                                  std::uint32_t version);
   void make_ends();
@@ -161,6 +163,7 @@ class World {
   core::Published<routing::Tables> tables_;
   core::Shards shards_;
   Homes homes_;
+  const bool auth_thread_;
   Auth auth_;
   Shared shared_;
   core::testing::FaultyStorage* disk_ = nullptr;
