@@ -8,6 +8,7 @@
 // when all behave and enough time has passed, nothing is left of any message.
 #include <array>
 #include <crypt.h>
+#include <fcntl.h>
 
 #include "core/log.h"
 #include "gateway/recovery.h"
@@ -319,7 +320,10 @@ class Play {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const bool quiet = [] {
-    core::log::start({core::log::Level::error, 64, 60'000, "/dev/null"});
+    core::log::Options nowhere;
+    nowhere.least = core::log::Level::error;
+    nowhere.fd = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    core::log::start(nowhere);
     return true;
   }();
   must(quiet);
