@@ -1,18 +1,12 @@
 #include "gateway/metrics.h"
 
-#include <atomic>
-#include <chrono>
-#include <netdb.h>
 #include <stdexcept>
-#include <sys/socket.h>
-#include <thread>
-#include <unistd.h>
 
-#include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
+#include <prometheus/text_serializer.h>
 
 #include "gateway/config.h"
 #include "gateway/config_rules.h"
+#include "gateway/http/door.h"
 #include "gateway/metrics_page.h"
 
 namespace tollgate::gateway {
@@ -64,53 +58,45 @@ void Page::add(const Family& named, Labels labels, std::span<const core::Histogr
 
 namespace {
 
-class Gathered : public prometheus::Collectable {
- public:
-  explicit Gathered(MetricsSources sources) : sources_(std::move(sources)) {}
+void add_door(Page& page, const http::DoorCounts& counts) {
+  const Family answers{"metrics_answers_total", "Answers to requests at the metrics' port"};
+  page.add(answers, {{"outcome", "page"}}, static_cast<double>(counts.answered.get()));
+  page.add(answers, {{"outcome", "refused"}}, static_cast<double>(counts.refused.get()));
+  const Family ended{"metrics_ended_total", "Connections to the metrics' port that were ended"};
+  page.add(ended, {{"reason", "too_slow"}}, static_cast<double>(counts.too_slow.get()));
+  page.add(ended, {{"reason", "crowded_out"}}, static_cast<double>(counts.crowded_out.get()));
+}
 
-  std::vector<prometheus::MetricFamily> Collect() const override {
-    Page page;
-    add_process(page, sources_);
-    add_journal(page, sources_);
-    add_records(page, sources_);
-    add_shards(page, sources_);
-    add_clients(page, sources_);
-    add_carriers(page, sources_);
-    return std::move(page).take();
-  }
+constexpr std::string_view kType = "text/plain; version=0.0.4; charset=utf-8";
 
- private:
-  MetricsSources sources_;
-};
-
-// A connection to ourselves, closed at once.
-void call(const std::string& host, std::uint16_t port) {
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return;
-  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd >= 0) {
-    [[maybe_unused]] const int result = connect(fd, found->ai_addr, found->ai_addrlen);
-    close(fd);
-  }
-  freeaddrinfo(found);
+core::Address address_of(const std::string& text) {
+  core::Address address;
+  std::string why;
+  if (!parse_address(text, true, address, why)) throw std::runtime_error(why);
+  return address;
 }
 
 }  // namespace
 
 struct Metrics::Exposed {
-  Exposed(MetricsSources sources, const std::string& address)
-      : gathered(std::make_shared<Gathered>(std::move(sources))), exposer(address) {
-    exposer.RegisterCollectable(gathered);
-    std::string why;
-    parse_address(address, true, called, why);
-    called.port = static_cast<std::uint16_t>(exposer.GetListeningPorts().at(0));
+  Exposed(MetricsSources asked, const std::string& address)
+      : sources(std::move(asked)),
+        door(address_of(address), {{"/metrics", kType, [this] { return text(); }}}) {}
+
+  std::string text() const {
+    Page page;
+    add_process(page, sources);
+    add_door(page, door.counts());
+    add_journal(page, sources);
+    add_records(page, sources);
+    add_shards(page, sources);
+    add_clients(page, sources);
+    add_carriers(page, sources);
+    return prometheus::TextSerializer().Serialize(std::move(page).take());
   }
 
-  std::shared_ptr<Gathered> gathered;
-  prometheus::Exposer exposer;
-  core::Address called;
+  const MetricsSources sources;
+  http::Door door;  // last: its thread reads the others
 };
 
 Metrics::Metrics(MetricsSources sources) {
@@ -122,23 +108,10 @@ Metrics::Metrics(MetricsSources sources) {
   }
 }
 
-// The exposer looks whether it shall end after a connection, else every 2 s: calls wake it, so that
-// a restart need not wait.
-Metrics::~Metrics() {
-  std::atomic<bool> ended{false};
-  std::thread caller([&ended, called = exposed_->called] {
-    while (!ended) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      call(called.host, called.port);
-    }
-  });
-  exposed_.reset();
-  ended = true;
-  caller.join();
-}
+Metrics::~Metrics() = default;
 
 std::uint16_t Metrics::port() const {
-  return exposed_->called.port;
+  return exposed_->door.port();
 }
 
 }  // namespace tollgate::gateway

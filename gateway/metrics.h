@@ -1,7 +1,8 @@
 // /metrics: the flow's, the carriers' and the shards' counters as Prometheus text.
 //
-// Threads: the exposer's own two. They read cells (core/counters.h) and the configuration, which
-// never changes, and nothing else: a scrape can neither hold up a shard nor see half a structure.
+// Threads: the door's own (gateway/http/door.h). It reads cells (core/counters.h) and the
+// configuration, which never changes, and nothing else: a scrape can neither hold up a shard nor
+// see half a structure.
 //
 // Invariants
 // 1. Labels come from the configuration, the tables and our enumerations only; nothing that a peer
@@ -58,7 +59,7 @@ class Metrics {
   // Listens on config->gateway.metrics ("host:port", port 0 = any free). Throws std::exception
   // with the address in its text when that cannot be had.
   explicit Metrics(MetricsSources sources);
-  ~Metrics();  // waits for a scrape under way
+  ~Metrics();  // waits for a page being rendered, for no peer
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 

@@ -1,6 +1,10 @@
 // What /metrics shows of the process, its shards and its clients.
-#include <filesystem>
-#include <fstream>
+#include <array>
+#include <cinttypes>
+#include <cstdio>
+#include <dirent.h>
+#include <fcntl.h>
+#include <optional>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -157,8 +161,32 @@ bool is_gauge(core::ShardCount count) {
 template <class T>
 using Parts = std::vector<const T*>;
 
+// Open from the first page on, so that a page can be made when descriptors have run out.
+class OwnFiles {
+ public:
+  std::optional<std::uint64_t> resident_pages() const {
+    std::array<char, 128> text{};
+    if (::pread(statm_, text.data(), text.size() - 1, 0) <= 0) return {};
+    std::uint64_t pages = 0, resident = 0;
+    if (std::sscanf(text.data(), "%" SCNu64 " %" SCNu64, &pages, &resident) != 2) return {};
+    return resident;
+  }
+  std::optional<std::uint64_t> descriptors() const {
+    if (fds_ == nullptr) return {};
+    ::rewinddir(fds_);
+    std::uint64_t count = 0;
+    while (const dirent* entry = ::readdir(fds_)) count += entry->d_name[0] != '.';
+    return count;
+  }
+
+ private:
+  const int statm_ = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  DIR* const fds_ = ::opendir("/proc/self/fd");
+};
+
 // The standard names, which every dashboard knows.
 void add_standard(Page& page) {
+  static const OwnFiles files;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& time) {
@@ -166,17 +194,13 @@ void add_standard(Page& page) {
   };
   page.add({"process_cpu_seconds_total", "CPU time, user and system"}, {},
            seconds(usage.ru_utime) + seconds(usage.ru_stime));
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t pages = 0, resident = 0;
-  if (statm >> pages >> resident) {
+  if (const auto resident = files.resident_pages()) {
     page.add({"process_resident_memory_bytes", "Memory in use", Kind::gauge}, {},
-             static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
+             static_cast<double>(*resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
   }
-  std::error_code error;
-  const std::filesystem::directory_iterator descriptors("/proc/self/fd", error);
-  if (!error) {
+  if (const auto count = files.descriptors()) {
     page.add({"process_open_fds", "Open file descriptors", Kind::gauge}, {},
-             static_cast<double>(std::distance(begin(descriptors), end(descriptors))));
+             static_cast<double>(*count));
   }
 }
 
