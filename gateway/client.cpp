@@ -43,16 +43,16 @@ void Client::leave(Session& session) {
   counters_.sessions.set(sessions_.size());
 }
 
-void Client::pause(Session& session) {
+void Client::pause(Session& session, const core::Now& now) {
+  note_full(now);
+  if (std::find(paused_.begin(), paused_.end(), &session) != paused_.end()) return;
   paused_.push_back(&session);
   counters_.reading_pauses.add();
 }
 
 void Client::resume_paused(const core::Now& now) {
   if (paused_.empty()) return;
-  const bool room = unsent_ <= config_->queue_max - config_->queue_max / 8 &&
-                    owing_ <= config_->receipts_max - config_->receipts_max / 8;
-  if (!room && !out_of_patience(now)) return;
+  if (full_since_us_ != 0 && !out_of_patience(now)) return;
   std::vector<Session*> resumed;
   resumed.swap(paused_);
   for (Session* session : resumed) session->resume();
@@ -67,7 +67,7 @@ void Client::add_unsent(const core::Now& now) {
 
 void Client::sub_unsent() {
   counters_.unsent.set(--unsent_);
-  if (!full()) full_since_us_ = 0;
+  if (has_room()) full_since_us_ = 0;
 }
 
 void Client::add_owing(const core::Now& now) {
@@ -77,7 +77,7 @@ void Client::add_owing(const core::Now& now) {
 
 void Client::sub_owing() {
   counters_.receipts_owing.set(--owing_);
-  if (!full()) full_since_us_ = 0;
+  if (has_room()) full_since_us_ = 0;
 }
 
 void Client::note_full(const core::Now& now) {

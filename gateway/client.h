@@ -4,7 +4,8 @@
 // Invariants
 // 1. unsent counts its messages that no carrier has yet, at most queue_max; owing those whose
 //    receipt is yet to come, at most receipts_max. At either bound its sessions stop reading and go
-//    on an eighth below it. What stays full for queue_full_us is answered ESME_RMSGQFUL instead.
+//    on an eighth below it. When that takes longer than queue_full_us they are read all the same,
+//    until there is room: what does not fit is answered ESME_RMSGQFUL. So no submit waits longer.
 // 2. While receipts_max receipts are here and no session takes them, a submit that wants one more
 //    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
 //    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of
@@ -58,11 +59,11 @@ class Client {
            (delivery_.memory_max() != 0 &&
             delivery_.in_memory() >= kMemorySlack * config_->receipts_memory);
   }
-  // The session's submits wait: its reading is paused until there is room again.
-  void pause(Session& session);
+  // The session's submits wait: its reading is paused until there is room again, or patience ends.
+  void pause(Session& session, const core::Now& now);
   void resume_paused(const core::Now& now);
   bool has_paused() const { return !paused_.empty(); }
-  // Full for so long that waiting submits are better refused.
+  // Full for so long that waiting submits are better refused; from then on until there is room.
   bool out_of_patience(const core::Now& now) const {
     return full_since_us_ != 0 && now.mono_us - full_since_us_ > config_->queue_full_us;
   }
@@ -84,6 +85,15 @@ class Client {
 
  private:
   bool full() const { return queue_full() || receipts_full(); }
+  // An eighth is free. Only there the time since when it is full is forgotten: paused sessions that
+  // wait for room have nothing else to wake them.
+  bool has_room() const {
+    return an_eighth_free(unsent_, config_->queue_max) &&
+           an_eighth_free(owing_, config_->receipts_max);
+  }
+  static bool an_eighth_free(std::uint32_t used, std::uint32_t most) {
+    return used < most && most - used >= most / 8;
+  }
   void note_full(const core::Now& now);
 
   const std::uint16_t id_;
@@ -97,7 +107,7 @@ class Client {
   std::vector<Session*> paused_;
   std::uint32_t unsent_ = 0;
   std::uint32_t owing_ = 0;
-  std::int64_t full_since_us_ = 0;
+  std::int64_t full_since_us_ = 0;  // 0: it has room
   std::uint32_t turn_submits_ = 0;
   bool touched_ = false;
 };

@@ -94,7 +94,7 @@ void ClientHome::touch(Client& client) {
 }
 
 void ClientHome::pause(Client& client, Session& session) {
-  client.pause(session);
+  client.pause(session, shard_.now());
   if (!paused_timer_.armed()) {
     shard_.timers().arm(paused_timer_, shard_.now().mono_us + kPausedUs);
   }

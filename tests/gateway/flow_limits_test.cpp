@@ -131,6 +131,41 @@ TEST_CASE("a queue that stays full for a second: ESME_RMSGQFUL, with no carrier 
   world.finish();
 }
 
+TEST_CASE("a queue that empties too slowly: every PDU is answered within queue_full_seconds",
+          "[limits]") {
+  World world({.carriers = 1, .change = [](Config& config) {
+                 config.clients[0].queue_max = 80;
+                 config.carriers[0].timers.response_ms = 600'000;
+               }});
+  world.carrier(0).on_submit = [](const auto&) { return std::nullopt; };
+  ClientEnd& client = world.bind("shop");
+  for (int i = 0; i < 80; ++i) client.submit();
+  world.settle();
+  REQUIRE(count_status(client, Status::ESME_ROK) == 80);
+  // It takes one each 100 ms: an eighth is free only after a second, and what was read filled it.
+  std::size_t done = 0;
+  for (int tenth = 0; tenth < 100; ++tenth) {
+    const std::uint32_t enquiry = client.send_empty(Command::enquire_link);
+    const std::uint32_t one = client.submit();
+    const std::uint32_t two = client.submit();
+    const std::uint32_t last = client.send_empty(Command::enquire_link);
+    for (int part = 0; part < 11; ++part) {
+      release(world, 0, done, 1);
+      world.pass(100 * kMs);
+    }
+    REQUIRE(client.answered(enquiry));
+    REQUIRE(client.answered(one));
+    REQUIRE(client.answered(two));
+    REQUIRE(client.answered(last));
+  }
+  CHECK(world.client(0).queue_full.get() == count_status(client, Status::ESME_RMSGQFUL));
+  while (world.messages() > 0) {
+    release(world, 0, done, 1'000);
+    world.pass(kMs, kMs);
+  }
+  world.finish();
+}
+
 TEST_CASE("the ledger is full: ESME_RMSGQFUL until something is settled", "[limits]") {
   World world({.change = [](Config& config) { config.gateway.limits.messages_per_shard = 8; }});
   ClientEnd& client = world.bind("shop");
