@@ -44,12 +44,9 @@ void Receipts::add_key(std::string_view id, IdPlace place, Read& out) const {
 }
 
 template <class Pdu>
-Receipts::Reading Receipts::read_as(proto::Octets body, Read& out, proto::Status& fault) {
+Receipts::Reading Receipts::read_as(proto::Octets body, Read& out) {
   Pdu sm;
-  if (const proto::Fault found = proto::decode(body, sm)) {
-    fault = found.status;
-    return Reading::malformed;
-  }
+  if (proto::decode(body, sm)) return Reading::malformed;
   if (!proto::is_receipt(sm)) return Reading::message;
   out.count = 0;
   if (!proto::parse_receipt(sm, out.receipt, {text_scratch_.get(), proto::kReceiptScratch})) {
@@ -61,30 +58,23 @@ Receipts::Reading Receipts::read_as(proto::Octets body, Read& out, proto::Status
   return out.count == 0 ? Reading::unreadable : Reading::receipt;
 }
 
-Receipts::Reading Receipts::read(proto::Octets pdu, Read& out, proto::Status& fault) {
+Receipts::Reading Receipts::read(proto::Octets pdu, Read& out) {
   const proto::Octets body = pdu.subspan(proto::kHeaderLength);
   return proto::read_header(pdu.data()).command_id == proto::Command::data_sm
-             ? read_as<proto::DataSm>(body, out, fault)
-             : read_as<proto::DeliverSm>(body, out, fault);
+             ? read_as<proto::DataSm>(body, out)
+             : read_as<proto::DeliverSm>(body, out);
 }
 
 proto::Status Receipts::deliver(proto::Octets pdu, std::int64_t now_us) {
   Read read;
-  proto::Status fault = proto::Status::ESME_ROK;
-  switch (this->read(pdu, read, fault)) {
+  switch (this->read(pdu, read)) {
     case Reading::malformed:
-      counters_.receipts_unreadable.add();
-      return fault;
+      return keep_dead(pdu, read) ? proto::Status::ESME_RX_P_APPN : proto::Status::ESME_RX_T_APPN;
     case Reading::message:
       counters_.mo.add();
       return config_.mo_status;
     case Reading::unreadable:
-      if (!events_.dead({proto::record::Dead::unreadable, read.receipt.state, {}, pdu})) {
-        counters_.receipts_refused.add();
-        return proto::Status::ESME_RX_T_APPN;
-      }
-      counters_.receipts_unreadable.add();
-      return proto::Status::ESME_ROK;
+      return keep_dead(pdu, read) ? proto::Status::ESME_ROK : proto::Status::ESME_RX_T_APPN;
     case Reading::receipt:
       break;
   }
@@ -110,6 +100,13 @@ proto::Status Receipts::deliver(proto::Octets pdu, std::int64_t now_us) {
   counters_.receipts_early.add();
   park_.set_number(item, events_.parked(read.receipt.id, pdu));
   return proto::Status::ESME_ROK;
+}
+
+bool Receipts::keep_dead(proto::Octets pdu, const Read& read) {
+  const DeadReceipt dead{proto::record::Dead::unreadable, read.receipt.state, read.receipt.id, pdu};
+  const bool kept = events_.dead(dead);
+  (kept ? counters_.receipts_unreadable : counters_.receipts_refused).add();
+  return kept;
 }
 
 Receipts::Match Receipts::match(const Read& read) {
@@ -153,8 +150,9 @@ Park::Item Receipts::park(proto::Octets pdu, const Read& read, std::int64_t now_
 
 void Receipts::restore(proto::Octets pdu, std::int64_t now_us, std::uint64_t number) {
   Read read;
-  proto::Status fault = proto::Status::ESME_ROK;
-  const bool readable = this->read(pdu, read, fault) == Reading::receipt;
+  // From a file: whatever octets.
+  const bool whole = pdu.size() >= proto::kHeaderLength && pdu.size() <= proto::kPduLengthMax;
+  const bool readable = whole && this->read(pdu, read) == Reading::receipt;
   if (readable && match(read) == Match::kept) {
     return events_.unparked(number, proto::record::Unpark::matched);
   }
@@ -200,8 +198,7 @@ void Receipts::id_known(std::string_view id, std::uint64_t message, std::int64_t
 bool Receipts::retry(Park::Item item, std::int64_t now_us) {
   const proto::Octets pdu = park_.pdu(item, {pdu_scratch_.get(), proto::kPduLengthMax});
   Read read;
-  proto::Status fault = proto::Status::ESME_ROK;
-  this->read(pdu, read, fault);  // it could be read when it was parked
+  this->read(pdu, read);  // it could be read when it was parked
   switch (match(read)) {
     case Match::kept:
       unpark(item, proto::record::Unpark::matched);
@@ -221,8 +218,7 @@ bool Receipts::retry(Park::Item item, std::int64_t now_us) {
 bool Receipts::bury(Park::Item item) {
   const proto::Octets pdu = park_.pdu(item, {pdu_scratch_.get(), proto::kPduLengthMax});
   Read read;
-  proto::Status fault = proto::Status::ESME_ROK;
-  this->read(pdu, read, fault);
+  this->read(pdu, read);
   const DeadReceipt dead{proto::record::Dead::unmatched, read.receipt.state, read.receipt.id, pdu};
   if (!events_.dead(dead)) return false;
   counters_.receipts_unmatched.add();

@@ -3,7 +3,9 @@
 // One a carrier, over all its binds; owned by its home shard's thread.
 //
 // 1. deliver() answers ESME_ROK only when the flow kept the receipt (for its message, or as a dead
-//    letter when it cannot be read), or it is parked, or it is a duplicate.
+//    letter when it holds no id), or it is parked, or it is a duplicate. What cannot be decoded is
+//    kept likewise and answered ESME_RX_P_APPN: for good, so that an honest carrier does not send
+//    it again and again. Only what could not be kept is asked for again: ESME_RX_T_APPN.
 // 2. Each new id is matched with the parked receipts, in the order they came.
 // 3. A final receipt settles its id: later ones for it are duplicates, counted and acknowledged. So
 //    is one that is parked already: however often it is sent, it takes one place and one record.
@@ -61,10 +63,12 @@ class Receipts {
   enum class Reading : std::uint8_t { receipt, message, unreadable, malformed };
   enum class Match : std::uint8_t { kept, refused, none };
 
-  Reading read(proto::Octets pdu, Read& out, proto::Status& fault);
+  Reading read(proto::Octets pdu, Read& out);
   template <class Pdu>
-  Reading read_as(proto::Octets body, Read& out, proto::Status& fault);
+  Reading read_as(proto::Octets body, Read& out);
   void add_key(std::string_view id, IdPlace place, Read& out) const;
+  // To nobody, for good. False: it cannot be kept now.
+  bool keep_dead(proto::Octets pdu, const Read& read);
   Match match(const Read& read);
   bool settled(const Read& read) const;
   bool parked(proto::Octets pdu, const Read& read) const;  // this very one, already

@@ -233,7 +233,17 @@ void read_gateway(Section& section, const std::string& directory, bool has_table
   section.section("limits", [&](Section& limits) { read_limits(limits, gateway.limits); });
 }
 
-void read_journal(Section& section, const std::string& directory, JournalConfig& journal) {
+// A record that is longer than half of its ring could never leave it.
+void check_rings(Section& section, std::string_view key, std::size_t octets, unsigned shards,
+                 std::size_t least) {
+  const std::size_t needed = std::size_t{4} * shards * least;
+  if (octets >= needed) return;
+  section.fault(key, "has no room for the rings of " + std::to_string(shards) + " shards",
+                "at least " + std::to_string(needed));
+}
+
+void read_journal(Section& section, const std::string& directory, unsigned shards,
+                  JournalConfig& journal) {
   section.require("directory", "where the journal is kept, such as \"journal\"");
   section.text("directory", journal.directory, {1, 4096});
   const std::filesystem::path path(journal.directory);
@@ -243,6 +253,7 @@ void read_journal(Section& section, const std::string& directory, JournalConfig&
   if (journal.segment_octets % 4096 != 0) {
     section.fault("segment_octets", "is no multiple of 4096", "such as 67108864");
   }
+  check_rings(section, "segment_octets", journal.segment_octets, shards, kMailboxLeast);
   section.integer("reserve_octets", journal.reserve_octets, {0, 1 << 30});
   section.integer("dead_letter_files", journal.dead_letter_files, {1, 1'000});
 }
@@ -327,10 +338,13 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
       read_gateway(section, directory, has_tables, config.gateway);
     });
     root.section("tables", [&](Section& section) { read_tables(section, directory, config); });
-    root.section("journal",
-                 [&](Section& section) { read_journal(section, directory, config.journal); });
+    root.section("journal", [&](Section& section) {
+      read_journal(section, directory, config.gateway.shards, config.journal);
+    });
     root.section("records", [&](Section& section) {
       read_records(section, directory, !config.tables.redis.empty(), config.records);
+      check_rings(section, "rotate_octets", config.records.rotate_octets, config.gateway.shards,
+                  kDetailRingLeast);
     });
     PeerPlace place{directory, ""};
     Unique clients;

@@ -35,6 +35,7 @@ inline constexpr std::size_t kClientsMax = 10'000;
 inline constexpr std::size_t kCarriersMax = 256;
 inline constexpr std::size_t kBindsMax = 64;                // of one carrier
 inline constexpr std::uint32_t kMailboxLeast = 256 * 1024;  // holds two of the longest orders
+inline constexpr std::uint32_t kDetailRingLeast = 32 * 1024;  // and of the longest detail records
 
 // Which SMPP versions a client may bind with, by the version in effect (reference section 8).
 struct Versions {

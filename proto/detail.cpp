@@ -1,5 +1,6 @@
 #include "proto/detail.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -38,8 +39,8 @@ class Writer {
   }
   void octets(std::uint32_t field, const void* from, std::size_t size) {
     if (size == 0) return;
-    good_ &= size <= kTextMax;
-    if (!good_ || !room(kNumberMax + size)) return;
+    size = std::min(size, kTextMax);
+    if (!room(kNumberMax + size)) return;
     tag(field, kLengthLed);
     varint(size);
     std::memcpy(at_, from, size);

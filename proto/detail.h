@@ -26,7 +26,7 @@ namespace tollgate::proto::detail {
 inline constexpr std::size_t kCandidatesMax = record::kCandidatesMax;
 inline constexpr std::size_t kTriesMax = record::kTriesMax;
 inline constexpr std::size_t kStatesMax = 32;
-inline constexpr std::size_t kDetailMax = 8'192;  // octets of a record
+inline constexpr std::size_t kDetailMax = 10'240;  // octets of a record
 
 struct Candidate {
   std::string_view carrier;
@@ -109,7 +109,8 @@ struct Detail {
 // the decision's cost for each try that was billed, both for every segment.
 void charge(Detail& detail);
 
-// The octets written; 0 when `out` has no room (kDetailMax always has) or a text is too long.
+// The octets written; 0 when `out` has no room (kDetailMax always has). A text is cut behind its
+// bound.
 std::size_t encode(const Detail& detail, Out out);
 // Views point into `octets`.
 bool decode(Octets octets, Detail& detail);

@@ -53,6 +53,10 @@ inline constexpr std::size_t kUcs2SegmentMax = 67;
 inline constexpr std::size_t kUcs2SegmentMaxWide = 66;
 inline constexpr std::size_t kSegmentsMax = 255;
 
+// What is read of any word of a receipt (id, stat, err ...); the rest is cut. A message_id is never
+// that long, so an id that was cut is no message's.
+inline constexpr std::size_t kReceiptWordMax = 255;
+static_assert(kReceiptWordMax >= kMessageIdMax);
 // A receipt's text: the longest that is built, and the scratch a UTF-16 one needs to be read.
 inline constexpr std::size_t kReceiptTextMax = 255;
 inline constexpr std::size_t kReceiptQuoteMax = 20;

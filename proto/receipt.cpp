@@ -34,6 +34,9 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
+std::string_view bounded(std::string_view word) {
+  return word.substr(0, kReceiptWordMax);
+}
 std::string_view first_token(std::string_view text) {
   const auto begin = std::find_if_not(text.begin(), text.end(), is_blank);
   return {begin, std::find_if(begin, text.end(), is_blank)};
@@ -277,7 +280,8 @@ bool parse_tlvs(Octets tlvs, Receipt& out) {
     if (tlv.tag == Tag::receipted_message_id && !out.id_from_tlv) {
       std::string_view value = as_text(tlv.value);
       value = trimmed(value.substr(0, value.find('\0')));
-      if (value.empty()) continue;
+      if (value.empty() || (value.size() >= kMessageIdMax && !out.id.empty())) continue;
+      value = bounded(value);
       out.text_id = out.id;
       out.id = value;
       out.id_from_tlv = true;
@@ -376,15 +380,15 @@ bool parse_receipt_text(std::string_view all, Receipt& out) {
   TextParser parser(all);
   parser.parse();
   out = {};
-  out.id = parser[id];
-  out.stat_text = parser[stat];
+  out.id = bounded(parser[id]);
+  out.stat_text = bounded(parser[stat]);
   out.state = state_of_word(out.stat_text);
-  out.err = parser[err];
-  out.submit_date = parser[submit_date];
-  out.done_date = parser[done_date];
-  out.sub = parser[sub];
-  out.dlvrd = parser[dlvrd];
-  out.text = parser[text];
+  out.err = bounded(parser[err]);
+  out.submit_date = bounded(parser[submit_date]);
+  out.done_date = bounded(parser[done_date]);
+  out.sub = bounded(parser[sub]);
+  out.dlvrd = bounded(parser[dlvrd]);
+  out.text = bounded(parser[text]);
   return !out.id.empty() || !out.stat_text.empty();
 }
 

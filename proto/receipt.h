@@ -9,6 +9,8 @@
 // 3. An unknown stat word reads as MessageState::unknown and is kept in stat_text.
 // 4. Views point into the PDU, or into `scratch` when the text was UTF-16; nothing else.
 // 5. A receipt without any message id parses (id is empty): the caller decides what to do.
+// 6. A word has at most kReceiptWordMax octets, longer ones are cut. A receipted_message_id that
+//    is longer than a message_id may be counts only where there is no other id.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -7,6 +7,10 @@ namespace {
 
 // Every layout is told once, by a visit() below; these three walk it.
 
+std::string_view cut(std::string_view view) {
+  return view.substr(0, kTextMax);
+}
+
 // How long the head will be, and whether it can be written at all.
 class Measure {
  public:
@@ -20,10 +24,7 @@ class Measure {
   }
   void flags(const bool&, const bool&) { length_ += 1; }
   void flag(const bool&) { length_ += 1; }
-  void text(std::string_view view) {
-    fits_ &= view.size() <= kTextMax;
-    length_ += 1 + view.size();
-  }
+  void text(std::string_view view) { length_ += 1 + cut(view).size(); }
   void count(const std::uint8_t& value, std::size_t most) {
     fits_ &= value <= most;
     length_ += 1;
@@ -82,6 +83,7 @@ class Writer {
   }
   void flag(const bool& value) { *at_++ = value ? 1 : 0; }
   void text(std::string_view view) {
+    view = cut(view);
     *at_++ = static_cast<std::uint8_t>(view.size());
     copy(view.data(), view.size());
     at_ += view.size();

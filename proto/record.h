@@ -18,7 +18,10 @@
 // 4. `attempt` counts the intents of one message: 1, 2, 3 ... and never repeats, whichever
 //    candidate it is. 0 = none yet.
 //
-// Bounds: a text has at most 255 octets, a head at most kHeadMax.
+// 5. Whoever's octets a text has, it does not keep a record from being written: behind kTextMax
+//    octets it is cut.
+//
+// Bounds: a text has at most kTextMax octets, a head at most kHeadMax.
 #pragma once
 
 #include <array>
@@ -272,7 +275,7 @@ struct Carried {
   std::string_view carrier_message_id;  // empty: not known to the client's home
   Status status = Status::ESME_ROK;     // of the last refusal
   Notice notice;                        // the newest; done_wall_us is 0 while there is none
-  Course course = {};                        // with accepted.decision
+  Course course = {};                   // with accepted.decision
 };
 
 // What is written as accepted or carried, by whether there is a Decision; as settled, by whether
@@ -385,8 +388,8 @@ bool for_each_loaded(Octets messages, F&& f) {
   return true;
 }
 
-// The head's octets in `out`; 0 when it has no room, a text is too long, or there are too many
-// candidates.
+// The head's octets in `out`; 0 when it has no room (kHeadMax always is), or there are too many
+// candidates or tries.
 std::size_t encode(const Accepted& record, Out out);
 std::size_t encode(const Intent& record, Out out);
 std::size_t encode(const Sent& record, Out out);

@@ -173,6 +173,12 @@ class CarrierEnd final : public Host {
   // A receipt for its id, on one of its binds; the sequence_number.
   std::uint32_t receipt(std::string_view id, proto::MessageState state, std::size_t bind = 0,
                         bool intermediate = false);
+  // Whatever octets, or a PDU of the carrier's; the sequence_number of the latter.
+  void send(const std::string& octets, std::size_t bind = 0) { binds_[bind].end->send(octets); }
+  template <class T>
+  requires std::is_class_v<T> std::uint32_t send_pdu(const T& pdu, std::size_t bind = 0) {
+    return binds_[bind].end->send(pdu);
+  }
   std::string next_id() { return name_ + std::to_string(++ids_); }
 
   std::size_t bound() const;

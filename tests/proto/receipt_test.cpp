@@ -216,6 +216,32 @@ TEST_CASE("TLVs are trusted before text, and both ids are kept") {
   CHECK_FALSE(r.has_network_error);
 }
 
+TEST_CASE("a receipt's words are cut at their bound; an id that is too long yields to another") {
+  std::vector<std::uint8_t> block(70'000);
+  char scratch[kReceiptScratch];
+  for (const std::size_t size : {64U, 65U, 255U, 256U, 60'000U}) {
+    const std::string word(size, 'A');
+    DeliverSm sm;
+    sm.esm_class = 4;
+    const std::string text = "id:77 stat:" + word + " err:" + word + " done date:" + word;
+    std::size_t length = append_tlv_text(block, 0, Tag::receipted_message_id, word);
+    sm.short_message = as_octets("id:77 stat:DELIVRD");
+    sm.tlvs = Octets(block).first(length);
+    Receipt r;
+    REQUIRE(parse_receipt(sm, r, scratch));
+    CHECK(r.id == (size == 64 ? word : "77"));
+    CHECK(r.id_from_tlv == (size == 64));
+    sm.short_message = {};
+    REQUIRE(parse_receipt(sm, r, scratch));
+    CHECK(r.id == std::string_view(word).substr(0, kReceiptWordMax));
+    sm.tlvs = {};
+    REQUIRE(parse_receipt_text(text, r));
+    for (const std::string_view view : {r.stat_text, r.err, r.done_date}) {
+      CHECK(view == std::string_view(word).substr(0, kReceiptWordMax));
+    }
+  }
+}
+
 TEST_CASE("is_receipt: by esm_class, by TLV, by text when esm_class is silent") {
   DeliverSm sm;
   sm.short_message = as_octets("Hello, what is my id: 5?");

@@ -205,16 +205,36 @@ TEST_CASE("the longest heads fit in kHeadMax") {
 
 TEST_CASE("what has no layout is refused at the writer") {
   std::vector<std::uint8_t> out(kHeadMax);
-  const std::string too_long(kTextMax + 1, 'x');
   Accepted accepted;
-  accepted.text = too_long;
-  CHECK(encode(accepted, out) == 0);
-  accepted.text = {};
   accepted.candidate_count = kCandidatesMax + 1;
   CHECK(encode(accepted, out) == 0);
-  Sent sent;
-  sent.carrier_message_id = too_long;
-  CHECK(encode(sent, out) == 0);
+  Carried carried;
+  carried.accepted.decision.known = true;
+  carried.course.tries_kept = kTriesMax + 1;
+  CHECK(encode(carried, out) == 0);
+}
+
+TEST_CASE("no text is too long for its record: it is cut") {
+  for (const std::size_t length : {kTextMax - 1, kTextMax, kTextMax + 1, std::size_t{66'000}}) {
+    const std::string text(length, 'x');
+    const std::string_view kept = std::string_view(text).substr(0, kTextMax);
+    std::vector<std::uint8_t> out(kHeadMax);
+    Parked parked;
+    parked.carrier = parked.carrier_message_id = text;
+    out.resize(encode(parked, out));
+    Parked back;
+    REQUIRE(decode(out, back));
+    CHECK(back.carrier == kept);
+    CHECK(back.carrier_message_id == kept);
+    Carried carried;
+    carried.accepted.source.digits = carried.notice.error = text;
+    out.assign(kHeadMax, 0);
+    out.resize(encode(carried, out));
+    Carried carried_back;
+    REQUIRE(decode(out, carried_back));
+    CHECK(carried_back.accepted.source.digits == kept);
+    CHECK(carried_back.notice.error == kept);
+  }
 }
 
 TEST_CASE("values out of range are malformed") {

@@ -1,0 +1,157 @@
+// What a carrier may send that is too long, broken or senseless, with a journal: everything that is
+// kept of it has a bound, all of it is answered, and what was written can be read back.
+#include "core/journal_reader.h"
+#include "proto/tlv.h"
+#include "tests/core/faulty_storage.h"
+#include "tests/gateway/world.h"
+
+namespace tollgate::gateway {
+namespace {
+
+using core::testing::FaultyStorage;
+using proto::MessageState;
+using proto::Status;
+
+constexpr std::size_t kLengths[] = {64, 65, 254, 255, 256, 257, 300, 1'000, 1'500};
+
+WorldOptions on_disk(FaultyStorage& disk) {
+  WorldOptions options;
+  options.disk = &disk;
+  options.records = &disk;
+  return options;
+}
+
+struct Letter {
+  proto::record::Dead why{};
+  std::string id;
+  std::size_t octets = 0;  // of the PDU
+};
+std::vector<Letter> letters(FaultyStorage& disk) {
+  std::vector<Letter> all;
+  const auto report = core::read_journal(disk, [&](const core::JournalRecord& record) {
+    proto::record::DeadLetter letter;
+    if (record.type != static_cast<std::uint32_t>(proto::record::Type::dead_letter)) return;
+    REQUIRE(proto::record::decode(record.payload, letter));
+    all.push_back({letter.why, std::string(letter.carrier_message_id), letter.pdu.size()});
+  });
+  REQUIRE(report.has_value());
+  return all;
+}
+
+struct Words {
+  std::string text_id = "12345";
+  std::string tlv_id = {};  // empty: none
+  std::string other = {};   // each of the other words of the text, and its addresses' TLVs
+};
+
+// A receipt; what is too long for short_message goes in message_payload.
+std::string receipt_octets(const Words& words, std::uint32_t sequence) {
+  // Six of them fit the rings of the World, which are short.
+  const std::string other = words.other.empty() ? "001" : words.other.substr(0, 300);
+  const std::string text = "id:" + words.text_id + " sub:" + other + " dlvrd:" + other +
+                           " submit date:" + other + " done date:" + other +
+                           " stat:DELIVRD err:" + other + " text:" + other;
+  std::vector<std::uint8_t> block(30'000);
+  std::size_t at = 0;
+  if (!words.tlv_id.empty()) {
+    at = proto::append_tlv_text(block, at, proto::Tag::receipted_message_id, words.tlv_id);
+  }
+  proto::DeliverSm sm;
+  sm.source_addr = "447700900001";
+  sm.destination_addr = "SHOP";
+  sm.esm_class = 0x04;
+  if (text.size() <= proto::kShortMessageMax34) {
+    sm.short_message = proto::as_octets(text);
+  } else {
+    at = proto::append_tlv(block, at, proto::Tag::message_payload, proto::as_octets(text));
+  }
+  sm.tlvs = proto::Octets(block).first(at);
+  return octets_of(sm, sequence);
+}
+
+TEST_CASE("no word of a receipt is too long to be kept, parked, matched or told",
+          "[flow][hostile]") {
+  FaultyStorage disk;
+  std::uint32_t sequence = 1'000;
+  std::size_t sent = 0;
+  {
+    World world(on_disk(disk));
+    ClientEnd& client = world.bind("shop");
+    client.submit();
+    world.settle();
+    CarrierEnd& carrier = world.carrier(0);
+    for (const std::size_t length : kLengths) {
+      const std::string word(length, 'A');
+      for (const Words& words :
+           {Words{.tlv_id = word}, Words{.text_id = word}, Words{.text_id = word, .tlv_id = word},
+            Words{.text_id = "7" + std::to_string(length), .other = word}}) {
+        INFO(length << " octets");
+        carrier.send(receipt_octets(words, ++sequence));
+        ++sent;
+        world.settle();
+        REQUIRE(carrier.receipt_responses.count(sequence) == 1);
+        CHECK(carrier.receipt_responses[sequence] == Status::ESME_ROK);
+      }
+      // For the message that is there: told with the error that has room.
+      const std::uint32_t one = client.submit();
+      world.settle();
+      REQUIRE(client.status(one) == Status::ESME_ROK);
+      const std::size_t told = client.told.size();
+      const std::string id = carrier.submits.back().id;
+      carrier.send(receipt_octets({.text_id = id, .tlv_id = word, .other = word}, ++sequence));
+      world.settle();
+      REQUIRE(client.told.size() == told + 1);
+      CHECK(client.told.back().state == MessageState::delivered);
+    }
+    world.abandon();
+  }
+  // A crash, and the start behind it: all that was written is read, and ends as a dead letter.
+  {
+    auto options = on_disk(disk);
+    options.later_us = kHour;
+    const auto after = disk.survive(core::testing::Survival::keep_all, 1);
+    options.disk = options.records = after.get();
+    World world(options);
+    CHECK(world.findings() == 0);
+    world.pass(70 * kSecond, 100 * kMs);
+    world.finish(World::Left::something);
+    for (const Letter& letter : letters(*after)) {
+      CHECK(letter.id.size() <= proto::record::kTextMax);
+      CHECK(letter.octets > proto::kHeaderLength);
+    }
+    CHECK(letters(*after).size() >= std::size(kLengths));  // the others' segments are gone
+  }
+  CHECK(sent == std::size(kLengths) * 4);
+}
+
+TEST_CASE("a deliver_sm that cannot be decoded is kept whole and refused for good",
+          "[flow][hostile]") {
+  FaultyStorage disk;
+  World world(on_disk(disk));
+  CarrierEnd& carrier = world.carrier(0);
+  const std::string good = receipt_octets({}, 77);
+  // No body; cut in each place; an address without an end.
+  std::size_t kept = 0;
+  for (std::size_t length = proto::kHeaderLength; length + 1 < good.size(); length += 3) {
+    std::string cut = good.substr(0, length);
+    proto::store_u32(reinterpret_cast<std::uint8_t*>(cut.data()),
+                     static_cast<std::uint32_t>(length));
+    carrier.receipt_responses.clear();
+    carrier.send(cut);
+    world.settle();
+    REQUIRE(carrier.receipt_responses.count(77) == 1);
+    if (carrier.receipt_responses[77] == Status::ESME_ROK) continue;  // what is left says enough
+    CHECK(carrier.receipt_responses[77] == Status::ESME_RX_P_APPN);
+    ++kept;
+  }
+  CHECK(kept > 10);
+  world.settle();
+  const auto all = letters(disk);
+  CHECK(static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const Letter& letter) {
+          return letter.why == proto::record::Dead::unreadable;
+        })) >= kept);
+  world.finish(World::Left::something);
+}
+
+}  // namespace
+}  // namespace tollgate::gateway
