@@ -74,7 +74,8 @@ TEST_CASE("faults of [journal]", "[config]") {
        {"6:18 journal.segment_octets = 4194305: is no multiple of 4096 | such as 67108864"}},
       {std::string(kGateway) + "shards = 8\n[journal]\ndirectory = \"j\"\n" +
            "segment_octets = 4194304\n" + after,
-       {"7:18 journal.segment_octets: has no room for the rings of 8 shards | at least 8388608"}},
+       {"7:18 journal.segment_octets = 4194304: has no room for the rings of 8 shards | at least "
+        "8388608"}},
       {before + "directory = \"j\"\nfsync = false\n" + after,
        {"6:1 journal.fsync: unknown key | one of directory, segment_octets, reserve_octets, "
         "dead_letter_files"}},
