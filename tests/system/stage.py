@@ -21,7 +21,7 @@ MCC = {"49": "262", "44": "234"}
 RATES = {"honest": {"49": "0.01", "44": "0.03"}, "second": {"49": "0.02", "44": "0.01"},
          "rogue": {"44": "0.02"}}
 TIMERS = {"reconnect_first_seconds": 0.05, "reconnect_max_seconds": 0.1, "unbind_seconds": 1,
-          "drain_seconds": 1, "alarm_seconds": 0.1, "bind_response_seconds": 1}
+          "drain_seconds": 1, "alarm_seconds": 0.1}
 
 
 class Problem(Exception):
