@@ -203,7 +203,8 @@ struct Printer {
   }
   bool c_string(const FieldSpec& spec, std::string_view field) {
     json.key(spec.name);
-    json.latin1(field);
+    const bool secret = std::string_view(spec.name) == "password";
+    json.latin1(secret ? "(" + std::to_string(field.size()) + " octets)" : std::string(field));
     return true;
   }
   bool short_message(Octets field) {

@@ -7,6 +7,7 @@
 // 2. One PDU prints as an object, several glued ones as an array; nothing is printed of a
 //    sequence in which one is refused, and the error says which, where and why.
 // 3. What the lenient decoder let pass is told under "notes".
+// 4. A password is never printed, only how long it is.
 #pragma once
 #include <cstdint>
 #include <string>

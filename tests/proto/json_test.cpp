@@ -62,6 +62,16 @@ TEST_CASE("a submit_sm prints with the specification's names") {
   CHECK_FALSE(pdu.contains("notes"));
 }
 
+TEST_CASE("a password is never printed") {
+  const std::string hex = "00000009 00000000 00000001 73686f7000 736563726574707700 00 34 00 00 00";
+  const json pdu = printed(hex);
+  CHECK(pdu["command_name"] == "bind_transceiver");
+  CHECK(pdu["system_id"] == "shop");
+  CHECK(pdu["password"] == "(8 octets)");
+  CHECK(pdu.dump().find("secretpw") == std::string::npos);
+  CHECK(printed("0000000b 00000000 00000001 6100 707700")["password"] == "(2 octets)");
+}
+
 TEST_CASE("a receipt is read, lenient decoding is told") {
   const json pdu = printed(
       "00000005 00000000 00000000 00 00 00 3100 00 00 e932 00 04 00 00 00 00 00 00 00 00"
