@@ -91,6 +91,12 @@ TEST_CASE("admit: validity_period and schedule_delivery_time", "[admission]") {
   CHECK(admit(sm, proto::kVersion34, kNow).validity_us == 3'600'000'000);
   sm.validity_period = "270115075900000+";  // a minute ago
   CHECK(status_of(sm) == Status::ESME_RINVEXPIRY);
+  for (const char* now : {"270115080000000+", "000000000000000R"}) {  // ends as it comes
+    sm.validity_period = now;
+    CHECK(status_of(sm) == Status::ESME_RINVEXPIRY);
+  }
+  sm.validity_period = "270115080001000+";
+  CHECK(admit(sm, proto::kVersion34, kNow).validity_us == 1'000'000);
   sm.validity_period = "soon";
   CHECK(status_of(sm) == Status::ESME_RINVEXPIRY);
   sm = plain();
