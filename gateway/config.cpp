@@ -130,7 +130,7 @@ void read_password(Section& section, PeerPlace& place, ClientConfig& client, std
   section.text("password", plain, {1, kPasswordMax});
   check_plain(section, "password", client, plain);
   if (has_file && !has_plain) {
-    read_password_file(section, place, plain);
+    read_password_file(section, place, nullptr, plain);
     check_plain(section, "password_file", client, plain);
   }
   section.text("password_hash", client.password_hash, {1, 512});
@@ -330,7 +330,8 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
   config.path = path;
   std::vector<std::string> plain_passwords;
   Faults faults(proto::escaped(path));
-  read_toml(path, faults, [&](Section& root) {
+  const auto file = core::read_file(path, kTomlOfConfig.octets);
+  read_toml(file, kTomlOfConfig, faults, [&](Section& root) {
     const std::string directory = std::filesystem::path(path).parent_path().string();
     root.require("gateway", "[gateway] with at least listen and tables");
     const bool has_tables = root.has("tables");
@@ -346,7 +347,7 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
       check_rings(section, "rotate_octets", config.records.rotate_octets, config.gateway.shards,
                   kDetailRingLeast);
     });
-    PeerPlace place{directory, ""};
+    PeerPlace place{directory, "", "", ""};
     Unique clients;
     root.require("client", "[[client]], once for each account that may bind");
     root.sections("client", kClientsMax, [&](Section& section) {
@@ -362,6 +363,8 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
       carriers.take(section, "name", config.carriers.back().name);
     });
   });
+  config.tables.secrets =
+      (std::filesystem::path(path).parent_path() / config.tables.secrets).string();
   if (faults.size() != 0) return tl::make_unexpected(std::move(faults).sorted());
   for (std::size_t i = 0; i < config.clients.size(); ++i) {
     if (plain_passwords[i].empty()) continue;

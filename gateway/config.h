@@ -118,6 +118,7 @@ struct TablesConfig {
   std::string password;  // what password_file holds
   std::string prefix = "tollgate:tables:";
   std::string cache = "tables_cache";  // directory, absolute or relative to cwd
+  std::string secrets = "secrets";     // directory: all that a table set's password_file can name
   std::int64_t poll_us = 2'000'000;
   bool require_approval = false;  // of every draft, by somebody else than its author
 };

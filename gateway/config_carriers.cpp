@@ -172,7 +172,7 @@ void read_bind(Section& section, PeerPlace& place, carriers::BindConfig& bind) {
   if (section.has("password") && section.has("password_file")) {
     section.fault("password_file", "password is given too", "one of them");
   }
-  read_password_file(section, place, bind.password);
+  read_password_file(section, place, &bind.address, bind.password);
   read_ascii(section, "system_type", bind.system_type, 0, 12);
   section.word("interface_version", {"3.3", "3.4", "5.0"},
                [&](std::size_t at) { bind.interface_version = kVersions[at]; });

@@ -1,15 +1,12 @@
 #include "gateway/config_reader.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <sstream>
 #include <tuple>
-
-#include <toml++/toml.h>
 
 #include "proto/escape.h"
 
@@ -21,7 +18,6 @@ struct Section::Node {
 
 namespace {
 
-constexpr std::size_t kFileOctetsMax = 16 * 1024 * 1024;
 constexpr std::size_t kShownMax = 60;
 
 Place place_of(const toml::source_region& region) {
@@ -91,6 +87,7 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
+  if (word.size() > kShownMax) return best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string& each : known) {
     const std::size_t distance = edit_distance(word, each);
@@ -100,6 +97,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
 }
 
 void Faults::add(Complaint complaint) {
+  if (++count_ > kFaultsMax) return;
   faults_.push_back({file_, complaint.place.line, complaint.place.column, std::move(complaint.key),
                      std::move(complaint.value), std::move(complaint.reason),
                      std::move(complaint.right)});
@@ -109,6 +107,10 @@ std::vector<ConfigFault> Faults::sorted() && {
   std::stable_sort(faults_.begin(), faults_.end(), [](const auto& left, const auto& right) {
     return std::tie(left.line, left.column) < std::tie(right.line, right.column);
   });
+  if (count_ > kFaultsMax) {
+    faults_.push_back(
+        {file_, 0, 0, "", "", "and " + std::to_string(count_ - kFaultsMax) + " more faults", ""});
+  }
   return std::move(faults_);
 }
 
@@ -123,8 +125,8 @@ Section::~Section() {
     if (near.empty()) {
       for (const std::string& each : asked_) right += (right.empty() ? "one of " : ", ") + each;
     }
-    faults_.add({place_of(key.source()), dotted(proto::escaped(key.str())), "", "unknown key",
-                 std::move(right)});
+    faults_.add({place_of(key.source()), dotted(shortened(proto::escaped(key.str()))), "",
+                 "unknown key", std::move(right)});
   }
 }
 
@@ -304,7 +306,7 @@ std::vector<std::pair<PlacedText, PlacedText>> Section::pairs(std::string_view k
     return found;
   }
   for (const auto& [name, value] : *table) {
-    const std::string full = dotted(key) + "." + proto::escaped(name.str());
+    const std::string full = dotted(key) + "." + shortened(proto::escaped(name.str()));
     if (const auto* text = value.as_string()) {
       found.push_back({{std::string(name.str()), place_of(name.source()), full},
                        {text->get(), place_of(value.source()), full}});
@@ -344,44 +346,31 @@ void flatten(const toml::node& node, const std::string& key, std::vector<TomlVal
 }  // namespace
 
 std::optional<std::vector<TomlValue>> toml_values(std::string_view text) {
-  try {
-    const toml::table root = toml::parse(text);
-    std::vector<TomlValue> values;
-    flatten(root, "", values);
-    return values;
-  } catch (const toml::parse_error&) {
-    return std::nullopt;
-  }
+  const auto root = routing::parse_toml(text, routing::kTomlOfTables);
+  if (!root) return std::nullopt;
+  std::vector<TomlValue> values;
+  flatten(*root, "", values);
+  return values;
 }
 
-void read_toml(const std::string& path, Faults& faults, const std::function<void(Section&)>& read) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    return faults.add({{}, "", "", "no such file", "the path of a TOML file"});
+void read_toml(const core::FileText& file, routing::TomlBounds bounds, Faults& faults,
+               const std::function<void(Section&)>& read) {
+  if (!file) {
+    const bool absent = file.error().error == ENOENT;
+    return faults.add({{},
+                       "",
+                       "",
+                       file.error().reason,
+                       absent ? "the path of a TOML file" : "a TOML file that this user may read"});
   }
-  if (std::filesystem::is_directory(status)) {
-    return faults.add({{}, "", "", "is a directory", "the path of a TOML file"});
+  const auto root = routing::parse_toml(*file, bounds);
+  if (!root) {
+    const routing::TomlFault& fault = root.error();
+    return faults.add({{fault.line, fault.column}, "", "", fault.reason, "see toml.io"});
   }
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kFileOctetsMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad() || (!file.is_open())) {
-    return faults.add({{}, "", "", "cannot be read", "a file that this user may read"});
-  }
-  if (text.size() > kFileOctetsMax) {
-    return faults.add({{}, "", "", "larger than 16 MiB", "a smaller file"});
-  }
-  try {
-    const toml::table root = toml::parse(text);
-    const Section::Node node{root};
-    Section section(node, "", faults);
-    read(section);
-  } catch (const toml::parse_error& fault) {
-    faults.add({place_of(fault.source()), "", "",
-                "no valid TOML: " + proto::escaped(fault.description()), "see toml.io"});
-  }
+  const Section::Node node{*root};
+  Section section(node, "", faults);
+  read(section);
 }
 
 }  // namespace tollgate::gateway

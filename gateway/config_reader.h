@@ -7,6 +7,8 @@
 // 2. When a Section goes out of scope every key of its table that nobody asked about is a fault
 //    with the nearest key that was asked about.
 // 3. Values of keys whose name holds "password" never appear in a fault.
+// Bounds: routing/toml_text.h those of the text; kFaultsMax faults, then one that says how many
+// more.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +21,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/file.h"
 #include "gateway/config.h"
+#include "routing/toml_text.h"
 
 namespace tollgate::gateway {
 
@@ -54,11 +58,13 @@ class Faults {
   explicit Faults(std::string file) : file_(std::move(file)) {}
   void add(Complaint complaint);
   std::vector<ConfigFault> sorted() &&;  // by line and column
-  std::size_t size() const { return faults_.size(); }
+  std::size_t size() const { return count_; }
 
  private:
+  static constexpr std::size_t kFaultsMax = 1'000;
   std::string file_;
   std::vector<ConfigFault> faults_;
+  std::size_t count_ = 0;
 };
 
 // The nearest of `known` to `word`, "" when none is near enough to be a slip of the fingers.
@@ -107,7 +113,11 @@ class Section {
   std::vector<std::string> asked_;
 };
 
-// What a TOML text says, by dotted keys ("bind[1].window"), in order; nothing when it is no TOML.
+// The operator's own file, which may hold every client and carrier.
+inline constexpr routing::TomlBounds kTomlOfConfig{16 * 1024 * 1024, 1'000'000};
+
+// What a TOML text of a table set says, by dotted keys ("bind[1].window"), in order; nothing when
+// it is no TOML.
 struct TomlValue {
   std::string key;
   std::string value;    // as TOML
@@ -115,7 +125,8 @@ struct TomlValue {
 };
 std::optional<std::vector<TomlValue>> toml_values(std::string_view text);
 
-// Reads the file and calls `read` with its root, unless it is no TOML at all (one fault).
-void read_toml(const std::string& path, Faults& faults, const std::function<void(Section&)>& read);
+// Calls `read` with the root of what the file holds, unless that is no TOML at all (one fault).
+void read_toml(const core::FileText& file, routing::TomlBounds bounds, Faults& faults,
+               const std::function<void(Section&)>& read);
 
 }  // namespace tollgate::gateway

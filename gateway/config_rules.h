@@ -44,19 +44,28 @@ bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why
 // After [tables]. `has_redis`: it names one.
 void read_records(Section& section, const std::string& directory, bool has_redis,
                   RecordsConfig& records);
+// A password file, and what it held when it was read.
+struct SecretFile {
+  std::string folder;  // "" = `name` is a path of the operator's
+  std::string name;
+};
 // Where a carrier's or client's table stands.
 struct PeerPlace {
-  std::string directory;  // of the configuration: password files are relative to it
-  std::string name;       // of its own file, and so the peer's; "" = in the configuration
+  std::string directory;  // of the configuration: its own password files are relative to it
+  std::string name;       // of its own file in a table set, and so the peer's; "" = in the
+                          // configuration
+  std::string folder;     // in a table set: holds the password files of this peer, and of no other
+  std::string tables;     // in a table set: its directory
   bool looks = true;      // at password files
-  std::vector<std::string> secrets = {};  // found: the password files
+  std::vector<SecretFile> secrets = {};  // found: the password files
 };
-// A regular file that is not larger: never a device or a pipe, which would be read for ever.
-inline constexpr std::uintmax_t kSecretFileMax = 4096;
-bool is_secret_file(const std::string& path);
-// The first line of the file that `password_file` names, if it is given. In a table set it lies in
-// the configuration's folder or below.
-void read_password_file(Section& section, PeerPlace& place, std::string& password);
+inline constexpr std::size_t kSecretFileMax = 4096;
+core::FileText read_secret(const SecretFile& file);
+// The first line of the file that `password_file` names, if it is given. A table set names a file
+// of PeerPlace::folder and nothing else; `to`, where the password is about to be sent, must then
+// stand in a line of that file below the password. Null: it is sent to nobody.
+void read_password_file(Section& section, PeerPlace& place, const core::Address* to,
+                        std::string& password);
 void read_client(Section& section, PeerPlace& place, ClientConfig& client,
                  std::string& plain_password);
 void check_queue(Section& section, std::uint32_t messages_max, const ClientConfig& client);

@@ -1,8 +1,6 @@
 // Where the tables come from: gateway.tables, or [tables] with a directory or a Redis.
-#include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 
 #include "gateway/config_reader.h"
 #include "gateway/config_rules.h"
@@ -32,51 +30,17 @@ void read_redis(Section& section, const std::string& directory, TablesConfig& ta
   if (!tables.redis.empty() && !parse_redis(tables.redis, tables, why))
     section.fault("redis", why, kRedisRight);
   read_ascii(section, "user", tables.user, 1, 128);
-  PeerPlace place{directory, ""};
-  read_password_file(section, place, tables.password);
+  PeerPlace place{directory, "", "", ""};
+  read_password_file(section, place, nullptr, tables.password);
   read_ascii(section, "prefix", tables.prefix, 1, 64);
+  section.text("secrets", tables.secrets, {1, 4096});
   section.text("cache", tables.cache, {1, 4096});
   tables.cache = (fs::path(directory) / tables.cache).string();
   section.seconds("poll_seconds", tables.poll_us, {0.05, 3600});
   section.boolean("require_approval", tables.require_approval);
 }
 
-// Who may publish tables need not read the gateway's other files, nor have them sent to a carrier.
-bool leaves_folder(const fs::path& name) {
-  return name.is_absolute() || std::find(name.begin(), name.end(), "..") != name.end();
-}
-
 }  // namespace
-
-bool is_secret_file(const std::string& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error) && fs::file_size(path, error) <= kSecretFileMax && !error;
-}
-
-void read_password_file(Section& section, PeerPlace& place, std::string& password) {
-  std::string name;
-  section.text("password_file", name, {1, 4096});
-  if (name.empty()) return;
-  if (!place.name.empty() && leaves_folder(name)) {
-    section.fault("password_file", "a table set may only name files beside the configuration",
-                  "such as \"acme.password\"");
-    return;
-  }
-  if (!place.looks) return;
-  const fs::path path = fs::path(place.directory) / name;
-  std::error_code error;
-  if (fs::exists(path, error) && !is_secret_file(path.string())) {
-    section.fault("password_file", "is no file, or is larger than a password needs",
-                  "a file of at most " + std::to_string(kSecretFileMax) + " octets");
-    return;
-  }
-  place.secrets.push_back(path.string());
-  std::ifstream in(path);
-  if (!std::getline(in, password) || password.empty()) {
-    section.fault("password_file", "cannot be read, or its first line is empty",
-                  "a file with the password in its first line");
-  }
-}
 
 bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why) {
   std::string rest = text;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 
 #include "gateway/auth.h"
@@ -15,33 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-routing::Sha256 digest_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  return routing::sha256_of(text);
-}
-
-// That of nothing when it is no such file any more: then it is read, and refused, again.
-routing::Sha256 secret_digest(const std::string& path) {
-  return is_secret_file(path) ? digest_of(path) : routing::sha256_of("");
+// That of nothing when it cannot be read any more: then the file is judged again.
+routing::Sha256 secret_digest(const SecretFile& file) {
+  const auto text = read_secret(file);
+  return routing::sha256_of(text ? *text : "");
 }
 
 routing::TableFault table_fault(const ConfigFault& fault) {
   const std::string right = fault.right.empty() ? "" : " (right: " + fault.right + ")";
   return {fault.file, fault.line, fault.key, fault.value, fault.reason + right, fault.column};
-}
-
-// The names of a folder's *.toml, without the ending, sorted.
-std::vector<std::string> stems(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
-    const fs::path name = entries->path().filename();
-    if (name.extension() == ".toml") names.push_back(name.stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 // What both kinds of peers have in common: which files there are, whose ids they have.
@@ -114,9 +94,35 @@ bool same(const Peers& a, const Peers& b) {
 
 }  // namespace
 
+void PeerReader::Reading::fault(routing::TableFault fault) {
+  // The compiler says how many there are when it shows as many as this.
+  if (faults.size() <= routing::kTableFaultsMax) faults.push_back(std::move(fault));
+}
+
+// The names of a folder's *.toml, without the ending, sorted.
+std::vector<std::string> PeerReader::stems(Reading& reading, const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator entries(fs::path(reading.directory) / folder, error);
+  if (error == std::errc::no_such_file_or_directory) return names;
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const fs::path name = entries->path().filename();
+    if (name.extension() != ".toml") continue;
+    if (names.size() == routing::kTableFilesMax) {
+      reading.fault({folder, 0, "", "", "holds too many files"});
+      break;
+    }
+    names.push_back(name.stem().string());
+  }
+  if (error) reading.fault({folder, 0, "", "", "cannot be listed: " + error.message()});
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 PeerReader::PeerReader(const Config& config, Ids ids)
     : has_config_(true),
       directory_(fs::path(config.path).parent_path().string()),
+      secrets_(config.tables.secrets),
       clients_(config.clients.size()),
       carriers_(config.carriers.size()),
       messages_max_(config.gateway.limits.messages_per_shard),
@@ -127,28 +133,32 @@ PeerReader::PeerReader(const Config& config, Ids ids)
 template <class T, class Read>
 std::shared_ptr<const T> PeerReader::file(Reading& reading, const std::string& name,
                                           KeptFiles<T>& kept, Read&& read) {
-  const fs::path path = fs::path(reading.directory) / name;
+  const std::size_t most = routing::kTomlOfTables.octets;
+  const auto text = reading.links_out
+                        ? core::read_file((fs::path(reading.directory) / name).string(), most)
+                        : core::read_file_below(reading.directory, name, most);
   Kept<T>& known = kept[name];
-  const routing::Sha256 sha256 = digest_of(path);
+  const routing::Sha256 sha256 = routing::sha256_of(text ? *text : "");
   const bool unchanged =
       known.config && known.sha256 == sha256 &&
       std::all_of(known.secrets.begin(), known.secrets.end(),
                   [](const auto& each) { return secret_digest(each.first) == each.second; });
   if (unchanged) return known.config;
   known = {};
-  PeerPlace place{directory_, fs::path(name).stem().string(), has_config_, {}};
+  const fs::path stem = fs::path(name).replace_extension();
+  PeerPlace place{directory_, stem.filename().string(), (fs::path(secrets_) / stem).string(),
+                  reading.directory, has_config_};
   Faults faults(name);
   auto config = std::make_shared<T>();
-  read_toml(path.string(), faults, [&](Section& root) { read(root, place, *config); });
+  read_toml(text, routing::kTomlOfTables, faults,
+            [&](Section& root) { read(root, place, *config); });
   if (faults.size() != 0) {
-    for (const ConfigFault& each : std::move(faults).sorted()) {
-      reading.faults.push_back(table_fault(each));
-    }
+    for (const ConfigFault& each : std::move(faults).sorted()) reading.fault(table_fault(each));
     return nullptr;
   }
   known.sha256 = sha256;
   known.config = config;
-  for (const std::string& each : place.secrets)
+  for (const SecretFile& each : place.secrets)
     known.secrets.emplace_back(each, secret_digest(each));
   return config;
 }
@@ -178,11 +188,9 @@ std::shared_ptr<const ClientConfig> PeerReader::client_file(Reading& reading,
 void PeerReader::read_carriers(Reading& reading, Peers& peers) {
   const auto name_of = [](const CarrierPeer& peer) { return peer.config->name; };
   Roll roll(peers.carriers, carriers_, name_of);
-  for (const std::string& stem : stems(fs::path(reading.directory) / "carriers")) {
+  for (const std::string& stem : stems(reading, "carriers")) {
     const std::string shown = "carriers/" + proto::escaped(stem) + ".toml";
-    const auto fault = [&](std::string why) {
-      reading.faults.push_back({shown, 0, "", "", std::move(why)});
-    };
+    const auto fault = [&](std::string why) { reading.fault({shown, 0, "", "", std::move(why)}); };
     if (const char* why = bad_peer_name(stem, 32)) {
       fault(why);
       continue;
@@ -202,11 +210,9 @@ void PeerReader::read_carriers(Reading& reading, Peers& peers) {
 void PeerReader::read_clients(Reading& reading, Peers& peers) {
   const auto name_of = [](const ClientPeer& peer) { return peer.config->system_id; };
   Roll roll(peers.clients, clients_, name_of);
-  for (const std::string& stem : stems(fs::path(reading.directory) / "clients")) {
+  for (const std::string& stem : stems(reading, "clients")) {
     const std::string shown = "clients/" + proto::escaped(stem) + ".toml";
-    const auto fault = [&](std::string why) {
-      reading.faults.push_back({shown, 0, "", "", std::move(why)});
-    };
+    const auto fault = [&](std::string why) { reading.fault({shown, 0, "", "", std::move(why)}); };
     if (const char* why = bad_peer_name(stem, 15)) {
       fault(why);
       continue;
@@ -234,7 +240,7 @@ void PeerReader::read_clients(Reading& reading, Peers& peers) {
 std::shared_ptr<const routing::Companion> PeerReader::read(
     const std::string& directory, routing::CompileOptions& options,
     std::vector<routing::TableFault>& faults) {
-  Reading reading{directory, faults};
+  Reading reading{directory, options.links_out, faults};
   auto peers = std::make_shared<Peers>(*current_);
   read_clients(reading, *peers);
   read_carriers(reading, *peers);

@@ -42,7 +42,7 @@ class PeerReader final : public routing::Companions {
   template <class T>
   struct Kept {
     routing::Sha256 sha256{};
-    std::vector<std::pair<std::string, routing::Sha256>> secrets;
+    std::vector<std::pair<SecretFile, routing::Sha256>> secrets;
     std::shared_ptr<const T> config;
   };
   template <class T>
@@ -50,8 +50,11 @@ class PeerReader final : public routing::Companions {
 
   struct Reading {
     const std::string& directory;
+    bool links_out;
     std::vector<routing::TableFault>& faults;
+    void fault(routing::TableFault fault);
   };
+  static std::vector<std::string> stems(Reading& reading, const std::string& folder);
 
   template <class T, class Read>
   std::shared_ptr<const T> file(Reading& reading, const std::string& name, KeptFiles<T>& kept,
@@ -65,7 +68,8 @@ class PeerReader final : public routing::Companions {
 
   // Of the configuration; nothing of it is kept.
   bool has_config_ = false;
-  std::string directory_;  // password files are relative to it
+  std::string directory_;
+  std::string secrets_;  // of table sets
   std::size_t clients_ = 0, carriers_ = 0;
   std::uint32_t messages_max_ = 0;
   Ids ids_ = Ids::when_taken;

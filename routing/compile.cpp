@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <system_error>
 
+#include "core/file.h"
 #include "routing/build_parts.h"
 #include "routing/scopes.h"
 
@@ -24,26 +25,15 @@ constexpr std::array kFiles = {"currencies.csv",  "carriers.csv", "numbering_pla
 enum class Needed : std::uint8_t { yes, no };
 
 std::optional<std::string> load(Reading& reading, const std::string& file, Needed needed) {
-  const fs::path path = fs::path(reading.directory) / file;
-  const auto fault = [&](std::string reason) {
-    reading.faults.add({file, 0, "", "", std::move(reason)});
-    return std::nullopt;
-  };
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) {
-    if (needed == Needed::yes) fault("is missing");
-    return std::nullopt;
-  }
-  if (status.type() != fs::file_type::regular) return fault("is not a readable file");
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (!error && size > kTableFileBytesMax) return fault("is larger than 512 MiB");
-  std::ifstream in(path, std::ios::binary);
-  std::string text(error ? 0 : static_cast<std::size_t>(size), '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (error || !in || in.peek() != std::ifstream::traits_type::eof())
-    return fault("cannot be read, or changed while it was");
-  return text;
+  auto text =
+      reading.options.links_out
+          ? core::read_file((fs::path(reading.directory) / file).string(), kTableFileBytesMax)
+          : core::read_file_below(reading.directory, file, kTableFileBytesMax);
+  if (text) return std::move(*text);
+  const bool absent = text.error().error == ENOENT;
+  if (!absent || needed == Needed::yes)
+    reading.faults.add({file, 0, "", "", absent ? "is missing" : text.error().reason});
+  return std::nullopt;
 }
 
 // The names of the *.csv files of a directory, without ".csv", sorted. Other files are left alone.

@@ -32,6 +32,9 @@ struct CompileOptions {
   std::uint32_t version = 0;
   bool all_named = false;                  // also when carriers or clients are empty
   std::shared_ptr<Companions> companions;  // names them, for each directory; null: there are none
+  // Follow links that lead out of the directory: never for a gateway, whose rights are not those of
+  // whoever writes the tables, and whose faults quote what they find.
+  bool links_out = false;
   const Facts* facts = nullptr;  // what traffic has taught; null = nothing. For the call alone.
 };
 

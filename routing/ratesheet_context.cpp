@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 
+#include "core/file.h"
 #include "routing/csv.h"
 #include "routing/source.h"
 
@@ -15,17 +15,13 @@ namespace fs = std::filesystem;
 
 bool load_text(const std::string& directory, const std::string& file, FaultList& faults,
                std::string& out) {
-  const fs::path path = fs::path(directory) / file;
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(path, error);
-  std::ifstream in(path, std::ios::binary);
-  if (error || !in || size > kTableFileBytesMax) {
-    faults.add({file, 0, "", "", "cannot be read: a table set needs it"});
+  auto text = core::read_file((fs::path(directory) / file).string(), kTableFileBytesMax);
+  if (!text) {
+    faults.add({file, 0, "", "", text.error().reason + ": a table set needs it"});
     return false;
   }
-  out.resize(size);
-  in.read(out.data(), static_cast<std::streamsize>(size));
-  return static_cast<bool>(in);
+  out = std::move(*text);
+  return true;
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ ImportEffect effect_of(const Import& import, const std::string& directory, Compi
   const std::int64_t at_us = last_change_us(import.changes, options.now_us);
   const bool at_hand = in_force != nullptr && at_us == options.now_us;
   options.now_us = at_us;
+  options.links_out = true;  // an overlay is links
   const Overlay overlay(directory, {{import.book_file, import.new_text}});
   OnlyNumbers only = touched_by(import.changes);
   return at_hand ? effect_on(*in_force, overlay.path(), options, std::move(only))

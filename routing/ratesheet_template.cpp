@@ -3,9 +3,8 @@
 #include <array>
 #include <sstream>
 
-#include <toml++/toml.h>
-
 #include "routing/fault.h"
+#include "routing/toml_text.h"
 
 namespace tollgate::routing {
 namespace {
@@ -14,6 +13,8 @@ constexpr std::array<const char*, kMeanings> kNames = {
     "ignore", "country", "iso",          "network",         "mcc",       "mnc",      "mccmnc",
     "prefix", "price",   "price_submit", "price_delivered", "price_old", "currency", "effective",
     "till",   "charge",  "action"};
+
+constexpr TomlBounds kTomlOfTemplate{kTemplateBytesMax, 10'000};
 
 class TemplateReader {
  public:
@@ -122,14 +123,14 @@ const char* meaning_name(Meaning meaning) {
 
 tl::expected<SheetTemplate, std::vector<std::string>> parse_template(std::string_view toml) {
   using Faults = std::vector<std::string>;
-  if (toml.size() > kTemplateBytesMax) return tl::unexpected(Faults{"is larger than 64 KiB"});
-  TemplateReader reader;
-  try {
-    reader.read(toml::parse(toml));
-  } catch (const toml::parse_error& error) {
-    return tl::unexpected(Faults{"line " + std::to_string(error.source().begin.line) + ": " +
-                                 printable(error.description())});
+  const auto root = parse_toml(toml, kTomlOfTemplate);
+  if (!root) {
+    const TomlFault& fault = root.error();
+    const std::string line = fault.line == 0 ? "" : "line " + std::to_string(fault.line) + ": ";
+    return tl::unexpected(Faults{line + fault.reason});
   }
+  TemplateReader reader;
+  reader.read(*root);
   if (!reader.faults.empty()) return tl::unexpected(reader.faults);
   return std::move(reader.form);
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include <openssl/sha.h>
 
+#include "core/file.h"
 #include "routing/csv.h"
 
 namespace tollgate::routing {
@@ -26,19 +26,6 @@ const char* bad_part(std::string_view part) {
       return "has other characters than letters, digits, '-', '_' and '.' in its name";
   }
   return nullptr;
-}
-
-tl::expected<std::string, std::string> read_text(const fs::path& path) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (error) return tl::unexpected("cannot be read: " + error.message());
-  if (size > kTableFileBytesMax) return tl::unexpected(std::string("is larger than 512 MiB"));
-  std::string text(static_cast<std::size_t>(size), '\0');
-  std::ifstream in(path, std::ios::binary);
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in || in.peek() != std::ifstream::traits_type::eof())
-    return tl::unexpected(std::string("cannot be read, or changed while it was"));
-  return text;
 }
 
 // The names of a folder's entries: *.csv files, and at the top the folders.
@@ -196,8 +183,8 @@ tl::expected<DirectoryTexts, std::string> read_directory(const std::string& dire
       return tl::unexpected("the file \"" + printable(name) + "\" " + why);
     };
     if (const char* why = bad_table_name(name)) return refuse(why);
-    auto text = read_text(fs::path(directory) / name);
-    if (!text) return refuse(text.error());
+    auto text = core::read_file((fs::path(directory) / name).string(), kTableFileBytesMax);
+    if (!text) return refuse(text.error().reason);
     texts.emplace_back(name, std::move(*text));
   }
   return texts;

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
@@ -41,13 +42,12 @@ std::vector<std::string> template_faults(const std::string& directory) {
     const fs::path& path = entry.path();
     if (path.extension() != ".toml" || path.filename().string().front() == '.') continue;
     const std::string name = "templates/" + routing::printable(path.filename().string());
-    if (fs::file_size(path, error) > routing::kTemplateBytesMax || error) {
-      faults.push_back(name + ": cannot be read, or is larger than 64 KiB");
+    const auto text = core::read_file(path.string(), routing::kTemplateBytesMax);
+    if (!text) {
+      faults.push_back(name + ": " + text.error().reason);
       continue;
     }
-    std::ifstream in(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    const auto parsed = routing::parse_template(text);
+    const auto parsed = routing::parse_template(*text);
     if (parsed) continue;
     for (const std::string& fault : parsed.error()) faults.push_back(name + ", " + fault);
   }
@@ -129,6 +129,7 @@ int Desk::complain(const routing::StoreError& error) const {
 routing::CompileOptions Desk::compile_options() const {
   routing::CompileOptions options;
   options.companions = peers_;
+  options.links_out = true;  // with the rights of whoever asks; an overlay is links
   options.now_us = core::read_clock().wall_us;
   return options;
 }
@@ -171,6 +172,9 @@ routing::StoreResult<void> write_files(routing::Store& store,
   for (const routing::TableFile& file : files) {
     const fs::path path = fs::path(directory) / file.name;
     fs::create_directories(path.parent_path(), error);
+    // It may hold a password. An empty one, for us alone, which is written next.
+    if (routing::is_peer_name(file.name))
+      ::close(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     std::ofstream out(path, std::ios::binary);
     const auto fetched = store.fetch(file, [&](std::string_view part) {
       return out.write(part.data(), static_cast<std::streamsize>(part.size())).good();

@@ -1,14 +1,17 @@
 #include "gateway/cli/sheets.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/sheet_text.h"
 #include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
 #include "routing/compile.h"
+#include "routing/csv.h"
 #include "routing/ratesheet_values.h"
 
 namespace tollgate::gateway::cli {
@@ -22,17 +25,16 @@ int complain(const std::string& text) {
   return kBadUsage;
 }
 
-// Empty text for a file that is not there; false = it cannot be read, or is too large.
-bool load(const fs::path& path, std::size_t most, std::string& out) {
+// Empty text for a file that is not there. The reason when it cannot be read, or is too large.
+std::optional<std::string> load(const fs::path& path, std::size_t most, std::string& out) {
   out.clear();
-  std::error_code error;
-  if (!fs::exists(path, error)) return true;
-  const std::uintmax_t size = fs::is_regular_file(path, error) ? fs::file_size(path, error) : 0;
-  std::ifstream in(path, std::ios::binary);
-  if (error || !in || !fs::is_regular_file(path) || size > most) return false;
-  out.resize(static_cast<std::size_t>(size));
-  in.read(out.data(), static_cast<std::streamsize>(size));
-  return static_cast<bool>(in);
+  auto text = core::read_file(path.string(), most);
+  if (text) {
+    out = std::move(*text);
+  } else if (text.error().error != ENOENT) {
+    return text.error().reason;
+  }
+  return std::nullopt;
 }
 
 bool is_file_name(std::string_view layout) {
@@ -51,7 +53,7 @@ int load_template(const SheetOptions& options, const fs::path& directory, std::s
   std::error_code error;
   if (!options.layout.empty() && !fs::exists(path, error))
     return complain("there is no template " + shown);
-  if (!load(path, kTemplateBytesMax, text)) return complain("cannot read " + shown);
+  if (const auto why = load(path, kTemplateBytesMax, text)) return complain(shown + " " + *why);
   auto parsed = parse_template(text);
   if (!parsed) {
     for (const std::string& fault : parsed.error()) print(stderr, shown + ", " + fault + "\n");
@@ -82,10 +84,10 @@ int read_request(const SheetOptions& options, const fs::path& directory, std::st
         "say --partial (rows it does not name stay) or --full (they are closed), or "
         "kind in the template");
   const fs::path file = directory / (rates ? "rates" : "plans") / (options.name + ".csv");
-  if (!load(options.sheet, kSheetBytesMax, octets))
-    return complain("cannot read " + printable(options.sheet) + ", or it is larger than 64 MiB");
-  if (!load(file, std::size_t{512} << 20, read.book))
-    return complain("cannot read " + file.string());
+  if (const auto why = load(options.sheet, kSheetBytesMax, octets))
+    return complain(printable(options.sheet) + " " + *why);
+  if (const auto why = load(file, kTableFileBytesMax, read.book))
+    return complain(printable(file.string()) + " " + *why);
   request.file = printable(fs::path(options.sheet).filename().string());
   request.octets = octets;
   request.book = options.book;

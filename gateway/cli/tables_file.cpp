@@ -1,14 +1,14 @@
 // One file of the tables into a draft: `rules import`, `carriers import`, `tables import` ...
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
+#include "core/file.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/table_side.h"
 #include "gateway/cli/tables.h"
 #include "gateway/cli/tables_json.h"
 #include "gateway/cli/terminal.h"
+#include "routing/csv.h"
 #include "routing/overlay.h"
 #include "routing/source.h"
 
@@ -16,15 +16,6 @@ namespace tollgate::gateway::cli {
 namespace {
 
 using routing::printable;
-
-std::optional<std::string> read_file(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return in ? std::optional(std::move(text).str()) : std::nullopt;
-}
 
 using Changes = routing::ChangedFiles;
 
@@ -130,9 +121,9 @@ int tables_import(const TablesOptions& options) {
     const char* why = cell.empty() ? nullptr : routing::bad_name(cell);
     if (why != nullptr) return desk->complain(kBadUsage, "\"" + printable(cell) + "\" " + why);
   }
-  auto text = read_file(options.path);
-  if (!text) return desk->complain(kBadUsage, "cannot read " + printable(options.path));
-  return store(*desk, options, std::move(text));
+  auto text = core::read_file(options.path, routing::kTableFileBytesMax);
+  if (!text) return desk->complain(kBadUsage, printable(options.path) + " " + text.error().reason);
+  return store(*desk, options, std::move(*text));
 }
 
 int tables_remove(const TablesOptions& options) {

@@ -160,7 +160,7 @@ class Check(Place):
     def test_no_file(self):
         status, out, _ = tollgate("check", "--config", "/nowhere/tollgate.toml")
         self.assertEqual(status, 1)
-        self.assertTrue(out.startswith("/nowhere/tollgate.toml: no such file"))
+        self.assertTrue(out.startswith("/nowhere/tollgate.toml: does not exist"))
 
     def test_the_configuration_here_is_the_default(self):
         status, out, _ = tollgate("check", cwd=self.folder)

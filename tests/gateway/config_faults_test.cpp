@@ -1,4 +1,6 @@
 // Every kind of fault, with the exact place and words that the operator gets.
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 
 #include "gateway/config.h"
@@ -305,9 +307,8 @@ TEST_CASE("faults of the file as a whole", "[config]") {
            std::string(kClient) + kCarrier,
        {"4:9 tables.redis = \"127.0.0.1:1/x\": its database is no number of at most 10000 | "
         "\"host:port\", \"host:port/database\" or a socket's path",
-        "5:17 tables.password_file = (not shown): cannot be read, or its first line is empty | a "
-        "file with the "
-        "password in its first line",
+        "5:17 tables.password_file = (not shown): cannot be used | a file with the password "
+        "in its first line",
         "6:16 tables.poll_seconds = 0: out of range | a number of 0.05-3600"}},
       {"",
        {"1:1 gateway: missing | [gateway] with at least listen and tables",
@@ -351,10 +352,18 @@ TEST_CASE("a file that cannot be read is one fault", "[config]") {
     REQUIRE(config.error().size() == 1);
     return config.error()[0].reason;
   };
-  CHECK(reason((place.directory / "none.toml").string()) == "no such file");
+  CHECK(reason((place.directory / "none.toml").string()) == "does not exist");
   CHECK(reason(place.directory.string()) == "is a directory");
-  CHECK(reason(place.write(std::string(16 * 1024 * 1024 + 1, '#'))) == "larger than 16 MiB");
+  CHECK(reason(place.write(std::string(16 * 1024 * 1024 + 1, '#'))) == "is larger than 16 MiB");
   CHECK(reason(place.write("a = \"\xff\"")).starts_with("no valid TOML"));
+  const std::string pipe = (place.directory / "pipe").string();
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(reason(pipe) == "is a pipe, not a file");
+  CHECK(reason("/dev/zero") == "is a device, not a file");
+  CHECK(reason(place.write(std::string(16 * 1024 * 1024, '"'))).starts_with("no valid TOML"));
+  std::string deep;
+  for (int i = 0; i < 50'000; ++i) deep += "a.";
+  CHECK(reason(place.write(deep + "a = 1")) == "has a key of more than 16 parts");
 }
 
 TEST_CASE("passwords are never shown", "[config]") {

@@ -129,7 +129,7 @@ class Drafts(tables_cli_test.Desk):
             told = self.do("rules", "import", rules, status=1)
             self.assertIn(said, told)
             self.assertIn("nothing was stored", told)
-        self.assertIn("cannot read", self.do("rules", "import", self.folder, status=2))
+        self.assertIn("is a directory", self.do("rules", "import", self.folder, status=2))
         self.assertIn("begins with a dot",
                       self.do("tables", "import", "../evil", rules, status=2))
         self.assertEqual(self.octets(), before)

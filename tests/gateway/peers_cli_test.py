@@ -88,18 +88,25 @@ class Peers(tables_cli_test.Desk):
                       'mean "window"?)', told)
         self.carrier.write_text(CARRIER.replace('password = "pst-one"', 'password_file = "none"'))
         self.assertIn("carriers/foxtrot.toml:6:17: bind[1].password_file = (not shown): cannot be "
-                      "read", self.push(status=1))
-        (self.folder / "pipe").unlink(missing_ok=True)
-        os.mkfifo(self.folder / "pipe")
-        (self.folder / "large").write_text("x" * 5000)
-        for name, said in (("/etc/hostname", "beside the configuration"),
-                           ("keys/../../secret", "beside the configuration"),
-                           ("pipe", "is no file"), ("large", "is no file, or is larger")):
+                      "used", self.push(status=1))
+        secrets = self.folder / "secrets/carriers/foxtrot"
+        secrets.mkdir(parents=True)
+        os.mkfifo(secrets / "pipe")
+        (secrets / "large").write_text("x" * 5000)
+        (secrets / "other").write_text("hush-has\nother.example\n")
+        for name, said in (("/etc/hostname", "the secrets that are foxtrot's"),
+                           ("../../../desk.password", "the secrets that are foxtrot's"),
+                           ("desk.password", "does not exist"),
+                           ("other", "may not be sent to 127.0.0.1:2775"),
+                           ("pipe", "is a pipe"), ("large", "is larger than 4096 octets")):
             self.carrier.write_text(CARRIER.replace('password = "pst-one"',
                                                     f'password_file = "{name}"'))
             told = self.push(status=1)
             self.assertIn("carriers/foxtrot.toml:6:17: bind[1].password_file", told)
             self.assertIn(said, told)
+        (secrets / "own").write_text("hush-has\n127.0.0.1\n")
+        self.carrier.write_text(CARRIER.replace('password = "pst-one"', 'password_file = "own"'))
+        self.do("tables", "push", self.tables_folder)
         self.carrier.write_text(CARRIER + "[[bind")
         self.assertIn("carriers/foxtrot.toml:8:7: no valid TOML", self.push(status=1))
         self.carrier.unlink()

@@ -57,6 +57,33 @@ std::string rule(std::size_t column, const std::string& value) {
 
 }  // namespace
 
+TEST_CASE("what a person cannot see, or a terminal obeys, is escaped") {
+  CHECK(printable("M\xc3\xbcnchen \xe2\x82\xac \xe4\xb8\xad\xf0\x9f\x98\x80") ==
+        "M\xc3\xbcnchen \xe2\x82\xac \xe4\xb8\xad\xf0\x9f\x98\x80");
+  const std::pair<const char*, const char*> unseen[] = {
+      {"\x1b[31m", "\\x1b[31m"},                     // a terminal's
+      {"\xc2\x9b", "\\xc2\\x9b"},                    // U+009B, C1
+      {"\xc2\xad", "\\xc2\\xad"},                    // U+00AD, a hyphen that is not drawn
+      {"\xd8\x9c", "\\xd8\\x9c"},                    // U+061C, direction
+      {"\xe2\x80\x8b", "\\xe2\\x80\\x8b"},           // U+200B, no width
+      {"\xe2\x80\x8f", "\\xe2\\x80\\x8f"},           // U+200F, direction
+      {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},           // U+2028, a line's end
+      {"\xe2\x80\xa9", "\\xe2\\x80\\xa9"},           // U+2029
+      {"\xe2\x80\xae", "\\xe2\\x80\\xae"},           // U+202E, direction
+      {"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},           // U+2066
+      {"\xe2\x81\xa9", "\\xe2\\x81\\xa9"},           // U+2069
+      {"\xee\x80\x80", "\\xee\\x80\\x80"},           // U+E000, private
+      {"\xef\xb7\x90", "\\xef\\xb7\\x90"},           // U+FDD0, no character
+      {"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},           // U+FEFF
+      {"\xef\xbf\xbf", "\\xef\\xbf\\xbf"},           // U+FFFF
+      {"\xf0\x9f\xbf\xbe", "\\xf0\\x9f\\xbf\\xbe"},  // U+1FFFE
+      {"\xf3\xa0\x80\xa1", "\\xf3\\xa0\\x80\\xa1"},  // U+E0021, a tag
+      {"\xff", "\\xff"},
+      {"a\xc2", "a\\xc2"},
+  };
+  for (const auto& [text, wanted] : unseen) CHECK(printable(text) == wanted);
+}
+
 TEST_CASE("the good files compile") {
   const CompileResult result = compile_files(good_files());
   REQUIRE(result);

@@ -47,6 +47,13 @@ std::string altered(const std::string& octets, Change change, bool seal) {
 
 }  // namespace
 
+TEST_CASE("a record that nests without end is refused", "[store]") {
+  // Groups of an unknown field, one in the other.
+  const std::string deep(2'000'000, '\x7b');
+  CHECK_FALSE(decode_version(deep));
+  CHECK_FALSE(decode_draft(deep));
+}
+
 TEST_CASE("a file's name can be joined to any directory", "[table_set]") {
   for (const char* good :
        {"clients.csv", "rates/alpha.csv", "rates/a-b_c.9.csv", "templates/alpha.toml"}) {
