@@ -81,8 +81,13 @@ void look_up(const Address& address, Lookup& lookup) {
   const std::string port = std::to_string(address.port);
   const int error = ::getaddrinfo(address.host.c_str(), port.c_str(), &hints, &list);
   if (error == 0 && list != nullptr) {
-    std::memcpy(&lookup.found.storage, list->ai_addr, list->ai_addrlen);
-    lookup.found.length = list->ai_addrlen;
+    for (const addrinfo* at = list; at != nullptr && lookup.all.size() < kAddressesMax;
+         at = at->ai_next) {
+      SocketAddress& found = lookup.all.emplace_back();
+      std::memcpy(&found.storage, at->ai_addr, at->ai_addrlen);
+      found.length = at->ai_addrlen;
+    }
+    lookup.found = lookup.all.front();
   } else {
     lookup.reason = error == EAI_SYSTEM ? std::generic_category().message(errno)
                                         : std::string(::gai_strerror(error));

@@ -1,10 +1,12 @@
 // Names to socket addresses. A number is read at once; a name is looked up on a thread of its own,
-// since the C library's resolver blocks. Private to the network's implementation.
+// since the C library's resolver blocks. For the network's implementation and the connection to
+// Redis.
 #pragma once
 #include <atomic>
 #include <memory>
 #include <string>
 #include <sys/socket.h>
+#include <vector>
 
 #include "core/net.h"
 
@@ -36,11 +38,14 @@ class EventFd {
   int fd_;
 };
 
-// `found` and `reason` are valid once `done` reads true (acquire); then the eventfd was written, or
-// will be at once.
+inline constexpr std::size_t kAddressesMax = 16;
+
+// What was found and `reason` are valid once `done` reads true (acquire); then the eventfd was
+// written, or will be at once.
 struct Lookup {
   std::atomic<bool> done{false};
-  SocketAddress found;  // length 0: none
+  SocketAddress found;             // the first; length 0: none
+  std::vector<SocketAddress> all;  // at most kAddressesMax, in the resolver's order
   std::string reason;
 };
 

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "core/journal_reader.h"
 #include "core/log.h"
@@ -36,7 +38,11 @@ std::string id_text(std::uint64_t id) {
 }  // namespace
 
 DetailStream::DetailStream(DetailStreamOptions options)
-    : options_(std::move(options)), redis_(options_.redis) {}
+    : options_(std::move(options)), stop_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), redis_([&] {
+        routing::RedisOptions redis = options_.redis;
+        redis.wake_fd = stop_fd_;
+        return redis;
+      }()) {}
 
 tl::expected<std::unique_ptr<DetailStream>, std::string> DetailStream::open(
     DetailStreamOptions options) {
@@ -61,7 +67,9 @@ DetailStream::~DetailStream() {
     stopping_ = true;
   }
   changed_.notify_all();
+  ::eventfd_write(stop_fd_, 1);  // Redis may be silent
   if (thread_.joinable()) thread_.join();
+  ::close(stop_fd_);
 }
 
 // False: it is time to end.

@@ -74,6 +74,7 @@ class DetailStream {
   DetailStreamOptions options_;
   std::unique_ptr<core::Storage> storage_;
   std::unique_ptr<core::Storage> names_;
+  int stop_fd_;  // ends any wait for Redis
   routing::Redis redis_;
   DetailStreamCounters counters_;
   Position at_;

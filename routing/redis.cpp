@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -15,6 +15,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "core/resolve.h"
 #include "routing/fault.h"
 
 namespace tollgate::routing {
@@ -137,10 +138,11 @@ struct Redis::Link {
 
   // Until the socket is ready; the reason when it will not be.
   enum class Ready : std::uint8_t { yes, late, woken, failed };
-  Ready wait(short events, Clock::time_point deadline) const {
+  Ready wait(short events, Clock::time_point deadline) const { return wait(fd, events, deadline); }
+  Ready wait(int what, short events, Clock::time_point deadline) const {
     for (;;) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-      pollfd polled[] = {{fd, events, 0}, {options.wake_fd, POLLIN, 0}};
+      pollfd polled[] = {{what, events, 0}, {options.wake_fd, POLLIN, 0}};
       const int timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
       const int count = poll(polled, options.wake_fd >= 0 ? 2 : 1, timeout);
       if (count < 0 && errno != EINTR) return Ready::failed;
@@ -153,7 +155,8 @@ struct Redis::Link {
   }
 
   StoreResult<void> open(Clock::time_point deadline);
-  StoreResult<void> begin_connection();
+  StoreResult<std::vector<core::SocketAddress>> resolve(Clock::time_point deadline);
+  StoreResult<void> begin_connection(Clock::time_point deadline);
   StoreResult<void> send(const Arguments& arguments, Clock::time_point deadline);
   // Null without an error: nothing came until the deadline, or a wake-up.
   StoreResult<std::unique_ptr<RedisReply>> receive(Clock::time_point deadline, Ready& ended);
@@ -161,11 +164,31 @@ struct Redis::Link {
 
   RedisOptions options;
   int fd = -1;
+  // A lookup that has not come back: the next attempt waits for the same one, so that a silent name
+  // server has one thread of ours and no more.
+  std::shared_ptr<core::EventFd> looked_up = std::make_shared<core::EventFd>();
+  std::shared_ptr<core::Lookup> lookup;
   redisReader* reader = nullptr;
   Building building;
 };
 
-StoreResult<void> Redis::Link::begin_connection() {
+// The C library's resolver blocks as long as it likes: on a thread of its own.
+StoreResult<std::vector<core::SocketAddress>> Redis::Link::resolve(Clock::time_point deadline) {
+  const core::Address address{options.host, options.port};
+  core::SocketAddress number;
+  if (core::parse_numeric(address, number)) return std::vector{number};
+  if (!lookup) lookup = core::look_up_aside(address, looked_up);
+  while (!lookup->done.load(std::memory_order_acquire)) {
+    const Ready ready = wait(looked_up->fd(), POLLIN, deadline);
+    if (ready != Ready::yes) return failed(std::string("its name was not found: ") + why(ready));
+    looked_up->read();
+  }
+  const auto done = std::exchange(lookup, nullptr);
+  if (done->all.empty()) return failed(done->reason);
+  return std::move(done->all);
+}
+
+StoreResult<void> Redis::Link::begin_connection(Clock::time_point deadline) {
   if (options.host.starts_with('/')) {
     sockaddr_un path{};
     path.sun_family = AF_UNIX;
@@ -176,20 +199,16 @@ StoreResult<void> Redis::Link::begin_connection() {
       return failed(std::strerror(errno));
     return {};
   }
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_socktype = SOCK_STREAM;
-  const int error =
-      getaddrinfo(options.host.c_str(), std::to_string(options.port).c_str(), &hints, &found);
-  if (error != 0) return failed(gai_strerror(error));
+  const auto found = resolve(deadline);
+  if (!found) return tl::unexpected(found.error());
   int last = 0;
-  for (const addrinfo* at = found; at != nullptr && fd < 0; at = at->ai_next) {
-    fd = open_socket(at->ai_family);
-    if (fd >= 0 && connect_to(fd, at->ai_addr, at->ai_addrlen)) break;
+  for (const core::SocketAddress& at : *found) {
+    fd = open_socket(at.storage.ss_family);
+    if (fd >= 0 && connect_to(fd, at.get(), at.length)) break;
     last = errno;
     if (fd >= 0) ::close(fd);
     fd = -1;
   }
-  freeaddrinfo(found);
   if (fd < 0) return failed(std::strerror(last));
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -199,7 +218,7 @@ StoreResult<void> Redis::Link::begin_connection() {
 
 StoreResult<void> Redis::Link::open(Clock::time_point deadline) {
   close();
-  if (const auto begun = begin_connection(); !begun) return begun;
+  if (const auto begun = begin_connection(deadline); !begun) return begun;
   const Ready ready = wait(POLLOUT, deadline);
   if (ready != Ready::yes) return failed(std::string("cannot connect: ") + why(ready));
   int error = 0;

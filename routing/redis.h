@@ -1,7 +1,8 @@
 // A connection to Redis for table sets: one command, one answer, within a time. Used by one thread.
 //
-// 1. No call blocks longer than its time-out as a whole, however slowly the other end answers; a
-//    wake-up descriptor ends any wait at once.
+// 1. No call blocks longer than its time-out as a whole, however slowly the other end answers, or
+//    its name is found; a wake-up descriptor ends any wait at once. At most one lookup of the name
+//    is under way, on a thread of its own, which may outlive the connection.
 // 2. After any failure of the connection it is closed; the next command connects anew.
 // 3. What comes back is bounded: kReplyOctetsMax octets, kReplyPartsMax elements, one level of
 //    nesting more than a stream needs. Anything beyond, and whatever is not RESP, is a failure.
