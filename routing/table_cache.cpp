@@ -22,17 +22,45 @@ namespace fs = std::filesystem;
 constexpr const char* kRecord = ".version";
 constexpr const char* kInForce = "in_force";
 constexpr const char* kUnfinished = "new-";
+// Carriers' and clients' files hold passwords.
+constexpr mode_t kPrivateFile = 0600;
+constexpr mode_t kPrivateFolder = 0700;
 
 std::string because(const std::string& path, int error) {
   return printable(path) + ": " + std::strerror(error);
+}
+
+// "12-0123456789ab", whole or not: what we made, and may remove.
+bool is_ours(std::string_view name) {
+  if (name.starts_with(kUnfinished)) name.remove_prefix(std::strlen(kUnfinished));
+  const std::size_t dash = name.find('-');
+  return dash != 0 && dash != name.npos && name.size() == dash + 13 &&
+         name.find_first_not_of("0123456789") == dash &&
+         name.find_first_not_of("0123456789abcdef", dash + 1) == name.npos;
+}
+
+bool make_folder(const fs::path& path) {
+  return ::mkdir(path.c_str(), kPrivateFolder) == 0 || errno == EEXIST;
+}
+
+// An older gateway left them to be read by everybody.
+void tighten(const fs::path& folder, std::error_code& error) {
+  fs::permissions(folder, fs::perms::owner_all, error);
+  fs::recursive_directory_iterator entries(folder, error);
+  for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
+    const fs::file_status status = entries->symlink_status(error);
+    if (error || fs::is_symlink(status)) continue;
+    const bool is_folder = fs::is_directory(status);
+    fs::permissions(*entries, fs::perms(is_folder ? kPrivateFolder : kPrivateFile), error);
+  }
 }
 
 // A file that is written once and is on disk when finish() says so.
 class NewFile {
  public:
   explicit NewFile(const fs::path& path)
-      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-    good_ = fd_ >= 0;
+      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kPrivateFile)) {
+    good_ = fd_ >= 0 && fchmod(fd_, kPrivateFile) == 0;
   }
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
@@ -107,16 +135,25 @@ bool TableCache::is_good(const TableVersion& version) const {
 
 tl::expected<void, std::string> TableCache::open() {
   std::error_code error;
-  fs::create_directories(directory_, error);
-  if (error) return tl::unexpected(because(directory_, error.value()));
+  const fs::path parent = fs::path(directory_).parent_path();
+  if (!parent.empty()) fs::create_directories(parent, error);
+  if (error) return tl::unexpected(because(parent.string(), error.value()));
+  if (!make_folder(directory_)) return tl::unexpected(because(directory_, errno));
   const fs::path lock = fs::path(directory_) / "lock";
-  lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateFile);
   if (lock_ < 0) return tl::unexpected(because(lock.string(), errno));
   if (flock(lock_, LOCK_EX | LOCK_NB) != 0)
     return tl::unexpected(printable(directory_) + " is used by another gateway");
   std::vector<fs::path> rubbish;
+  bool all_ours = true;
   for (const auto& entry : fs::directory_iterator(directory_, error)) {
-    if (!entry.is_directory()) continue;
+    const std::string name = entry.path().filename().string();
+    if (!is_ours(name) || !fs::is_directory(entry.symlink_status())) {
+      all_ours = all_ours && (name == "lock" || name.starts_with(kInForce));
+      continue;
+    }
+    tighten(entry.path(), error);
+    if (error) return tl::unexpected(because(entry.path().string(), error.value()));
     auto version = decode_version(read_small(entry.path() / kRecord));
     if (version && folder(*version) == entry.path().string())
       good_.push_back(std::move(*version));
@@ -124,6 +161,8 @@ tl::expected<void, std::string> TableCache::open() {
       rubbish.push_back(entry.path());
   }
   if (error) return tl::unexpected(because(directory_, error.value()));
+  // Others' things may lie beside, when the operator names a directory that has another use.
+  if (all_ours) fs::permissions(directory_, fs::perms::owner_all, error);
   for (const fs::path& each : rubbish) fs::remove_all(each, error);
   const std::string in_force = read_small(fs::path(directory_) / kInForce);
   std::sort(good_.begin(), good_.end(), [&](const TableVersion& a, const TableVersion& b) {
@@ -155,8 +194,7 @@ StoreResult<void> TableCache::write_files(const TableVersion& version, const std
   for (const TableFile& file : version.files) {
     const fs::path path = fs::path(into) / file.name;
     std::error_code error;
-    fs::create_directories(path.parent_path(), error);
-    if (error) return failed(file.name);
+    if (!make_folder(into) || !make_folder(path.parent_path())) return failed(file.name);
     const TableFile* same = good_.empty() ? nullptr : find_file(good_.front().files, file.name);
     if (same != nullptr && same->sha256 == file.sha256 && checked(good_.front())) {
       fs::create_hard_link(fs::path(folder(good_.front())) / file.name, path, error);

@@ -355,6 +355,45 @@ TEST_CASE("the cache keeps a few versions, shares their files, and has one user"
   fs::permissions(world.server.folder() / "cache", fs::perms::owner_all);
 }
 
+TEST_CASE("the cache is for its owner alone, whatever the umask; others' things are left",
+          "[feed]") {
+  World world;
+  const fs::path cache = world.server.folder() / "cache";
+  const auto open_to_others = [&] {
+    std::vector<std::string> open;
+    for (const auto& entry : fs::recursive_directory_iterator(cache)) {
+      if ((entry.status().permissions() & fs::perms(077)) != fs::perms::none)
+        open.push_back(entry.path().string());
+    }
+    if ((fs::status(cache).permissions() & fs::perms(077)) != fs::perms::none)
+      open.push_back(cache.string());
+    return open;
+  };
+  for (const mode_t mask : {mode_t{0}, mode_t{077}, mode_t{022}}) {
+    INFO(mask);
+    const mode_t before = umask(mask);
+    { Followed followed(world.options()); }
+    umask(before);
+    CHECK(open_to_others().empty());
+    // As an older gateway left it, and read by nobody but those who may.
+    for (const auto& entry : fs::recursive_directory_iterator(cache))
+      fs::permissions(entry.path(), fs::perms(0755));
+    fs::permissions(cache, fs::perms(0755));
+    { Followed followed(world.options()); }
+    CHECK(open_to_others().empty());
+    fs::remove_all(cache);
+  }
+  // An operator who names the wrong directory loses nothing by it.
+  fs::create_directories(cache / "journal");
+  std::ofstream(cache / "journal/0000000000000001.seg") << "messages";
+  fs::permissions(cache, fs::perms(0755));
+  fs::create_directories(cache / "new-7-0123456789ab");
+  { Followed followed(world.options()); }
+  CHECK(fs::exists(cache / "journal/0000000000000001.seg"));
+  CHECK_FALSE(fs::exists(cache / "new-7-0123456789ab"));
+  CHECK((fs::status(cache).permissions() & fs::perms(077)) == fs::perms(055));
+}
+
 TEST_CASE("rows with dates switch at their instant", "[feed]") {
   World world;
   const std::int64_t second = tollgate::core::read_clock().wall_us / 1'000'000 + 2;
