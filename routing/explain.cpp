@@ -28,7 +28,7 @@ std::string destination_text(const Tables& tables, const Explanation& explanatio
   const Destination& destination = tables.destinations[explanation.route.destination];
   if (explanation.route.destination == 0) return "unknown: no prefix of the numbering plan fits";
   std::string text = destination.mccmnc;
-  if (!destination.network.empty()) text += " " + destination.network;
+  if (!destination.network.empty()) text += " " + printable(destination.network);
   if (!destination.country.empty()) text += ", " + destination.country;
   if (explanation.ported) text += " (ported)";
   return text;

@@ -45,7 +45,7 @@ std::string with_place(const std::string& explanation, const ExplainOptions& opt
   Json json = Json::parse(explanation);
   if (!options.tables.empty()) json["asked_of"] = options.tables;
   if (!options.at.empty()) json["as_of"] = options.at;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

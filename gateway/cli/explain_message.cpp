@@ -196,7 +196,7 @@ int explain_message(const ExplainOptions& options) {
     std::string text = text_of(detail);
     Json json = Json::parse(record_json_line(detail));
     status = std::max(status, add_derived(options, *source, detail, text, json));
-    texts.push_back(options.json ? json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+    texts.push_back(options.json ? json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n"
                                  : text);
   });
   if (!read) return kFindings;

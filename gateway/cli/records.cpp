@@ -214,7 +214,7 @@ std::string Groups::json() const {
     row["margin_nano"] = sums.margin_nano;
     list.push_back(std::move(row));
   }
-  return list.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return list.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 int complain(const char* command, int status, const std::string& text) {

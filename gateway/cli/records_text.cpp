@@ -118,7 +118,7 @@ std::string record_json_line(const Detail& detail) {
   json["revenue_nano"] = detail.revenue_nano;
   json["cost_nano"] = detail.cost_nano;
   json["margin_nano"] = detail.margin_nano;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 // Columns of a fixed width: a line can be printed before the next is read.

@@ -202,7 +202,7 @@ std::string Replay::json() const {
     row["destination"] = proto::escaped(each->first.second);
     json["changed"].push_back(std::move(row));
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 // A bare number is a draft's, as for the other verbs.

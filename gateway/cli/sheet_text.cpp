@@ -42,7 +42,7 @@ std::string thing_of_all(const RateChange& change, const SheetContext& context) 
   std::string text = change.thing;
   const KnownNetwork* network = context.network(change.thing);
   if (network == nullptr) return text + " unknown";
-  if (!network->name.empty()) text += " " + network->name;
+  if (!network->name.empty()) text += " " + routing::printable(network->name);
   if (change.thing.size() == 3) text += " others";
   return network->country.empty() ? text : text + ", " + network->country;
 }
@@ -118,7 +118,8 @@ std::string effect_text(const ImportEffect& effect, std::size_t limit) {
                                  ? std::string("no route: ") + reason_name(row.reason_after)
                              : row.newly_at_loss > 0 ? "loss"
                                                      : "";
-    rows.push_back({row.client, row.mccmnc + (row.network.empty() ? "" : " " + row.network),
+    rows.push_back({row.client,
+                    row.mccmnc + (row.network.empty() ? "" : " " + routing::printable(row.network)),
                     "+" + row.number, money(row.price_after), money(row.margin_before),
                     money(row.margin_after), row.carrier_before.empty() ? "-" : row.carrier_before,
                     row.carrier_after.empty() ? "-" : row.carrier_after, note});
@@ -288,7 +289,7 @@ std::string sheet_json(const SheetReport& report) {
   json["changes"] = changes_json(import.changes);
   json["table_faults"] = Json::array();
   if (report.effect != nullptr) add_effect(*report.effect, json);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 std::string draft_text(const DraftReport& report) {
@@ -339,7 +340,7 @@ std::string draft_json(const DraftReport& report) {
         {{"file", file.file}, {"is", file.is}, {"removed", file.removed}, {"added", file.added}});
   }
   add_effect(report.effect, json);
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace tollgate::gateway::cli

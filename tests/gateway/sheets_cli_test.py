@@ -70,6 +70,21 @@ class Sheets(unittest.TestCase):
         self.assertIn("nothing can be published", ran.stdout)
         self.assertFalse(out.exists())
 
+    def test_letters_that_nobody_sees_are_escaped(self):
+        plan = self.tables / "numbering_plan.csv"
+        text = plan.read_text()
+        network = text.splitlines()[-1].split(",")[-1]
+        plan.write_text(text.replace(network, f"{network}\u202e"))
+        for sheet in (HEADER + "2\u202e34,1\u20665,0.0319,E\u200bUR,2199-02-01\n",
+                      HEADER.replace(",", "\u202e,", 1) + "234,15,0.0319,EUR,2199-02-01\n",
+                      HEADER + "234,15,0.0319,EUR,2199-02-01\n"):
+            for more in ((), ("--json",)):
+                ran = self.check(sheet, "--partial", *more)
+                for unseen in "\u202e\u2066\u200b":
+                    self.assertNotIn(unseen, ran.stdout + ran.stderr)
+        self.assertIn("\\xe2\\x80\\xae", self.check(
+            HEADER + "2\u202e34,15,0.03,EUR,2199-02-01\n", "--partial").stdout)
+
     def test_lost_routes_are_findings(self):
         # Nobody else has a rate; then alpha asks more than anybody pays.
         text = (self.tables / "plans/retail.csv").read_text()
