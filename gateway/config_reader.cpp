@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "proto/escape.h"
+#include "routing/toml.inc"
 
 namespace tollgate::gateway {
 

@@ -23,9 +23,9 @@ struct TableFault {
 // "rates/alpha.csv, row 7, column price, value \"-1\": a price cannot be negative"
 std::string fault_text(const TableFault& fault);
 
-// Text from outside, fit for a terminal, a log and a person's eye: controls, what turns the direction
-// of text, what cannot be seen and broken UTF-8 as \xNN; cut at 80 octets. The one place that
-// decides which letters outside ASCII are shown (proto/escape.h shows none).
+// Text from outside, fit for a terminal, a log and a person's eye: controls, what turns the
+// direction of text, what cannot be seen and broken UTF-8 as \xNN; cut at 80 octets. The one place
+// that decides which letters outside ASCII are shown (proto/escape.h shows none).
 std::string printable(std::string_view text);
 
 }  // namespace tollgate::routing

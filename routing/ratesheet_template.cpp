@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "routing/fault.h"
+#include "routing/toml.inc"
 #include "routing/toml_text.h"
 
 namespace tollgate::routing {

@@ -6,6 +6,7 @@
 #include "proto/escape.h"
 #include "routing/csv.h"
 #include "routing/fault.h"
+#include "routing/toml.inc"
 
 namespace tollgate::routing {
 namespace {

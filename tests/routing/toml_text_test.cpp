@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "routing/toml.inc"
+
 namespace tollgate::routing {
 namespace {
 
