@@ -162,7 +162,7 @@ tl::expected<void, std::string> TableCache::open() {
   }
   if (error) return tl::unexpected(because(directory_, error.value()));
   // Others' things may lie beside, when the operator names a directory that has another use.
-  if (all_ours) fs::permissions(directory_, fs::perms::owner_all, error);
+  if (all_ours) tighten(directory_, error);
   for (const fs::path& each : rubbish) fs::remove_all(each, error);
   const std::string in_force = read_small(fs::path(directory_) / kInForce);
   std::sort(good_.begin(), good_.end(), [&](const TableVersion& a, const TableVersion& b) {
