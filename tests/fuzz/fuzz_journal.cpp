@@ -170,7 +170,7 @@ class Journal {
       const unsigned stream = in_.below(2);
       Records::One one = records_.next();
       const std::size_t room = journal::record_octets(one.payload.size());
-      if (one.type == journal::kEndType || at + room > octets.size()) continue;
+      if (one.type > core::kJournalTypeMax || at + room > octets.size()) continue;
       if (in_.below(3) == 0) synced = at;
       journal::put_record(octets.data() + at, {one.type, stream, synced, journal::seed_of(header)},
                           one.payload);

@@ -34,7 +34,7 @@ class Told final : public Events {
   std::set<std::uint64_t> in_park;
 
   void knows(std::string_view id, std::uint64_t message) {
-    ids_[message] = dialect_.key(id, IdPlace::response);
+    ids_[message].push_back(dialect_.key(id, IdPlace::response));
     ++finals_[message];
   }
 
@@ -57,7 +57,8 @@ class Told final : public Events {
   }
   bool receipt(std::uint64_t message, const proto::Receipt& receipt,
                const ReceiptFacts& facts) override {
-    must(names(receipt, ids_.at(message)));
+    const auto& ids = ids_.at(message);
+    must(std::any_of(ids.begin(), ids.end(), [&](const IdKey& id) { return names(receipt, id); }));
     if (!takes) return false;
     ++kept;
     if (facts.final) must(finals_[message]-- != 0);
@@ -73,7 +74,7 @@ class Told final : public Events {
   }
 
   const Dialect& dialect_;
-  std::map<std::uint64_t, IdKey> ids_;
+  std::map<std::uint64_t, std::vector<IdKey>> ids_;
   std::map<std::uint64_t, unsigned> finals_;  // that may still come
 };
 

@@ -50,7 +50,7 @@ void amount(std::string_view text) {
 void cells(std::string_view text) {
   std::int64_t value = 0;
   (void)parse_date(text, value);
-  if (parse_ppm(text, value) == nullptr) must(value >= 0 && value <= 1'000'000);
+  if (parse_ppm(text, value) == nullptr) must(value >= -1'000'000 && value <= 1'000'000);
   std::pair<std::uint16_t, std::uint16_t> hours;
   if (parse_hours(text, hours) == nullptr) must(hours.first <= 1440 && hours.second <= 1440);
   Sender sender;
