@@ -69,7 +69,7 @@ struct FenceMail {  // client's home -> carrier's home (fence) -> client's home 
 };
 
 struct SessionMail {  // accepting shard -> client's home; a SessionHandover owns the socket
-  class SessionHandover* handover;
+  struct SessionHandover* handover;
 };
 
 // The way out of one shard to every shard. Owned by the shard's thread.
