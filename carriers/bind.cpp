@@ -134,6 +134,7 @@ void Bind::connected(core::SocketPtr socket, const core::NetError& error) {
   limits.input_max = proto::kPduLengthMaxUnbound;
   connection_.reset(new core::Connection(shared_.shard, std::move(socket), *this, limits));
   connection_->peer = config_.address;
+  connection_->read_first();  // its answers make room for what clients send
   session_ = proto::State::open;
   unbind_asked_ = false;
   window_.restart();
@@ -410,6 +411,8 @@ void Bind::note(proto::StatusClass status_class, std::int64_t sent_us) {
 }
 
 void Bind::tick() {
+  // Its answer may lie in what was not read yet.
+  if (connection_ != nullptr && connection_->input_waits()) return;
   switch (state_) {
     case BindState::down:
     case BindState::alarm:

@@ -38,6 +38,7 @@ Connection::Connection(Shard& shard, SocketPtr socket, Owner& owner, const Conne
     : shard_(shard),
       socket_(std::move(socket)),
       owner_(&owner),
+      group_(&shard.own_group_),
       limits_(limits),
       close_timer_(Timer::calling<&Connection::close_timed_out>(*this)) {
   TOLLGATE_CHECK(limits.input_max <= Shard::kScratch / 2, "a kept rest leaves room to read behind");
@@ -45,7 +46,7 @@ Connection::Connection(Shard& shard, SocketPtr socket, Owner& owner, const Conne
   store(leftover);
   rest_undelivered_ = !leftover.empty();
   if (rest_undelivered_) {
-    shard_.readable_.push_back(*this);
+    ready_again();
   } else {
     socket_->arm_read();
   }
@@ -60,7 +61,31 @@ Connection::~Connection() {
 // ---- input ----
 
 void Connection::on_readable() {
-  shard_.readable_.push_back(*this);
+  ready_again();
+}
+
+void Connection::ready_again() noexcept {
+  group_->ready_.push_back(*this);
+  if (group_ != &shard_.first_) shard_.groups_.push_back(*group_);
+}
+
+void Connection::read_with(ReadGroup& group) noexcept {
+  const bool ready = Hook<ReadHook>::linked();
+  Hook<ReadHook>::unlink();
+  group_ = &group;
+  if (ready) ready_again();
+}
+
+void Connection::read_first() noexcept {
+  read_with(shard_.first_);
+}
+
+bool Connection::may_go_on() const noexcept {
+  return shard_.share_left_ > 0;
+}
+
+void Connection::spend(std::int64_t units) noexcept {
+  shard_.share_left_ -= units;
 }
 
 std::size_t Connection::read_step(const Now& now) {
@@ -70,6 +95,10 @@ std::size_t Connection::read_step(const Now& now) {
   if (rest_undelivered_) {
     deliver_rest(now);
     if (!open_ || paused_ || closing_) return 0;
+    if (!may_go_on()) {
+      ready_again();
+      return 0;
+    }
   }
   // What is kept goes in front of what is read: the owner sees one span.
   const std::size_t kept = leftover_size();
@@ -78,6 +107,7 @@ std::size_t Connection::read_step(const Now& now) {
   const std::ptrdiff_t got = socket_->recv({scratch + kept, room});
   if (got <= 0) {
     if (got == -EAGAIN) {
+      behind_ = 0;
       socket_->arm_read();
     } else {
       fail(got == 0 ? CloseReason::by_peer : CloseReason::read_error, static_cast<int>(-got));
@@ -90,9 +120,12 @@ std::size_t Connection::read_step(const Now& now) {
   }
   deliver({scratch, kept + size}, now);
   if (open_ && !paused_) {
-    if (size == room) {
-      shard_.readable_.push_back(*this);
+    rest_undelivered_ = leftover_size() != 0 && !may_go_on();
+    if (size == room || rest_undelivered_) {
+      behind_ = static_cast<std::uint32_t>(std::min<std::size_t>(behind_ + size, UINT32_MAX));
+      ready_again();
     } else {
+      behind_ = 0;
       socket_->arm_read();
     }
   }
@@ -112,21 +145,21 @@ void Connection::deliver(Octets input, const Now& now) {
   if (open_) keep(closing_ ? Octets{} : input.subspan(consumed));
 }
 
-// Offers what was kept while paused, where it lies: a window that opens frame by frame must not
-// copy the backlog each time.
+// Offers what was kept while paused or without a share, where it lies: a window that opens frame by
+// frame must not copy the backlog each time.
 void Connection::deliver_rest(const Now& now) {
   const std::size_t consumed = call_owner({rest_.data() + rest_begin_, leftover_size()}, now);
   if (!open_) return;
-  rest_begin_ += consumed;
+  rest_begin_ += static_cast<std::uint32_t>(consumed);
   if (leftover_size() == 0 || closing_) return drop_rest();
-  if (paused_) return;
+  if (paused_ || !may_go_on()) return;
   rest_undelivered_ = false;
   if (leftover_size() > limits_.input_max) fail(CloseReason::input_too_long, 0);
 }
 
 void Connection::keep(Octets rest) {
   if (rest.empty()) return drop_rest();
-  if (!paused_ && rest.size() > limits_.input_max) {
+  if (!paused_ && may_go_on() && rest.size() > limits_.input_max) {
     return fail(CloseReason::input_too_long, 0);
   }
   store(rest);
@@ -137,7 +170,7 @@ void Connection::store(Octets rest) {
   if (rest_.capacity() < rest.size()) rest_ = shard_.buffers_.take(rest.size());
   std::memcpy(rest_.data(), rest.data(), rest.size());
   rest_begin_ = 0;
-  rest_end_ = rest.size();
+  rest_end_ = static_cast<std::uint32_t>(rest.size());
 }
 
 void Connection::drop_rest() noexcept {
@@ -155,7 +188,7 @@ void Connection::resume_reading() noexcept {
   paused_ = false;
   if (!open_) return;
   rest_undelivered_ = leftover_size() != 0;
-  shard_.readable_.push_back(*this);
+  ready_again();
 }
 
 // ---- output ----
@@ -166,7 +199,8 @@ Out Connection::reserve_slowly(std::size_t n) {
   if (out_begin_ != 0 && size + n <= out_.capacity()) {
     std::memmove(out_.data(), out_.data() + out_begin_, size);
   } else {
-    Buffer larger = shard_.buffers_.take(std::max({size + n, out_hint_, out_.capacity() * 2}));
+    Buffer larger =
+        shard_.buffers_.take(std::max({size + n, std::size_t{out_hint_}, out_.capacity() * 2}));
     if (size != 0) std::memcpy(larger.data(), out_.data() + out_begin_, size);
     out_ = std::move(larger);
   }
@@ -236,7 +270,7 @@ void Connection::send_output() {
     sent_ += static_cast<std::uint64_t>(sent);
     if (out_begin_ == out_end_) {
       const std::size_t decayed = out_hint_ - out_hint_ / 16;
-      out_hint_ = std::min(std::max(out_end_, decayed), kOutputHintMax);
+      out_hint_ = static_cast<std::uint32_t>(std::min(std::max(out_end_, decayed), kOutputHintMax));
       out_.reset();
       out_begin_ = out_end_ = 0;
     } else if (static_cast<std::size_t>(sent) < ready) {
@@ -272,7 +306,7 @@ void Connection::shut_if_flushed() {
   shut_ = true;
   if (input_ended_) return fail(CloseReason::by_us, 0);
   socket_->shutdown_write();
-  shard_.readable_.push_back(*this);
+  ready_again();
 }
 
 std::size_t Connection::discard_input() {
@@ -290,7 +324,7 @@ std::size_t Connection::discard_input() {
     input_ended_ = true;
     return 0;
   }
-  shard_.readable_.push_back(*this);
+  ready_again();
   return static_cast<std::size_t>(got);
 }
 

@@ -19,7 +19,10 @@
 //     the peer closes (so that it really gets the last octets), for at most 5 s in all.
 //   8 While paused nothing is read, so that the peer's close is not seen either: the owner's timers
 //     judge a peer that it does not read.
-//   9 While the shard's gate is shut (shard.h), what was committed in a turn leaves only when the
+//   9 on_input asks may_go_on() before each unit of work and spends what it did: a share of the
+//     turn belongs to the connection's group (shard.h). What it leaves when the share is used up is
+//     kept like a paused connection's, and given again in a turn that has a share for it.
+//  10 While the shard's gate is shut (shard.h), what was committed in a turn leaves only when the
 //     gate has opened for the last mark of that turn, in order.
 #pragma once
 #include <array>
@@ -50,8 +53,8 @@ enum class CloseReason : std::uint8_t {
 std::string_view close_reason_name(CloseReason) noexcept;
 
 struct ConnectionLimits {
-  std::size_t input_max = 66'560;               // longest rest kept while reading
-  std::size_t read_max = std::size_t{1} << 18;  // most octets taken in one read
+  std::size_t input_max = 66'560;                // longest rest kept while reading
+  std::size_t read_max = std::size_t{64} << 10;  // most octets taken in one read
   std::size_t output_max = std::size_t{4} << 20;
   std::size_t high_water = std::size_t{256} << 10;
   std::size_t low_water = std::size_t{64} << 10;
@@ -64,10 +67,27 @@ struct Handover {
 };
 
 struct ReadHook;  // lists of the shard
+struct GroupHook;
 struct WriteHook;
 struct FlushHook;
 struct ClosedHook;
 struct HeldHook;
+
+class Connection;
+
+// Connections that take their reading from one share of each turn: an account's, however many it
+// has. Outlives them; the shard's thread.
+class ReadGroup : private Hook<GroupHook> {
+ public:
+  ReadGroup() = default;
+
+ private:
+  friend class Connection;
+  friend class Shard;
+  template <class T, class Tag>
+  friend class List;
+  List<Connection, ReadHook> ready_;
+};
 
 // How much output waits for which mark of the gate: a queue in place that merges when it is full,
 // since waiting for a later mark is always right.
@@ -152,6 +172,20 @@ class Connection final : private Socket::Events,
   void resume_reading() noexcept;
   bool reading_paused() const noexcept { return paused_; }
 
+  // From now on it is read with this group's share; with the shard's own until then.
+  void read_with(ReadGroup& group) noexcept;
+  // Read before all groups, outside their shares and also while they are held: what makes room.
+  void read_first() noexcept;
+  // Inside on_input: whether the turn's share lets it go on, and what it did of it.
+  bool may_go_on() const noexcept;
+  void spend(std::int64_t units = 1) noexcept;
+  // Something that the peer sent may not have been given to the owner yet: who judges the peer by
+  // its silence has to wait. False beyond kBehindMost x input_max octets that were read since: a
+  // peer that never stops gains no more than what its socket can hold.
+  bool input_waits() const noexcept {
+    return Hook<ReadHook>::linked() && behind_ < kBehindMost * limits_.input_max;
+  }
+
   void close_after_flush();
   void close();
   bool is_open() const noexcept { return open_; }        // neither closed nor handed over
@@ -161,7 +195,7 @@ class Connection final : private Socket::Events,
   void set_input_max(std::size_t octets) noexcept { limits_.input_max = octets; }
   void set_read_max(std::size_t octets) noexcept { limits_.read_max = octets; }
   const ConnectionLimits& limits() const noexcept { return limits_; }
-  std::size_t leftover_size() const noexcept { return rest_end_ - rest_begin_; }
+  std::size_t leftover_size() const noexcept { return std::size_t{rest_end_} - rest_begin_; }
 
   // Takes the socket out, with the rest of the input, for Net::adopt on another shard. Not inside
   // a callback, and only with no output waiting. No on_closed follows; the object can be destroyed.
@@ -174,8 +208,11 @@ class Connection final : private Socket::Events,
   template <class T, class Tag>
   friend class List;
 
+  static constexpr std::size_t kBehindMost = 128;
+
   void on_readable() override;
   void on_writable() override;
+  void ready_again() noexcept;
 
   // Called by the shard. read_step returns the octets read.
   std::size_t read_step(const Now& now);
@@ -201,6 +238,7 @@ class Connection final : private Socket::Events,
   Shard& shard_;
   SocketPtr socket_;
   Owner* owner_;
+  ReadGroup* group_;
   ConnectionLimits limits_;
   Timer close_timer_;
   Buffer out_;
@@ -208,10 +246,11 @@ class Connection final : private Socket::Events,
   std::size_t out_end_ = 0;
   std::uint64_t sent_ = 0;  // octets in all
   HeldOutput held_;
-  std::size_t out_hint_ = 0;  // the size that the last turns needed
+  std::uint32_t out_hint_ = 0;  // the size that the last turns needed
+  std::uint32_t behind_ = 0;    // octets read since the socket was last seen empty
   Buffer rest_;
-  std::size_t rest_begin_ = 0;
-  std::size_t rest_end_ = 0;
+  std::uint32_t rest_begin_ = 0;
+  std::uint32_t rest_end_ = 0;
   int error_ = 0;
   CloseReason reason_ = CloseReason::by_us;
   bool open_ = true;

@@ -3,6 +3,7 @@
 //   2 An element that is destroyed leaves its list by itself.
 // A class joins lists by deriving from Hook<Tag> once per list that it can be in.
 #pragma once
+#include <cstddef>
 
 namespace tollgate::core {
 
@@ -47,6 +48,13 @@ class List {
   }
 
   bool empty() const noexcept { return head_.next == &head_; }
+
+  // At most `most`; walks that far.
+  std::size_t count_up_to(std::size_t most) const noexcept {
+    std::size_t count = 0;
+    for (const Link* at = head_.next; at != &head_ && count < most; at = at->next) ++count;
+    return count;
+  }
 
   // Appends; an element that is already in a list of this Tag stays where it is.
   void push_back(Hook<Tag>& element) noexcept {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <pthread.h>
 #include <string>
 #include <utility>
@@ -18,10 +19,9 @@ constexpr std::int64_t kSleepMaxUs = 60'000'000;
 
 std::string_view shard_count_name(ShardCount count) noexcept {
   static constexpr std::array<std::string_view, kShardCounts> names{
-      "turns",       "sleeps",        "wakes",       "reads",
-      "read_octets", "sends",         "sent_octets", "sends_cut",
-      "accepted",    "accept_errors", "connects",    "connect_errors",
-      "closed",      "timers_fired",  "connections", "timers_armed"};
+      "turns",       "sleeps",       "wakes",      "reads",         "read_octets", "sends",
+      "sent_octets", "sends_cut",    "accepted",   "accept_errors", "connects",    "connect_errors",
+      "closed",      "timers_fired", "late_turns", "connections",   "timers_armed"};
   return names[static_cast<std::size_t>(count)];
 }
 
@@ -43,6 +43,7 @@ bool Shard::turn() {
 }
 
 void Shard::run() {
+  now_ = time();  // what was done before it is no late turn
   bool more = true;
   while (!stopping_.load(std::memory_order_relaxed)) more = turn_waiting(!more);
 }
@@ -71,10 +72,11 @@ bool Shard::turn_waiting(bool may_sleep) {
   publish_mail();
   count();
   counts_[ShardCount::timers_fired].add(steps);
-  turn_us_.observe(clock_().mono_us - now_.mono_us);
-  const bool reads_wait = !readable_.empty() && !reads_held_;
-  return more || again_ || steps == kTimersPerTurn || reads_wait || !writable_.empty() ||
-         !dirty_.empty() || !closed_.empty() || !deferred_.empty();
+  turn_end_us_ = time().mono_us;
+  turn_us_.observe(turn_end_us_ - now_.mono_us);
+  more_ = more || again_ || steps == kTimersPerTurn || reads_wait() || !writable_.empty() ||
+          !dirty_.empty() || !closed_.empty() || !deferred_.empty();
+  return more_;
 }
 
 // Mail from other shards needs no part in turn()'s answer: it is looked at before a sleep.
@@ -87,13 +89,31 @@ void Shard::poll(bool may_sleep) {
   if (wait_us > 0) counts_[ShardCount::sleeps].add();
   net_->poll(wait_us);
   sleeper_.awake();
-  now_ = clock_();
+  set_now(wait_us > 0);
+}
+
+void Shard::set_now(bool slept) {
+  Now now = time();
+  const std::int64_t due_us =
+      more_ ? now_.mono_us : std::max(now_.mono_us, timers_.next_deadline());
+  if (now.mono_us - due_us > late_us_) {
+    left_out_us_ += now.mono_us - due_us;
+    now.mono_us = due_us;
+    counts_[ShardCount::late_turns].add();
+  }
+  if (slept && !groups_held_) slept_us_ += std::max<std::int64_t>(now.mono_us - turn_end_us_, 0);
+  if (now.mono_us - busy_from_us_ >= kBusyUs) {
+    busy_ = slept_us_ * 4 < now.mono_us - busy_from_us_;
+    slept_us_ = 0;
+    busy_from_us_ = now.mono_us;
+  }
+  now_ = now;
 }
 
 std::int64_t Shard::sleep_us() const noexcept {
   const std::int64_t deadline = timers_.next_deadline();
   if (deadline == Timers::kNever) return kSleepMaxUs;
-  return std::clamp<std::int64_t>(deadline - clock_().mono_us, 0, kSleepMaxUs);
+  return std::clamp<std::int64_t>(deadline - time().mono_us, 0, kSleepMaxUs);
 }
 
 bool Shard::mail_waits() noexcept {
@@ -109,17 +129,50 @@ void Shard::read_ready() {
   while (!writable.empty()) writable.pop_front().write_step(now_);
 
   if (reads_held_) return;
+  Share first{kReadsPerTurn, kReadOctetsPerTurn, std::numeric_limits<std::int64_t>::max()};
+  read_group(first_, first);
+  if (!groups_held_) read_groups();
+}
+
+void Shard::read_groups() {
+  Share left{kReadsPerTurn, kReadOctetsPerTurn, kUnitsPerTurn};
+  const std::size_t groups =
+      std::max<std::size_t>(groups_.count_up_to(kUnitsPerTurn / kUnitsLeast), 1);
+  const Share part{std::max(left.reads / groups, kReadsLeast),
+                   std::max(left.octets / groups, kReadOctetsLeast),
+                   std::max(left.units / static_cast<std::int64_t>(groups), kUnitsLeast)};
+  List<ReadGroup, GroupHook> batch;
+  batch.splice(groups_);
+  while (!batch.empty() && left.any()) {
+    ReadGroup& group = batch.pop_front();
+    const Share given{std::min(left.reads, part.reads), std::min(left.octets, part.octets),
+                      std::min(left.units, part.units)};
+    Share share = given;
+    read_group(group, share);
+    left.reads -= given.reads - share.reads;
+    left.octets -= given.octets - share.octets;
+    left.units -= given.units - share.units;
+    if (!group.ready_.empty()) groups_.push_back(group);
+  }
+  // Those not reached come before those that are ready again.
+  batch.splice(groups_);
+  groups_.splice(batch);
+}
+
+// Each of its connections that is ready, once, as far as the share reaches.
+void Shard::read_group(ReadGroup& group, Share& share) {
   List<Connection, ReadHook> batch;
-  batch.splice(readable_);
+  batch.splice(group.ready_);
   std::size_t reads = 0;
   std::size_t octets = 0;
-  while (!batch.empty() && reads < kReadsPerTurn && octets < kReadOctetsPerTurn) {
+  share_left_ = share.units;
+  while (!batch.empty() && reads < share.reads && octets < share.octets && share_left_ > 0) {
     octets += batch.pop_front().read_step(now_);
     ++reads;
   }
-  // Those not reached come before those that are ready again.
-  batch.splice(readable_);
-  readable_.splice(batch);
+  batch.splice(group.ready_);
+  group.ready_.splice(batch);
+  share = {share.reads - reads, share.octets - std::min(octets, share.octets), share_left_};
   counts_[ShardCount::reads].add(reads);
   counts_[ShardCount::read_octets].add(octets);
 }
@@ -195,6 +248,7 @@ Shards::Shards(ShardsOptions options) {
   for (unsigned i = 0; i < options.count; ++i) {
     auto net = options.make_net ? options.make_net(i) : make_asio_net();
     shards_.push_back(std::make_unique<Shard>(i, std::move(net), options.clock));
+    shards_.back()->leave_out_after(options.late_us);
   }
   for (auto& consumer : shards_) {
     for (auto& producer : shards_) {

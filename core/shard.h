@@ -1,15 +1,22 @@
 // Shard: one thread's event loop. Everything that lives on a shard is touched by its thread alone.
 //
 //   1 A turn, in this order: poll I/O (the one place to sleep; marks sockets ready); read the
-//     clock; turn-start calls; accept and connect calls; read ready connections; drain hooks;
-//     timers; turn-end hooks; publish mailboxes; flush all dirty connections, one send each; closed
-//     calls and deferred calls; publish again what those sent.
+//     clock; turn-start calls; accept and connect calls; read what is ready, those that come first
+//     and then group by group; drain hooks; timers; turn-end hooks; publish mailboxes; flush all
+//     dirty connections, one send each; closed calls and deferred calls; publish again what those
+//     sent.
 //   2 Each step is bounded (the constants below; hooks bound themselves); what is left is work of
 //     the next turn, before which the shard does not sleep.
 //   3 A shard sleeps only when no step left work, no timer is due, and no mailbox to it holds a
 //     record, by the protocol proven in mailbox.h. stop() and wake() end a sleep unconditionally.
-//   4 now() changes only at the start of a turn.
-//   5 Hooks, inboxes and turn-start calls are added before run(), or on the shard's own thread.
+//   4 now() changes only at the start of a turn. With leave_out_after() time in which the shard
+//     could not run is left out: a turn that comes later than that after it was due (the process
+//     was stopped, the machine stood) moves now() on only to where it was due. So no deadline
+//     passes while nobody could meet it.
+//   5 Each group of connections (ReadGroup) that is ready gets an equal share of the turn's reads,
+//     octets and units of work (Connection::spend), though no less than the constants below. Those
+//     that the turn does not reach come first in the next.
+//   6 Hooks, inboxes and turn-start calls are added before run(), or on the shard's own thread.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -54,10 +61,11 @@ enum class ShardCount : std::uint8_t {
   connect_errors,
   closed,
   timers_fired,
+  late_turns,   // after which time was left out (invariant 4)
   connections,  // open now
   timers_armed  // now
 };
-inline constexpr std::size_t kShardCounts = 16;
+inline constexpr std::size_t kShardCounts = 17;
 std::string_view shard_count_name(ShardCount) noexcept;
 
 class Shard final : private Waker {
@@ -65,7 +73,13 @@ class Shard final : private Waker {
   static constexpr std::size_t kScratch = std::size_t{256} << 10;
   static constexpr std::size_t kReadsPerTurn = 256;
   static constexpr std::size_t kReadOctetsPerTurn = std::size_t{4} << 20;
+  static constexpr std::int64_t kUnitsPerTurn = 2'048;
+  // The least share of a group.
+  static constexpr std::size_t kReadsLeast = 16;
+  static constexpr std::size_t kReadOctetsLeast = std::size_t{64} << 10;
+  static constexpr std::int64_t kUnitsLeast = 64;
   static constexpr std::size_t kTimersPerTurn = 4096;
+  static constexpr std::int64_t kBusyUs = 50'000;
 
   Shard(unsigned index, std::unique_ptr<Net> net, Clock clock);
   Shard(const Shard&) = delete;
@@ -74,8 +88,14 @@ class Shard final : private Waker {
 
   unsigned index() const noexcept { return index_; }
   const Now& now() const noexcept { return now_; }
-  // The clock itself: for what happens outside turns, or is measured within one.
-  Now time() const { return clock_(); }
+  void leave_out_after(std::int64_t late_us) noexcept { late_us_ = late_us; }
+  // The clock itself, less what was left out: for what happens outside turns, or is measured within
+  // one.
+  Now time() const {
+    Now time = clock_();
+    time.mono_us -= left_out_us_;
+    return time;
+  }
   Timers& timers() noexcept { return timers_; }
   Net& net() noexcept { return *net_; }
   BufferPool& buffers() noexcept { return buffers_; }
@@ -110,6 +130,12 @@ class Shard final : private Waker {
   // While held no socket is read: what was taken in before has to leave first. Who holds sees to
   // it (by a timer, or mail) that a turn comes which lets go.
   void hold_reads(bool hold) noexcept { reads_held_ = hold; }
+  // While held the groups are not read; those that come first are. Who holds sees to it that a turn
+  // comes which lets go.
+  void hold_groups(bool hold) noexcept { groups_held_ = hold; }
+  // It slept for less than a quarter of the last kBusyUs or more; while groups are held it does not
+  // count as sleeping.
+  bool busy() const noexcept { return busy_; }
   // There is more to do: no sleep before the next turn.
   void again() noexcept { again_ = true; }
 
@@ -130,7 +156,21 @@ class Shard final : private Waker {
   void poll(bool may_sleep);
   std::int64_t sleep_us() const noexcept;
   bool mail_waits() noexcept;
+  // What is left of a turn's reading, or of a group's part of it.
+  struct Share {
+    std::size_t reads;
+    std::size_t octets;
+    std::int64_t units;
+    bool any() const noexcept { return reads != 0 && octets != 0 && units > 0; }
+  };
+
+  void set_now(bool slept);
   void read_ready();
+  void read_groups();
+  void read_group(ReadGroup& group, Share& share);
+  bool reads_wait() const noexcept {
+    return !reads_held_ && (!first_.ready_.empty() || (!groups_.empty() && !groups_held_));
+  }
   void publish_mail() noexcept;
   void flush();
   void finish();
@@ -144,6 +184,14 @@ class Shard final : private Waker {
   std::atomic<bool> stopping_{false};
   bool again_ = false;
   bool reads_held_ = false;
+  bool groups_held_ = false;
+  bool more_ = true;  // the last turn left work
+  bool busy_ = false;
+  std::int64_t late_us_ = Timers::kNever;
+  std::int64_t left_out_us_ = 0;  // of the clock, in all
+  std::int64_t turn_end_us_ = 0;
+  std::int64_t slept_us_ = 0;  // since busy_from_us_
+  std::int64_t busy_from_us_ = 0;
   BufferPool buffers_;
   std::unique_ptr<std::uint8_t[]> scratch_;
   Timers timers_;
@@ -155,7 +203,10 @@ class Shard final : private Waker {
   std::vector<TurnStart*> start_calls_;
   std::vector<std::function<void()>> deferred_;
   std::vector<std::function<void()>> deferred_running_;
-  List<Connection, ReadHook> readable_;
+  ReadGroup first_;
+  ReadGroup own_group_;                // of connections without another
+  List<ReadGroup, GroupHook> groups_;  // that are ready, or were when they came here
+  std::int64_t share_left_ = 0;        // units, of the group that is being read
   List<Connection, WriteHook> writable_;
   List<Connection, FlushHook> dirty_;
   List<Connection, ClosedHook> closed_;
@@ -171,6 +222,7 @@ struct ShardsOptions {
   std::size_t mailbox_octets = std::size_t{1} << 20;             // each of count * count
   std::function<std::unique_ptr<Net>(unsigned shard)> make_net;  // empty: the real network
   Clock clock;                                                   // empty: read_clock
+  std::int64_t late_us = Timers::kNever;                         // Shard::leave_out_after
 };
 
 // The shards of a process and their threads.
@@ -178,7 +230,7 @@ class Shards {
  public:
   explicit Shards(ShardsOptions options);
   Shards(unsigned count, std::size_t mailbox_octets)
-      : Shards(ShardsOptions{count, mailbox_octets, {}, {}}) {}
+      : Shards(ShardsOptions{count, mailbox_octets, {}, {}, Timers::kNever}) {}
   ~Shards();  // stops and joins
 
   void start();  // one thread a shard, named shard-N

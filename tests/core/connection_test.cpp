@@ -126,6 +126,22 @@ TEST_CASE("a rest longer than input_max closes with its reason", "[connection]")
   CHECK(w.wire->closed);
 }
 
+TEST_CASE("a rest that was kept while paused is bounded once reading goes on", "[connection]") {
+  World w;
+  ConnectionLimits limits;
+  limits.input_max = 16;
+  w.connect(limits);
+  w.owner.on_line = [](Connection& connection, const std::string&) { connection.pause_reading(); };
+  w.wire->incoming = {"first.0123456789abcdefg"};
+  w.turns();
+  REQUIRE(w.connection->leftover_size() == 17);  // more than input_max: it is paused
+  CHECK(w.owner.closed == 0);
+  w.connection->resume_reading();
+  w.turns();
+  CHECK(w.owner.closed == 1);
+  CHECK(w.owner.reason == CloseReason::input_too_long);
+}
+
 TEST_CASE("one recv a turn takes at most read_max, and a full one needs no new event",
           "[connection]") {
   World w;

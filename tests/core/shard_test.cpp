@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "core/published.h"
 #include "tests/core/fake_net.h"
@@ -209,6 +210,210 @@ TEST_CASE("reads of one turn are bounded, and the others come first in the next"
   CHECK(order.at(0) == count - 10);
   CHECK(order.at(10) == 0);
   connections.clear();
+}
+
+// Connections of one group whose owner takes each octet for a unit of work.
+struct Account final : Connection::Owner {
+  Account(World& world, std::size_t count, ReadGroup* of = nullptr) : w(world) {
+    for (std::size_t i = 0; i < count; ++i) {
+      wires.push_back(w.net->wire());
+      connections.push_back(
+          std::make_unique<Connection>(w.shard, FakeNet::socket(wires.back()), *this));
+      connections.back()->read_with(of != nullptr ? *of : group);
+    }
+  }
+  void send(std::size_t octets) {
+    for (const auto& wire : wires) wire->incoming.push_back(std::string(octets, 'x'));
+  }
+  std::size_t on_input(Connection& connection, Octets input, const Now&) override {
+    std::size_t taken = 0;
+    for (; taken < input.size() && connection.may_go_on(); ++taken) connection.spend();
+    units += taken;
+    return taken;
+  }
+  void on_closed(Connection&, CloseReason, const Now&) override { ++closed; }
+  std::size_t take() { return std::exchange(units, 0); }
+
+  World& w;
+  ReadGroup group;
+  std::vector<std::shared_ptr<Wire>> wires;
+  std::vector<std::unique_ptr<Connection>> connections;
+  std::size_t units = 0;
+  int closed = 0;
+};
+
+TEST_CASE("a group has its share of a turn, however many connections it has", "[shard]") {
+  constexpr std::size_t kAll = Shard::kUnitsPerTurn;
+  World w;
+  Account many(w, 8);
+  Account one(w, 1);
+  many.send(10'000);
+  CHECK(w.shard.turn());
+  CHECK(many.take() == kAll);  // alone it has the whole turn
+  one.send(10);
+  CHECK(w.shard.turn());
+  CHECK(one.take() == 10);
+  CHECK(many.take() == kAll / 2);
+  one.send(5'000);
+  for (int i = 0; i < 4; ++i) {
+    w.shard.turn();
+    CHECK(one.take() == kAll / 2);
+    CHECK(many.take() == kAll / 2);
+  }
+  for (int i = 0; i < 60; ++i) w.shard.turn();
+  CHECK(many.take() == 8 * 10'000 - 5 * kAll / 2 - kAll);  // nothing was lost, none closed
+  CHECK(one.take() == 5'000 - 4 * kAll / 2);
+  CHECK(many.closed == 0);
+  CHECK_FALSE(w.shard.turn());
+}
+
+TEST_CASE("many groups: each gets its turn, those that were not reached first", "[shard]") {
+  World w;
+  std::vector<std::unique_ptr<Account>> accounts;
+  const std::size_t at_once = Shard::kUnitsPerTurn / Shard::kUnitsLeast;
+  for (std::size_t i = 0; i < 3 * at_once; ++i) accounts.push_back(std::make_unique<Account>(w, 2));
+  for (const auto& account : accounts) account->send(300);
+  std::size_t units = 0;
+  for (int turn = 0; turn < 6; ++turn) {
+    w.shard.turn();
+    for (std::size_t i = 0; i < accounts.size(); ++i) {
+      const std::size_t expected = i / at_once == static_cast<std::size_t>(turn) % 3;
+      CHECK(accounts[i]->units / Shard::kUnitsLeast == expected);
+      units += accounts[i]->take();
+    }
+  }
+  CHECK(units == 6 * Shard::kUnitsPerTurn);
+}
+
+TEST_CASE("what comes first is read before all groups, and while they are held", "[shard]") {
+  World w;
+  Account clients(w, 4);
+  Account carriers(w, 3);
+  for (const auto& connection : carriers.connections) connection->read_first();
+  clients.send(10'000);
+  carriers.send(3'000);
+  w.shard.turn();
+  CHECK(carriers.take() == 9'000);
+  CHECK(clients.take() == Shard::kUnitsPerTurn);
+  w.shard.hold_groups(true);
+  carriers.send(10);
+  CHECK_FALSE(w.shard.turn());  // what is held does not keep it awake
+  CHECK(carriers.take() == 30);
+  CHECK(clients.take() == 0);
+  w.shard.hold_groups(false);
+  CHECK(w.shard.turn());
+  CHECK(clients.take() == Shard::kUnitsPerTurn);
+}
+
+TEST_CASE("octets of one turn are bounded", "[shard]") {
+  World w;
+  Ears ears;
+  std::size_t octets = 0;
+  ears.input = [&](Connection&, Octets in) {
+    octets += in.size();
+    return in.size();
+  };
+  const std::size_t each = ConnectionLimits{}.read_max;
+  const std::size_t count = Shard::kReadOctetsPerTurn / each + 5;
+  std::vector<std::shared_ptr<Wire>> wires;
+  std::vector<std::unique_ptr<Connection>> connections;
+  for (std::size_t i = 0; i < count; ++i) {
+    wires.push_back(w.net->wire());
+    wires.back()->incoming = {std::string(each, 'x')};
+    connections.push_back(
+        std::make_unique<Connection>(w.shard, FakeNet::socket(wires.back()), ears));
+  }
+  CHECK(w.shard.turn());
+  CHECK(octets == Shard::kReadOctetsPerTurn);
+  w.shard.turn();
+  CHECK(octets == count * each);
+}
+
+TEST_CASE("input waits from when it is there until the owner has seen all of it", "[shard]") {
+  World w;
+  Account account(w, 2);
+  const Connection& second = *account.connections[1];
+  CHECK_FALSE(second.input_waits());
+  account.send(Shard::kUnitsPerTurn);
+  w.shard.turn();
+  CHECK(second.input_waits());  // the first one used the turn up
+  w.shard.turn();
+  w.shard.turn();
+  CHECK(account.take() == 2 * Shard::kUnitsPerTurn);
+  w.shard.turn();
+  CHECK_FALSE(second.input_waits());
+  // One that never stops is waited for no longer than its socket could hold.
+  const std::size_t most = 128 * ConnectionLimits{}.input_max;
+  account.wires[0]->incoming.clear();
+  std::size_t sent = 0;
+  do {
+    account.wires[0]->incoming.push_back(std::string(ConnectionLimits{}.read_max, 'x'));
+    sent += ConnectionLimits{}.read_max;
+    REQUIRE(sent < 2 * most);
+    do {
+      w.shard.turn();
+    } while (account.connections[0]->leftover_size() > 0);
+  } while (account.connections[0]->input_waits());
+  CHECK(sent > most - ConnectionLimits{}.read_max);
+}
+
+TEST_CASE("time in which the shard did not run does not pass", "[shard]") {
+  World w;
+  Ears ears;
+  auto wire = w.net->wire();
+  Connection connection(w.shard, FakeNet::socket(wire), ears);
+  std::vector<std::string> log;
+  ears.input = [&](Connection&, Octets in) {
+    log.push_back("input");
+    return in.size();
+  };
+  struct Deadline {
+    std::vector<std::string>& log;
+    Timer timer = Timer::calling<&Deadline::fire>(*this);
+    void fire(const Now&) { log.push_back("timer"); }
+  } deadline{log};
+  w.shard.leave_out_after(1'000'000);
+  w.shard.turn();
+  w.shard.timers().arm(deadline.timer, w.shard.now().mono_us + 10'000'000);
+  // Stopped in the middle of a turn, for 30 s: what was sent in it leaves only now.
+  w.shard.on_turn_end([&, once = true](const Now&) mutable {
+    if (!std::exchange(once, false)) return;
+    w.now.mono_us += 30'000'000;
+    w.shard.again();  // the next turn is due at once
+  });
+  w.shard.turn();
+  wire->incoming = {"q"};
+  w.shard.turn();
+  CHECK(log == std::vector<std::string>{"input"});
+  CHECK(w.shard.counts()[ShardCount::late_turns].get() == 1);
+  CHECK(w.shard.time().mono_us == w.now.mono_us - 30'000'000);
+  for (int i = 0; i < 11; ++i) {
+    w.now.mono_us += 1'000'000;
+    w.shard.turn();
+  }
+  CHECK(log == std::vector<std::string>{"input", "timer"});
+  CHECK(w.shard.counts()[ShardCount::late_turns].get() == 1);
+}
+
+TEST_CASE("a long sleep until a timer is not late", "[shard]") {
+  World w;
+  int fired = 0;
+  struct Deadline {
+    int& fired;
+    Timer timer = Timer::calling<&Deadline::fire>(*this);
+    void fire(const Now&) { ++fired; }
+  } deadline{fired};
+  w.shard.leave_out_after(1'000'000);
+  w.shard.turn();
+  w.shard.timers().arm(deadline.timer, w.now.mono_us + 50'000'000);
+  CHECK_FALSE(w.shard.turn());
+  for (int turns = 0; fired == 0; ++turns) {
+    REQUIRE(turns < 100);
+    w.now.mono_us = w.shard.timers().next_deadline();
+    w.shard.turn();
+  }
+  CHECK(w.shard.counts()[ShardCount::late_turns].get() == 0);
+  CHECK(w.shard.now().mono_us == w.now.mono_us);
 }
 
 TEST_CASE("timers of one turn are bounded", "[shard]") {
