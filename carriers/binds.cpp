@@ -99,7 +99,12 @@ void Binds::changed() {
     if (relieved && leaving_[i].bind->state() == BindState::bound) leaving_[i].bind->stop();
   }
   transmitting_ = 0;
-  for (std::size_t i = 0; i < count(); ++i) transmitting_ += at(i).transmits() ? 1 : 0;
+  windows_ = 0;
+  for (std::size_t i = 0; i < count(); ++i) {
+    if (!at(i).transmits()) continue;
+    ++transmitting_;
+    windows_ += at(i).config().window;
+  }
 }
 
 bool Binds::replaces(const Bind& bind) const {

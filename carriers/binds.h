@@ -41,6 +41,8 @@ class Binds {
   // Some bind's state has changed.
   void changed();
   std::size_t transmitting() const { return transmitting_; }
+  // The windows of those that transmit.
+  std::uint64_t windows() const { return windows_; }
   bool replaces(const Bind& bind) const;
   void make_room(const Bind& bind);
 
@@ -79,6 +81,7 @@ class Binds {
   std::vector<Leaving> leaving_;
   std::array<Lane, kLanes> lanes_;
   std::size_t transmitting_ = 0;
+  std::uint64_t windows_ = 0;
   std::size_t next_ = 0;
 };
 

@@ -25,6 +25,7 @@ using proto::StatusClass;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kTickUs = 1'000'000;  // at least so often everything is looked at
 constexpr std::size_t kQueuedPerTurn = 4096;
+constexpr std::uint64_t kPressedLeast = 1'024;
 constexpr std::size_t kBodyMax = proto::kPduLengthMax - proto::kHeaderLength;
 // Bits of registered_delivery that ask for a receipt: final, SME acknowledgement, intermediate.
 constexpr std::uint8_t kAsksReceipt = 0x1F;
@@ -121,6 +122,7 @@ class Carrier::Self final : private Bind::Owner {
   std::uint32_t last_requeued_ = kNoOrder;  // still in the queue
   std::int64_t next_turn_us_ = 0;
   bool attention_ = true;
+  bool pressed_ = false;
   bool stopping_ = false;
   bool handing_back_ = false;  // all that is queued, also when a bind is there again
 };
@@ -443,8 +445,14 @@ void Carrier::Self::plan_next_turn(bool more) {
 
 void Carrier::Self::publish() {
   const bool up = binds_.transmitting() != 0 && !stopping_ && !handing_back_;
-  const bool has_room = up && waiting() < config_.queue_max;
-  const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0));
+  const bool has_room = up && waiting() < config_.queue_max && orders_.fits(kBodyMax);
+  // From twice the windows on, until no more waits than fills them once. A small queue is bound
+  // enough.
+  const std::uint64_t high =
+      std::max(std::min<std::uint64_t>(2 * binds_.windows(), config_.queue_max), kPressedLeast);
+  pressed_ = up && waiting() >= (pressed_ ? high / 2 + 1 : high);
+  const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0) |
+                                              (pressed_ ? CarrierState::kPressed : 0));
   if (state_.bits.load(std::memory_order_relaxed) != bits) {
     state_.bits.store(bits, std::memory_order_relaxed);
     counters_.up.set(up ? 1 : 0);

@@ -106,6 +106,9 @@ class Events {
 struct alignas(64) CarrierState {
   bool up() const { return (bits.load(std::memory_order_relaxed) & 1) != 0; }
   bool has_room() const { return (bits.load(std::memory_order_relaxed) & 2) != 0; }
+  // So much waits that its windows will be full for some time whatever comes.
+  bool pressed() const { return (bits.load(std::memory_order_relaxed) & kPressed) != 0; }
+  static constexpr std::uint8_t kPressed = 4;
   std::atomic<std::uint8_t> bits{0};
 };
 

@@ -66,6 +66,13 @@ class Orders {
     return index;
   }
 
+  // Whether one of this length would, as far as octets go.
+  bool fits(std::size_t length) const {
+    if (length <= HeldOrder::kInline) return true;
+    return (length - HeldOrder::kInline) / sizeof(Block::octets) <
+           std::size_t{blocks_.capacity()} - std::min(blocks_.size(), blocks_.capacity());
+  }
+
   void release(std::uint32_t index) {
     for (std::uint32_t at = held_[index].more; at != kNoOrder;) {
       const std::uint32_t next = blocks_[at].next;

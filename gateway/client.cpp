@@ -7,14 +7,15 @@
 namespace tollgate::gateway {
 
 Client::Client(std::uint16_t id, const ClientPeer& peer, Ledger& ledger, ClientCounters& counters,
-               Delivery::Settler& settler)
+               Delivery::Settler& settler, const UnsentOctets& shard)
     : id_(id),
       config_(peer.config),
       credentials_(peer.credentials),
       gone_(peer.gone),
       counters_(counters),
       delivery_(ledger, counters, settler),
-      pace_(config_->pace_per_s, kPaceBurstMs) {}
+      pace_(config_->pace_per_s, kPaceBurstMs),
+      shard_(shard) {}
 
 void Client::change(const ClientPeer& peer, const core::Now& now) {
   config_ = peer.config;
@@ -52,6 +53,7 @@ void Client::pause(Session& session, const core::Now& now) {
 
 void Client::resume_paused(const core::Now& now) {
   if (paused_.empty()) return;
+  if (has_room()) full_since_us_ = 0;  // others may have made it
   if (full_since_us_ != 0 && !out_of_patience(now)) return;
   std::vector<Session*> resumed;
   resumed.swap(paused_);
@@ -60,14 +62,46 @@ void Client::resume_paused(const core::Now& now) {
   if (paused_.empty()) paused_.swap(resumed);  // keeps its memory
 }
 
-void Client::add_unsent(const core::Now& now) {
+void Client::add_unsent(const Message& message, const core::Now& now) {
+  octets_ += message.body.capacity();
   counters_.unsent.set(++unsent_);
+  counters_.unsent_octets.set(octets_);
   note_full(now);
 }
 
-void Client::sub_unsent() {
+void Client::sub_unsent(Message& message) {
+  uncharge(message);
+  octets_ -= message.body.capacity();
   counters_.unsent.set(--unsent_);
+  counters_.unsent_octets.set(octets_);
   if (has_room()) full_since_us_ = 0;
+}
+
+void Client::charge(Message& message, std::uint16_t carrier, const core::Now& now) {
+  if (message.charged == carrier) return;
+  uncharge(message);
+  if (carrier >= shares_.size()) shares_.resize(carrier + std::size_t{1});
+  shares_[carrier].messages += 1;
+  shares_[carrier].octets += message.body.capacity();
+  message.charged = carrier;
+  if (last_charged_ != carrier && last_charged_ != kNoCarrier) mixed_us_ = now.mono_us;
+  last_charged_ = carrier;
+}
+
+void Client::uncharge(Message& message) {
+  if (message.charged == kNoCarrier) return;
+  shares_[message.charged].messages -= 1;
+  shares_[message.charged].octets -= message.body.capacity();
+  message.charged = kNoCarrier;
+}
+
+bool Client::little_for(std::uint16_t carrier, std::uint64_t windows) const {
+  const Share share = carrier < shares_.size() ? shares_[carrier] : Share{};
+  const auto quarter = [](std::uint64_t most, std::uint64_t used) {
+    return (2 * most - std::min(used, 2 * most)) / 4;
+  };
+  return share.messages < windows + quarter(config_->queue_max, unsent_) &&
+         share.octets < quarter(octets_max(), octets_);
 }
 
 void Client::add_owing(const core::Now& now) {

@@ -10,16 +10,24 @@
 //    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
 //    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of
 //    the ledger alone: 2 x receipts_max, and its windows.
-// 3. With a spill (gateway/spill.h) those beyond receipts_memory lie on the disk. While it is slow
+// 3. The memory of unsent messages is bounded like their number, by queue_octets_max and by what is
+//    still free on the shard; one message more may come in. So a shard that fills up refuses those
+//    who hold most of it, and whoever holds little goes on.
+// 4. No carrier owns the queue. One that has little of it (little_for) gets more also when it is
+//    full, up to twice the bounds in all; and a client that sends to several carriers is not
+//    paused for a full queue, only refused what does not fit.
+// 5. With a spill (gateway/spill.h) those beyond receipts_memory lie on the disk. While it is slow
 //    or fails, memory keeps up to kMemorySlack times as many; then as in 2.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "carriers/pace.h"
+#include "core/connection.h"
 #include "gateway/config.h"
 #include "gateway/counters.h"
 #include "gateway/delivery.h"
@@ -29,13 +37,19 @@ namespace tollgate::gateway {
 
 class Session;
 
+// What waits on a shard for a carrier, in octets of memory.
+struct UnsentOctets {
+  std::uint64_t used = 0;
+  std::uint64_t most = 0;
+};
+
 inline constexpr std::uint64_t kMemorySlack = 4;
 inline constexpr std::uint32_t kPaceBurstMs = 1'000;  // so much of the pace at once
 
 class Client {
  public:
   Client(std::uint16_t id, const ClientPeer& peer, Ledger& ledger, ClientCounters& counters,
-         Delivery::Settler& settler);
+         Delivery::Settler& settler, const UnsentOctets& shard);
   // What its configuration says now; its limits hold from here on. Sessions whose password is no
   // longer right, and all of a client that is gone, are unbound.
   void change(const ClientPeer& peer, const core::Now& now);
@@ -47,12 +61,20 @@ class Client {
   std::uint32_t credentials() const { return credentials_; }
   ClientCounters& counters() { return counters_; }
   Delivery& delivery() { return delivery_; }
+  core::ReadGroup& reading() { return reading_; }
 
   void join(Session& session);
   void leave(Session& session);
   const std::vector<Session*>& sessions() const { return sessions_; }
 
-  bool queue_full() const { return unsent_ >= config_->queue_max; }
+  bool queue_full() const { return unsent_ >= config_->queue_max || octets_ >= octets_max(); }
+  // Of what its queue has room for, twice, the carrier holds less than a quarter of what is left:
+  // however many are slow, there is some left for the next.
+  bool little_for(std::uint16_t carrier, std::uint64_t windows = 0) const;
+  // It has just sent to several carriers.
+  bool mixed(const core::Now& now) const {
+    return mixed_us_ != 0 && now.mono_us - mixed_us_ <= kMixedUs;
+  }
   bool receipts_full() const { return owing_ >= config_->receipts_max; }
   bool untaken_full() const {
     return delivery_.waiting() >= config_->receipts_max ||
@@ -77,24 +99,38 @@ class Client {
 
   carriers::Pace& pace() { return pace_; }
 
-  void add_unsent(const core::Now& now);
-  void sub_unsent();
+  void add_unsent(const Message& message, const core::Now& now);
+  void sub_unsent(Message& message);  // its body is still there
+  // The unsent message waits for this carrier, or is with it.
+  void charge(Message& message, std::uint16_t carrier, const core::Now& now);
   void add_owing(const core::Now& now);
   void sub_owing();
   std::uint32_t unsent() const { return unsent_; }
 
  private:
+  static constexpr std::int64_t kMixedUs = 1'000'000;
+
+  struct Share {
+    std::uint32_t messages = 0;
+    std::uint64_t octets = 0;
+  };
+
   bool full() const { return queue_full() || receipts_full(); }
+  std::uint64_t octets_max() const {
+    const std::uint64_t left = shard_.most - std::min(shard_.used, shard_.most);
+    return std::min<std::uint64_t>(config_->queue_octets_max, left);
+  }
   // An eighth is free. Only there the time since when it is full is forgotten: paused sessions that
   // wait for room have nothing else to wake them.
   bool has_room() const {
-    return an_eighth_free(unsent_, config_->queue_max) &&
+    return an_eighth_free(unsent_, config_->queue_max) && an_eighth_free(octets_, octets_max()) &&
            an_eighth_free(owing_, config_->receipts_max);
   }
-  static bool an_eighth_free(std::uint32_t used, std::uint32_t most) {
+  static bool an_eighth_free(std::uint64_t used, std::uint64_t most) {
     return used < most && most - used >= most / 8;
   }
   void note_full(const core::Now& now);
+  void uncharge(Message& message);
 
   const std::uint16_t id_;
   std::shared_ptr<const ClientConfig> config_;
@@ -103,9 +139,15 @@ class Client {
   ClientCounters& counters_;
   Delivery delivery_;
   carriers::Pace pace_;
+  const UnsentOctets& shard_;
+  core::ReadGroup reading_;  // all its sessions'
   std::vector<Session*> sessions_;
   std::vector<Session*> paused_;
   std::uint32_t unsent_ = 0;
+  std::uint64_t octets_ = 0;
+  std::vector<Share> shares_;  // of the unsent ones, by carrier
+  std::uint16_t last_charged_ = kNoCarrier;
+  std::int64_t mixed_us_ = 0;  // when another carrier than the one before was charged last
   std::uint32_t owing_ = 0;
   std::int64_t full_since_us_ = 0;  // 0: it has room
   std::uint32_t turn_submits_ = 0;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kValidityUs = 24LL * 3600 * 1'000'000;  // of a message that names none
 constexpr std::int64_t kPausedUs = 100'000;
+constexpr std::int64_t kPressUs = 50'000;
 constexpr std::uint8_t kTonInternational = 1;
 constexpr std::uint8_t kNpiE164 = 1;
 
@@ -46,9 +47,11 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
       ledger_(shard.index(), config.gateway.limits.messages_per_shard, shard.time().wall_us,
               shard.buffers(), recorder.keeps_details()),
       spill_(*this, shard, ledger_, recorder, counters, due),
+      hold_timer_([](void*, const core::Now&) {}, nullptr),
       waiting_timer_(core::Timer::calling<&ClientHome::retry_waiting>(*this)),
       sweep_timer_(core::Timer::calling<&ClientHome::sweep>(*this)),
       paused_timer_(core::Timer::calling<&ClientHome::look_at_paused>(*this)) {
+  unsent_octets_.most = config.gateway.limits.queue_octets_per_shard;
   apply();
   counters_.ledger.capacity.set(ledger_.capacity());
   shard_.timers().arm(sweep_timer_, 0);
@@ -56,7 +59,7 @@ ClientHome::ClientHome(const Config& config, core::Shard& shard, const Homes& ho
 
 void ClientHome::make(std::size_t id, const ClientPeer& peer) {
   clients_[id] = std::make_unique<Client>(static_cast<std::uint16_t>(id), peer, ledger_,
-                                          counters_.clients[id], *this);
+                                          counters_.clients[id], *this, unsent_octets_);
 }
 
 void ClientHome::apply() {
@@ -79,13 +82,34 @@ void ClientHome::apply() {
   carriers_.resize(carriers);
   fenced_.resize(carriers);
   pass_carriers_.resize(carriers);
+  pressed_us_.resize(carriers);
+  windows_.assign(carriers, 0);
+  for (std::size_t i = 0; i < carriers; ++i) {
+    for (const carriers::BindConfig& bind : peers().carriers[i].config->binds) {
+      windows_[i] += bind.window;
+    }
+  }
 }
 
 void ClientHome::turn_start() {
+  const std::int64_t now_us = shard_.now().mono_us;
+  std::int64_t until_us = 0;
   for (std::size_t i = 0; i < carriers_.size(); ++i) {
     const std::uint8_t bits = homes_.state(i).bits.load(std::memory_order_relaxed);
     carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0 && !fenced_[i]};
+    if ((bits & carriers::CarrierState::kPressed) == 0) {
+      if (pressed_us_[i] != 0) pressed_us_[i] = 0;
+      continue;
+    }
+    if (pressed_us_[i] == 0) pressed_us_[i] = now_us;
+    until_us = std::max(until_us, pressed_us_[i] + kPressUs);
   }
+  // One that stays pressed for longer is slow itself: its queue has its own bounds.
+  const bool hold = until_us > now_us && shard_.busy();
+  shard_.hold_groups(hold);
+  if (!hold) return;
+  counters_.ledger.holds.add();
+  shard_.timers().arm(hold_timer_, until_us);
 }
 
 void ClientHome::touch(Client& client) {
@@ -175,10 +199,6 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   }
   const Admission admission = admit(sm, version, now);
   if (admission.status != Status::ESME_ROK) return refuse(client, admission.status);
-  if (client.queue_full()) {
-    counters.queue_full.add();
-    return refuse(client, Status::ESME_RMSGQFUL);
-  }
   if (!client.pace().ready(now.mono_us)) {
     counters.over_pace.add();
     return refuse(client, Status::ESME_RTHROTTLED);
@@ -192,6 +212,10 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   const routing::Route& route = decided.route;
   counters.routed[static_cast<std::size_t>(route.reason)].add();
   if (!routed) return refuse(client, status_of(route.reason));
+  if (client.queue_full() && !takes_one_more(client, route)) {
+    counters.queue_full.add();
+    return refuse(client, Status::ESME_RMSGQFUL);
+  }
   const bool relays = asker != nullptr && client.config().accept == Accept::relay;
   if (relays && !decided.now_possible) return refuse(client, nobody_now(route));
   Message* message = keep(client, sm, decided, admission, version);
@@ -211,6 +235,17 @@ Submitted ClientHome::submit(Client& client, const proto::SubmitSm& sm, std::uin
   }
   counters.responses[static_cast<std::size_t>(proto::StatusClass::ok)].add();
   return {Status::ESME_ROK, message->public_id};
+}
+
+// Though its queue is full: a carrier that could have it now has little of that queue.
+bool ClientHome::takes_one_more(const Client& client, const routing::Route& route) const {
+  for (std::size_t i = 0; i < route.count; ++i) {
+    const std::uint16_t carrier = route.candidates[i].carrier;
+    if (carriers_[carrier].up && carriers_[carrier].has_room && client.little_for(carrier)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // The message in the ledger, its body ready for any carrier: the number in its international form,
@@ -264,8 +299,7 @@ Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const Decid
   }
   counters_.ledger.accepted.add();
   counters_.ledger.messages.set(ledger_.size());
-  client.add_unsent(now);
-  ++unsent_;
+  now_unsent(*message, now);
   if (wants_receipt(sm.registered_delivery)) client.add_owing(now);
   return message;
 }

@@ -37,21 +37,29 @@ ShortText<10> error_text(Status status) {
 
 }  // namespace
 
-// Orders the message from its first candidate, `from` or later, that is up and has room.
+// Orders the message from its first candidate, `from` or later, that is up and has room; one that
+// has little of the client's queue comes before one that has much.
 bool ClientHome::order(Message& message, std::uint8_t from,
                        const std::vector<routing::CarrierState>& carriers) {
+  Client& client = *clients_[message.client];
+  std::uint8_t best = message.candidates;
   for (std::uint8_t i = from; i < message.candidates; ++i) {
     const std::uint16_t carrier = message.carriers[i];
     if (!carriers[carrier].up || !carriers[carrier].has_room) continue;
-    message.candidate = i;
-    message.carrier = carrier;
-    ++message.attempt;
-    message.stage = Stage::placed;
-    const OrderMail mail{message.id, message.deadline_us, carrier, message.attempt};
-    outbox_.post(homes_.of_carrier(carrier), MailType::order, mail, message.body_octets());
-    return true;
+    const bool little = client.little_for(carrier, windows_[carrier]);
+    if (little || best == message.candidates) best = i;
+    if (little) break;
   }
-  return false;
+  if (best == message.candidates) return false;
+  const std::uint16_t carrier = message.carriers[best];
+  client.charge(message, carrier, shard_.now());
+  message.candidate = best;
+  message.carrier = carrier;
+  ++message.attempt;
+  message.stage = Stage::placed;
+  const OrderMail mail{message.id, message.deadline_us, carrier, message.attempt};
+  outbox_.post(homes_.of_carrier(carrier), MailType::order, mail, message.body_octets());
+  return true;
 }
 
 void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now) {
@@ -100,6 +108,9 @@ void ClientHome::fence(std::uint16_t carrier) {
 
 void ClientHome::wait(Message& message, const core::Now& now) {
   if (message.for_now != 0) back_off(message, now);
+  if (message.charged == kNoCarrier && message.candidates != 0) {
+    clients_[message.client]->charge(message, message.carriers[0], now);
+  }
   message.stage = Stage::waiting;
   ++waiting_numbers_[number_of(message)];
   waiting_.insert(message.id);
@@ -199,10 +210,19 @@ void ClientHome::doubt(Message& message, const core::Now& now) {
   counters.in_doubt.add();
 }
 
+void ClientHome::now_unsent(Message& message, const core::Now& now) {
+  unsent_octets_.used += message.body.capacity();
+  clients_[message.client]->add_unsent(message, now);
+  counters_.ledger.unsent_octets.set(unsent_octets_.used);
+  ++unsent_;
+}
+
 void ClientHome::no_longer_unsent(Message& message) {
   Client& client = *clients_[message.client];
+  unsent_octets_.used -= message.body.capacity();
+  client.sub_unsent(message);
+  counters_.ledger.unsent_octets.set(unsent_octets_.used);
   message.body.reset();
-  client.sub_unsent();
   --unsent_;
   touch(client);  // its paused sessions may go on
 }

@@ -43,7 +43,7 @@ void ClientHome::carry_all() {
   }
 }
 
-Message* ClientHome::restored_place(const Restored& restored, std::size_t body_length) {
+Message& ClientHome::restored_place(const Restored& restored, std::size_t body_length) {
   if (home_of(restored.id) == shard_.index()) return ledger_.restore(restored.id, body_length);
   // Its client has moved to another shard, and ids tell their home: a new one, the old public id.
   return ledger_.restore(ledger_.next_id(), body_length);
@@ -69,8 +69,8 @@ void ClientHome::fill(Message& message, const proto::record::Accepted& accepted,
 // Its own id may be so old that the index would have to reach back over many that are gone.
 Message* ClientHome::bring_back(Client& client, const proto::record::Carried& carried,
                                 std::int64_t deadline_us, const core::Now& now) {
-  Message* const message = ledger_.restore(ledger_.next_id(), 0);
-  if (message == nullptr) return nullptr;
+  if (ledger_.full()) return nullptr;
+  Message* const message = &ledger_.restore(ledger_.next_id(), 0);
   fill(*message, carried.accepted, now);
   restore_candidates(*message, carried.accepted);
   restore_particulars(*message, carried.accepted, carried.course);
@@ -123,8 +123,7 @@ MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& pl
   const proto::record::Accepted& accepted = restored.accepted;
   turn_start();  // no carrier is up yet
   const bool unsent = restored.stage != LiveStage::awaiting && restored.stage != LiveStage::told;
-  Message* message = restored_place(restored, unsent ? accepted.body.size() : 0);
-  if (message == nullptr) return 0;
+  Message* const message = &restored_place(restored, unsent ? accepted.body.size() : 0);
   if (message->body) std::copy(accepted.body.begin(), accepted.body.end(), message->body.data());
   fill(*message, accepted, now);
   restore_candidates(*message, accepted);
@@ -149,10 +148,7 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
   Client& client = *clients_[message.client];
   client.counters().accepted.add();
   if (wants_receipt(message.registered_delivery)) client.add_owing(now);
-  if (message.body) {
-    client.add_unsent(now);
-    ++unsent_;
-  }
+  if (message.body) now_unsent(message, now);
   if (restored.has_notice) message.notice = notice_of(restored.notice);
   switch (restored.stage) {
     case LiveStage::queued:

@@ -29,6 +29,8 @@ bool is_name(std::string_view text) {
 
 void read_limits(Section& section, Limits& limits) {
   section.integer("messages_per_shard", limits.messages_per_shard, {1'000, 100'000'000});
+  section.integer("queue_octets_per_shard", limits.queue_octets_per_shard,
+                  {1024 * 1024, 0xFFFFFFFF});
   section.integer("mailbox_octets", limits.mailbox_octets, {kMailboxLeast, 1u << 30});
   if (!std::has_single_bit(limits.mailbox_octets)) {
     section.fault("mailbox_octets", "no power of two",
@@ -285,6 +287,7 @@ void read_client(Section& section, PeerPlace& place, ClientConfig& client,
   section.number("pace", client.pace_per_s, {0, 1'000'000});
   section.integer("sessions_max", client.sessions_max, {1, 10'000});
   section.integer("queue_max", client.queue_max, {1, 100'000'000});
+  section.integer("queue_octets_max", client.queue_octets_max, {256 * 1024, 0xFFFFFFFF});
   section.seconds("queue_full_seconds", client.queue_full_us, {0.01, 3600});
   section.integer("receipts_max", client.receipts_max, {1, 100'000'000});
   section.integer("receipts_memory", client.receipts_memory, {1, 10'000'000});

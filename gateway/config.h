@@ -64,12 +64,13 @@ struct ClientConfig {
   std::vector<IpNetwork> allow;  // empty = any address
   Versions versions;
   Accept accept = Accept::store;
-  std::int64_t relay_us = 20'000'000;       // relay: so long until a carrier was asked, at most
-  std::uint32_t window = 100;               // submits without a response yet, per session; 1-10,000
-  double pace_per_s = 0;                    // messages a second over all its sessions; 0 = no limit
-  std::uint32_t sessions_max = 16;          // bound at a time, over all listeners
-  std::uint32_t queue_max = 10'000;         // accepted, not yet handed to a carrier's bind
-  std::int64_t queue_full_us = 1'000'000;   // not read while it is full; then refused
+  std::int64_t relay_us = 20'000'000;  // relay: so long until a carrier was asked, at most
+  std::uint32_t window = 100;          // submits without a response yet, per session; 1-10,000
+  double pace_per_s = 0;               // messages a second over all its sessions; 0 = no limit
+  std::uint32_t sessions_max = 16;     // bound at a time, over all listeners
+  std::uint32_t queue_max = 10'000;    // accepted, not yet handed to a carrier's bind
+  std::uint32_t queue_octets_max = 64 * 1024 * 1024;  // their memory
+  std::int64_t queue_full_us = 1'000'000;             // not read while it is full; then refused
   std::uint32_t receipts_max = 10'000'000;  // messages that may bring one; receipts that wait
   std::uint32_t receipts_memory = 20'000;  // of these in memory; the rest on the disk, by [journal]
   std::uint32_t receipts_window = 100;     // deliver_sm without a response yet, per session
@@ -83,7 +84,8 @@ struct ClientConfig {
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 struct Limits {
-  std::uint32_t messages_per_shard = 1'000'000;    // the ledger's capacity
+  std::uint32_t messages_per_shard = 1'000'000;              // the ledger's capacity
+  std::uint32_t queue_octets_per_shard = 256 * 1024 * 1024;  // of messages no carrier has yet
   std::uint32_t mailbox_octets = 4 * 1024 * 1024;  // each ordered pair of shards; power of two
   std::uint32_t connections_max = 10'000;          // client connections of the process
   std::uint32_t connection_output_octets = 4 * 1024 * 1024;  // one reader that stalls costs this

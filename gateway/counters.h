@@ -39,6 +39,7 @@ struct alignas(core::kCacheLine) ClientCounters {
   core::Cell queue_full;          // ESME_RMSGQFUL
   core::Cell reading_pauses;      // times a session's reading stopped for a full queue
   core::Cell unsent;              // gauge: accepted, no carrier has it yet
+  core::Cell unsent_octets;       // gauge: their memory
   core::Cell resent;              // in doubt, and sent again
   core::Cell in_doubt;            // gauge: sent, no response
   core::Cell relay_refused;       // relayed, and no carrier took it
@@ -97,6 +98,8 @@ struct alignas(core::kCacheLine) LedgerCounters {
   core::Cell spilled;        // gauge: told, on the disk until their client comes
   core::Cell capacity;       // gauge
   core::Cell full;           // submits refused because it was
+  core::Cell unsent_octets;  // gauge: memory of messages that no carrier has yet
+  core::Cell holds;          // turns in which no client was read: a carrier's queue came first
   core::Cell waiting;        // gauge: every candidate was down or full, or refused for now
   core::Cell back_offs;      // times that no candidate took a message, and one may later
   core::Cell late_outcomes;  // outcomes and receipts for messages that had ended

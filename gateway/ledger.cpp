@@ -81,6 +81,7 @@ std::uint32_t MessageIndex::find(std::uint64_t counter) const {
 Ledger::Ledger(unsigned shard, std::uint32_t capacity, std::int64_t start_wall_us,
                core::BufferPool& buffers, bool particulars)
     : home_bits_(std::uint64_t{shard} << kMessageCounterBits),
+      capacity_(capacity),
       next_counter_((static_cast<std::uint64_t>(start_wall_us) << kIdsPerMicrosecondBits) &
                     kMessageCounterMask),
       buffers_(buffers),
@@ -102,8 +103,8 @@ Message& Ledger::made(std::uint32_t place, MessageId id) {
 }
 
 Message* Ledger::accept(std::size_t body_length, const core::Now& now) {
+  if (full()) return nullptr;
   const std::uint32_t place = messages_.take();
-  if (place == kNoPlace) return nullptr;
   const std::uint64_t counter = next_counter_;
   next_counter_ = (next_counter_ + 1) & kMessageCounterMask;
   Message& message = made(place, home_bits_ | counter);
@@ -116,16 +117,19 @@ Message* Ledger::accept(std::size_t body_length, const core::Now& now) {
   return &message;
 }
 
-Message* Ledger::restore(MessageId id, std::size_t body_length) {
+Message& Ledger::restore(MessageId id, std::size_t body_length) {
   TOLLGATE_CHECK((id & ~kMessageCounterMask) == home_bits_, "a message is restored at its home");
+  if (messages_.full()) {
+    messages_.bound(messages_.capacity() + core::Slab<Message>::kChunk);
+    if (particulars_.capacity() != 0) particulars_.bound(messages_.capacity());
+  }
   const std::uint32_t place = messages_.take();
-  if (place == kNoPlace) return nullptr;
   Message& message = made(place, id);
   if (body_length != 0) message.body = buffers_.take(body_length);
   message.body_length = static_cast<std::uint32_t>(body_length);
   index_.add(id & kMessageCounterMask, place);
   begin_behind(id);
-  return &message;
+  return message;
 }
 
 void Ledger::begin_behind(MessageId id) {

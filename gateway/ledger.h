@@ -10,9 +10,10 @@
 // 1. find(id) is the message with that id, or null when it is settled or never was.
 // 2. Places, buffers and index pages are recycled: accepting and settling in the steady state
 //    allocate nothing.
-// 3. accept() refuses beyond `capacity` messages; memory is at most capacity x (sizeof(Message) +
-//    body) + index (4 octets an id, in pages of 256 ids, and 32 KiB a million ids; both live as
-//    long as one of theirs does, and none is kept for ids between them).
+// 3. accept() refuses beyond `capacity` messages, restore() of an earlier process's does not: what
+//    was accepted is never left out, though the bound be smaller now. Memory is at most capacity x
+//    (sizeof(Message) + body) + index (4 octets an id, in pages of 256 ids, and 32 KiB a million
+//    ids; both live as long as one of theirs does, and none is kept for ids between them).
 // 4. Everything here is in memory. The accepted record of the journal belongs between accept()
 //    and the response that Flow gives.
 #pragma once
@@ -77,9 +78,8 @@ class Ledger {
          core::BufferPool& buffers, bool particulars = false);
 
   // A message that was accepted earlier: of an earlier process under its own id, or under
-  // next_id(); null when it is full. And where the ids go on, if that is later than they would
-  // begin.
-  Message* restore(MessageId id, std::size_t body_length);
+  // next_id(). And where the ids go on, if that is later than they would begin.
+  Message& restore(MessageId id, std::size_t body_length);
   void begin_behind(MessageId id);
 
   // A new message with an id and room for a body of `body_length` octets; null when it is full.
@@ -99,13 +99,15 @@ class Ledger {
   MessageId next_id() const { return home_bits_ | next_counter_; }
 
   std::uint32_t size() const { return messages_.size(); }
-  std::uint32_t capacity() const { return messages_.capacity(); }
+  std::uint32_t capacity() const { return capacity_; }
+  bool full() const { return size() >= capacity_; }
   std::uint32_t places() const { return places_; }  // ever used: they are 0 .. places() - 1
 
  private:
   Message& made(std::uint32_t place, MessageId id);
 
   const std::uint64_t home_bits_;
+  const std::uint32_t capacity_;
   std::uint64_t next_counter_;
   core::BufferPool& buffers_;
   MessageIndex index_;

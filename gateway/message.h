@@ -60,6 +60,8 @@ struct Party {
   ShortText<21> address;
 };
 
+inline constexpr std::uint16_t kNoCarrier = 0xFFFF;
+
 using How = proto::record::How;  // a message ends: told, nothing to tell, or given up
 
 enum class Stage : std::uint8_t {
@@ -147,8 +149,9 @@ struct Message {
   std::uint16_t segments = 1;  // that its text needs: price and cost are a segment's
   std::uint16_t client = 0;
   Stage stage = Stage::placed;
-  std::uint16_t attempt = 0;  // orders so far; names the last one
-  std::uint16_t carrier = 0;  // of that order
+  std::uint16_t attempt = 0;           // orders so far; names the last one
+  std::uint16_t carrier = 0;           // of that order
+  std::uint16_t charged = kNoCarrier;  // unsent: in whose share of its client's queue it counts
   std::uint8_t candidates = 0;
   std::uint8_t resends = 0;  // after it was in doubt
   std::uint8_t rounds = 0;   // times that no candidate took it, and one may later

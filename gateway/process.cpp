@@ -63,6 +63,7 @@ class Requests {
 
 // How often tables that nobody reads any more are freed.
 constexpr std::chrono::seconds kReclaimEvery(1);
+constexpr std::int64_t kLateUs = 1'000'000;  // a turn; then its shard's clock leaves the time out
 
 routing::FeedOptions feed_options(const Config& config) {
   routing::FeedOptions options;
@@ -115,11 +116,12 @@ class Process {
         feed_(feed),
         facts_(std::move(facts)),
         tables_(std::move(tables)),
-        shards_(config.gateway.shards, config.gateway.limits.mailbox_octets),
+        shards_(core::ShardsOptions{
+            config.gateway.shards, config.gateway.limits.mailbox_octets, {}, {}, kLateUs}),
         homes_(config.gateway.shards, peers()),
         auth_(accounts_of(peers()), auth_options()) {}
 
-  // False: the journal cannot be used, or holds more than there is room for; the reason was told.
+  // False: the journal cannot be used; the reason was told.
   bool make_flows() {
     KeepingOptions asked;
     asked.wake = [this](unsigned shard) { shards_[shard].wake(); };
@@ -145,7 +147,8 @@ class Process {
           &keeping_.details.files}));
     }
     if (keeping_.due) keeping_.due->start();
-    return keeping_.journal == nullptr || restore_messages();
+    if (keeping_.journal) restore_messages();
+    return true;
   }
 
   // False: an address cannot be had; the reason was told.
@@ -218,7 +221,7 @@ class Process {
     }
   }
 
-  bool restore_messages() {
+  void restore_messages() {
     flows_[0]->recorder().recovered_details(keeping_.details.missing,
                                             keeping_.recovery->first_segment());
     keeping_.details.missing = {};
@@ -226,12 +229,6 @@ class Process {
         restore(peers(), homes_, {*keeping_.recovery, keeping_.stock}, flows_, core::read_clock());
     keeping_.recovery.reset();
     keeping_.stock = {};
-    if (counts.without_room != 0) {
-      core::log::error("journal_refused",
-                       {{"reason", "it holds more messages than messages_per_shard"},
-                        {"beyond", counts.without_room}});
-      return false;
-    }
     core::log::info("restored", {{"queued", counts.queued},
                                  {"in_doubt", counts.in_doubt},
                                  {"awaiting", counts.awaiting},
@@ -239,7 +236,6 @@ class Process {
                                  {"spilled", counts.spilled},
                                  {"parked", counts.parked},
                                  {"without_client", counts.without_client}});
-    return true;
   }
 
   AuthOptions auth_options() {

@@ -59,10 +59,6 @@ class Restoring {
     if (carrier != carriers_.end()) places.carrier = carrier->second;
     ClientHome& home = flows_[homes_.of_client(client->second)]->clients();
     const MessageId id = home.restore(restored, places, segment);
-    if (id == 0) {
-      ++counts.without_room;
-      return;
-    }
     count(restored.stage);
     const bool awaits = restored.stage == LiveStage::awaiting;
     if (!awaits || carrier == carriers_.end() || restored.carrier_message_id.empty()) return;

@@ -31,7 +31,6 @@ struct RestoreCounts {
   std::uint64_t spilled = 0;  // receipts on the disk
   std::uint64_t parked = 0;
   std::uint64_t without_client = 0;
-  std::uint64_t without_room = 0;  // beyond the ledger's capacity: the start must not go on
 };
 
 struct Left {

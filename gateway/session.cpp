@@ -21,6 +21,7 @@ namespace {
 static_assert(sizeof(Session) <= 2048);
 
 constexpr std::uint8_t kEnquiriesMax = 2;
+constexpr std::int64_t kLookAgainUs = 1'000;
 constexpr std::int64_t kUnbindUs = 2'000'000;  // our unbind without a response
 
 }  // namespace
@@ -49,7 +50,8 @@ Session::~Session() = default;
 
 std::size_t Session::on_input(core::Connection&, core::Octets input, const core::Now& now) {
   std::size_t consumed = 0;
-  while (connection_.is_open() && !connection_.is_closing() && !connection_.reading_paused()) {
+  while (connection_.is_open() && !connection_.is_closing() && !connection_.reading_paused() &&
+         connection_.may_go_on()) {
     const std::uint32_t longest =
         client_ == nullptr ? proto::kPduLengthMaxUnbound : proto::kPduLengthMax;
     proto::Frame frame;
@@ -60,6 +62,7 @@ std::size_t Session::on_input(core::Connection&, core::Octets input, const core:
       return input.size();
     }
     if (!on_pdu(frame, now)) break;
+    connection_.spend();
     consumed += frame.whole.size();
     if (connection_.above_high_water()) connection_.pause_reading();
   }
@@ -166,7 +169,7 @@ bool Session::over_window() {
 
 // False: not now; reading stops until the client's queue has room again.
 bool Session::may_submit(const core::Now& now) {
-  if (!home_->holds(*client_) || client_->out_of_patience(now)) return true;
+  if (!home_->holds(*client_, now)) return true;
   connection_.pause_reading();
   home_->pause(*client_, *this);
   return false;
@@ -177,12 +180,10 @@ bool Session::on_submit_sm(const proto::Frame& frame, const core::Now& now) {
   const std::uint32_t sequence_number = frame.header.sequence_number;
   proto::SubmitSm sm;
   if (over_window()) {
-    home_->refused(*client_, Status::ESME_RTHROTTLED);
-    answer(Command::submit_sm, sequence_number, Status::ESME_RTHROTTLED);
+    refuse(Command::submit_sm, sequence_number, Status::ESME_RTHROTTLED);
   } else if (const proto::Fault fault = proto::decode(frame.body, sm)) {
     setup_.counters->bad_pdus.add();
-    home_->refused(*client_, fault.status);
-    answer(Command::submit_sm, sequence_number, fault.status);
+    refuse(Command::submit_sm, sequence_number, fault.status);
   } else {
     if (version_ < proto::kVersion34) sm.tlvs = {};
     submit(Command::submit_sm, sequence_number, sm);
@@ -195,16 +196,22 @@ bool Session::on_data_sm(const proto::Frame& frame, const core::Now& now) {
   const std::uint32_t sequence_number = frame.header.sequence_number;
   proto::DataSm data;
   proto::SubmitSm sm;
-  proto::Fault fault = proto::decode(frame.body, data);
-  if (!fault && !to_submit_sm(data, sm)) fault.status = Status::ESME_RINVDSTADR;
-  if (over_window()) fault.status = Status::ESME_RTHROTTLED;
-  if (fault) {
-    home_->refused(*client_, fault.status);
-    answer(Command::data_sm, sequence_number, fault.status);
-    return true;
+  if (over_window()) {
+    refuse(Command::data_sm, sequence_number, Status::ESME_RTHROTTLED);
+  } else if (const proto::Fault fault = proto::decode(frame.body, data)) {
+    setup_.counters->bad_pdus.add();
+    refuse(Command::data_sm, sequence_number, fault.status);
+  } else if (!to_submit_sm(data, sm)) {
+    refuse(Command::data_sm, sequence_number, Status::ESME_RINVDSTADR);
+  } else {
+    submit(Command::data_sm, sequence_number, sm);
   }
-  submit(Command::data_sm, sequence_number, sm);
   return true;
+}
+
+void Session::refuse(Command command, std::uint32_t sequence_number, Status status) {
+  home_->refused(*client_, status);
+  answer(command, sequence_number, status);
 }
 
 void Session::submit(Command command, std::uint32_t sequence_number, const proto::SubmitSm& sm) {
@@ -234,14 +241,17 @@ bool Session::on_submit_multi(const proto::Frame& frame, const core::Now& now) {
   if (!may_submit(now)) return false;
   const std::uint32_t sequence_number = frame.header.sequence_number;
   proto::SubmitMulti multi;
-  proto::Fault fault = proto::decode(frame.body, multi);
-  if (over_window()) fault.status = Status::ESME_RTHROTTLED;
-  if (fault) {
-    home_->refused(*client_, fault.status);
-    answer(Command::submit_multi, sequence_number, fault.status);
+  if (over_window()) {
+    refuse(Command::submit_multi, sequence_number, Status::ESME_RTHROTTLED);
+    return true;
+  }
+  if (const proto::Fault fault = proto::decode(frame.body, multi)) {
+    setup_.counters->bad_pdus.add();
+    refuse(Command::submit_multi, sequence_number, fault.status);
     return true;
   }
   const auto done = home_->submit_multi(*client_, multi, version_);
+  connection_.spend(multi.dest_addresses.count);
   if (done.status != Status::ESME_ROK) {
     answer(Command::submit_multi, sequence_number, done.status);
     return true;
@@ -287,7 +297,8 @@ void Session::bound(Client& client, ClientHome& home, std::uint32_t credentials)
   version_ = proto::effective_version(asked_.interface_version);
   told_ = Window<Told>(client.config().receipts_window);
   connection_.set_input_max(proto::kPduLengthMax);
-  connection_.set_read_max(core::Shard::kScratch);
+  connection_.set_read_max(core::ConnectionLimits{}.read_max);
+  connection_.read_with(client.reading());
   client.join(*this);
 
   std::array<std::uint8_t, 8> tlv;
@@ -492,21 +503,24 @@ void Session::arm(const core::Now& now) {
 }
 
 void Session::on_timer(const core::Now& now) {
+  // What is missed may lie in what was not read yet.
+  if (connection_.input_waits()) {
+    return shard_.timers().arm(timer_, now.mono_us + kLookAgainUs);
+  }
   if (client_ == nullptr) {
     setup_.counters->init_timeouts.add();
     return connection_.close();
   }
   const ClientConfig& config = client_->config();
+  // A full queue is our reason not to read. A full output is the peer's: it may well be gone.
+  const bool unread = connection_.reading_paused() && !connection_.above_high_water();
   if (const Told* oldest = told_.oldest();
-      oldest != nullptr && now.mono_us - oldest->sent_us >= config.response_timeout_us) {
+      oldest != nullptr && !unread && now.mono_us - oldest->sent_us >= config.response_timeout_us) {
     core::log::warn("response_timeout", {{"client", config.system_id}});
     return connection_.close();
   }
   if (unbinding_ && now.mono_us - unbind_us_ >= kUnbindUs) return connection_.close();
-  // A full queue is our reason not to read. A full output is the peer's: it may well be gone.
-  if (connection_.reading_paused() && !connection_.above_high_water()) {
-    heard_us_ = active_us_ = now.mono_us;
-  }
+  if (unread) heard_us_ = active_us_ = now.mono_us;
   if (config.inactivity_us != 0 && now.mono_us - active_us_ >= config.inactivity_us) {
     setup_.counters->inactive.add();
     return unbind();

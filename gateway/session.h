@@ -162,6 +162,7 @@ class Session final : public core::Connection::Owner {
   bool on_data_sm(const proto::Frame& frame, const core::Now& now);
   bool on_submit_multi(const proto::Frame& frame, const core::Now& now);
   bool may_submit(const core::Now& now);
+  void refuse(proto::Command command, std::uint32_t sequence_number, proto::Status status);
   void submit(proto::Command command, std::uint32_t sequence_number, const proto::SubmitSm& sm);
   void tell_submitted(const Asker& asker, proto::Status status, MessageId id);
   bool over_window();

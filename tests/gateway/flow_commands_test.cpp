@@ -113,6 +113,35 @@ TEST_CASE("data_sm: a message like any other, its text in message_payload", "[co
   world.finish();
 }
 
+TEST_CASE("data_sm and submit_multi: the window is theirs too, and a bad one counts",
+          "[commands]") {
+  World world({.change = [](Config& config) { config.clients[0].window = 3; }});
+  ClientEnd& client = world.bind("shop");
+  proto::DataSm data;
+  data.destination_addr = "447700900001";
+  std::vector<std::uint32_t> sent;
+  for (int i = 0; i < 5; ++i) sent.push_back(client.send(data));
+  const std::uint32_t multi = client.send_empty(Command::submit_multi);
+  world.settle();
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    CHECK(client.status(sent[i]) == (i < 3 ? Status::ESME_ROK : Status::ESME_RTHROTTLED));
+  }
+  CHECK(client.status(multi) == Status::ESME_RTHROTTLED);
+  CHECK(world.client(0).window_overruns.get() == 3);
+  CHECK(world.sum(&DoorCounters::bad_pdus) == 0);
+  client.send_empty(Command::data_sm);  // without a body
+  client.send_empty(Command::submit_multi);
+  const std::uint64_t submits = world.client(0).submits.get();
+  world.settle();
+  CHECK(world.sum(&DoorCounters::bad_pdus) == 2);
+  CHECK(world.client(0).submits.get() == submits + 2);
+  const std::uint32_t good = client.send(data);
+  world.settle();
+  CHECK(client.status(good) == Status::ESME_ROK);
+  for (const auto& submit : std::vector(world.carrier(0).submits)) CHECK(!submit.id.empty());
+  world.finish();
+}
+
 struct Asked {
   Status status;
   MessageState state;

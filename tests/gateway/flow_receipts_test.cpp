@@ -252,6 +252,40 @@ TEST_CASE("a held receipt is not overtaken when its session has room again", "[r
   world.finish();
 }
 
+TEST_CASE("each status that is for now is told again, each for good is not", "[receipts]") {
+  struct Row {
+    Status status;
+    bool again;
+  };
+  const Row rows[] = {
+      {Status::ESME_RX_T_APPN, true},    // temporary
+      {Status::ESME_RMSGQFUL, true},     // temporary
+      {Status::ESME_RTHROTTLED, true},   // throttle
+      {Status::ESME_RSYSERR, true},      // failover: it could not, for reasons of its own
+      {Status{0x00000412}, true},        // without a name: failover
+      {Status::ESME_RX_P_APPN, false},   // permanent
+      {Status::ESME_RINVDSTADR, false},  // permanent
+      {Status::ESME_RINVPASWD, false},   // configuration
+  };
+  for (const Row& row : rows) {
+    INFO("status " << static_cast<std::uint32_t>(row.status));
+    World world;
+    world.carrier(0).receipts = MessageState::delivered;
+    ClientEnd& client = world.bind("shop");
+    int times = 0;
+    client.on_receipt = [&](const auto&) {
+      return std::optional(++times == 1 ? row.status : Status::ESME_ROK);
+    };
+    client.submit();
+    world.settle();
+    CHECK(times == 1);
+    world.pass(Delivery::kRetryUs + 300 * kMs);
+    CHECK(times == (row.again ? 2 : 1));
+    CHECK(world.messages() == 0);
+    world.finish();
+  }
+}
+
 TEST_CASE("refused for now: told again later; refused for good: not again", "[receipts]") {
   World world;
   ClientEnd& client = world.bind("shop");

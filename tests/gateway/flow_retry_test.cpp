@@ -116,5 +116,31 @@ TEST_CASE("in back-off, later messages to its number wait behind it, others do n
   world.finish();
 }
 
+TEST_CASE("what was refused in one moment does not come back in one", "[flow]") {
+  World world(without_retries_here(1));
+  world.carrier(0).on_submit = kBusy;
+  ClientEnd& client = world.bind("shop");
+  for (int i = 0; i < 60; ++i) {
+    const std::string number = std::to_string(447700900100 + i);
+    client.submit({.to = number, .registered_delivery = 0});
+  }
+  REQUIRE(world.until([&] { return world.stage(Stage::waiting) == 60; }));
+  const std::int64_t from_us = world.now_us();
+  world.carrier(0).on_submit = nullptr;
+  // Each has a time between the half and the whole of retry_first: no tenth of that takes them all.
+  std::vector<std::size_t> tenths;
+  std::size_t before = world.carrier(0).submits.size();
+  for (int tenth = 0; tenth < 11; ++tenth) {
+    world.pass(500 * kMs);
+    tenths.push_back(world.carrier(0).submits.size() - before);
+    before += tenths.back();
+  }
+  CHECK(world.now_us() - from_us == 5'500 * kMs);
+  CHECK(world.messages() == 0);
+  for (int tenth = 0; tenth < 4; ++tenth) CHECK(tenths[static_cast<std::size_t>(tenth)] == 0);
+  for (const std::size_t took : tenths) CHECK(took < 60 / 2);
+  world.finish();
+}
+
 }  // namespace
 }  // namespace tollgate::gateway

@@ -209,9 +209,8 @@ std::string Life::start() {
   const gateway::RestoreCounts counts =
       gateway::restore(peers(), homes_, {*recovery_, stock_}, flows_, setup_.ground.now);
   recovery_.reset();
-  if (counts.without_room != 0 || counts.without_client != 0) {
-    return std::to_string(counts.without_room) + " messages without room, " +
-           std::to_string(counts.without_client) + " without a client";
+  if (counts.without_client != 0) {
+    return std::to_string(counts.without_client) + " messages without a client";
   }
   setup_.ground.note("restored", counts.queued + counts.told + counts.spilled,
                      counts.in_doubt * 1000 + counts.awaiting);
