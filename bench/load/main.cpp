@@ -36,6 +36,10 @@ void add_shape(CLI::App& app, Options& o) {
 
 void add_bind(CLI::App& app, Options& o) {
   app.add_option("--system-id", o.system_id)->capture_default_str();
+  app.add_option("--accounts", o.accounts,
+                 "so many of them, with a number behind the system_id, by turns")
+      ->check(CLI::Range(1u, 10'000u))
+      ->capture_default_str();
   app.add_option("--password", o.password)->capture_default_str();
   app.add_option("--system-type", o.system_type);
   app.add_option("--interface-version", o.interface_version, "as 52 or 0x34")

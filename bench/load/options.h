@@ -20,6 +20,7 @@ struct Options {
   bool one_write = false;
 
   std::string system_id = "shop";
+  unsigned accounts = 1;  // more: system_id0, system_id1, ..., for one connection after the other
   std::string password = "shop-pw";
   std::string system_type;
   unsigned interface_version = 0x34;

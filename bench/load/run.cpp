@@ -42,7 +42,8 @@ Run::Run(const Options& options, Numbers numbers)
   if (!options_.log.empty()) log_.open(options_.log);
   for (unsigned i = 0; i < options_.connections; ++i) {
     const auto add = [&](std::uint32_t command) {
-      const Session::Kind kind{command, static_cast<unsigned>(sessions_.size())};
+      const Session::Kind kind{command, static_cast<unsigned>(sessions_.size()),
+                               i % options_.accounts};
       sessions_.push_back(std::make_unique<Session>(*this, poller_, options_, kind));
     };
     if (!options_.pairs) {

@@ -27,7 +27,9 @@ Session::Session(Run& run, Poller& poller, const Options& options, Kind kind)
       place(kind.place),
       run_(run),
       poller_(poller),
-      options_(options) {
+      options_(options),
+      system_id_(options.accounts > 1 ? options.system_id + std::to_string(kind.account)
+                                      : options.system_id) {
   front_ = std::string(header_size, '\0') + octets({0, options.source_ton, options.source_npi}) +
            options.source + octets({0, options.dest_ton, options.dest_npi});
   // esm_class, protocol_id, priority, schedule, validity, registered_delivery, replace, coding,
@@ -44,7 +46,7 @@ void Session::connect() {
 
 void Session::send_bind() {
   std::uint8_t body[128];
-  std::uint8_t* p = put_cstring(body, options_.system_id.substr(0, 15));
+  std::uint8_t* p = put_cstring(body, system_id_.substr(0, 15));
   p = put_cstring(p, options_.password.substr(0, 64));
   p = put_cstring(p, options_.system_type.substr(0, 12));
   p = put8(p, static_cast<std::uint8_t>(options_.interface_version));

@@ -31,6 +31,7 @@ class Session final : public Watched {
   struct Kind {
     std::uint32_t bind_command;
     unsigned place;
+    unsigned account;  // of options.accounts
   };
   Session(Run& run, Poller& poller, const Options& options, Kind kind);
 
@@ -68,6 +69,7 @@ class Session final : public Watched {
   Run& run_;
   Poller& poller_;
   const Options& options_;
+  const std::string system_id_;
   std::string front_;  // of a submit_sm: header to the destination
   std::string back_;   // what follows the destination
 };

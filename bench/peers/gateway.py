@@ -13,6 +13,8 @@ from harness import Failed
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "bench" / "gateway.toml.in"
 TABLES = ROOT / "deploy" / "tables"
+# Of shop-pw: 1,000 rounds of SHA-256.
+QUICK_HASH = "$5$rounds=1000$tollgate$.UEstDa/9j.g69HwbeMgDkSMoU6Zicl8jSzlz1eson/"
 
 
 def free_port():
@@ -29,7 +31,7 @@ def toml(values, carriers):
     head, carrier, bind = (part.partition("\n")[2] if i else part for i, part in
                            enumerate(TEMPLATE.read_text().split("#%%")))
     text = string.Template(head).substitute(
-        {"journal": "", "metrics": "", "accept": "store",
+        {"journal": "", "metrics": "", "more_clients": "", "accept": "store",
          "tables": 'tables = "tables"', **values})
     for name, port in carriers.items():
         dialect = values.get("dialects", {}).get(name, "")
@@ -37,6 +39,15 @@ def toml(values, carriers):
         text += string.Template(carrier).substitute(each)
         text += values["carrier_binds"] * string.Template(bind).substitute(each)
     return text
+
+
+def more_clients(count, window):
+    """shop0, shop1, ... with a password that is quick to check: sections, and their names."""
+    names = [f"shop{i}" for i in range(count)]
+    section = string.Template('[[client]]\nsystem_id = "$name"\nwindow = $window\n'
+                              'password_hash = "$hash"\n')
+    return "\n".join(section.substitute(name=name, window=window, hash=QUICK_HASH)
+                     for name in names), names
 
 
 def write_tables(directory, carriers, order, clients=("shop",)):
