@@ -95,10 +95,11 @@ TEST_CASE("a steady turn with failover and refusals allocates nothing", "[alloca
 
 TEST_CASE("a steady turn of clients whose queues fill and go on allocates nothing",
           "[allocation]") {
-  World world({.change = [](Config& config) {
-    config.clients[0].queue_max = 8;
-    config.carriers[0].binds[0].window = 4;
-  }});
+  // One carrier: there is no next one that could take what it leaves.
+  World world({.carriers = 1, .change = [](Config& config) {
+                 config.clients[0].queue_max = 8;
+                 config.carriers[0].binds[0].window = 4;
+               }});
   world.carrier(0).receipts = MessageState::delivered;
   Steady steady{world, {&world.bind("shop")}, 1, 24, 10};
   steady.run(3'000);
