@@ -16,6 +16,7 @@
 #include "core/signals.h"
 #include "gateway/flow.h"
 #include "gateway/keeping.h"
+#include "gateway/machine.h"
 #include "gateway/metrics.h"
 #include "gateway/peer_reader.h"
 #include "gateway/restore.h"
@@ -101,6 +102,17 @@ class DiskWatch {
   const char *full_, *failed_, *again_;
   unsigned looks_ = 0;  // that found it so, one after the other
 };
+
+void fit_to_machine(Config& config, const Peers& peers) {
+  const Machine machine = read_machine(config);
+  for (const Shortage& shortage : shortages(config, peers, machine)) {
+    core::log::warn("machine_too_small", {{"what", shortage.what},
+                                          {"has", shortage.has},
+                                          {"needs", shortage.needs},
+                                          {"right", shortage.right}});
+  }
+  config.gateway.limits.connections_max = connections_granted(config, peers, machine);
+}
 
 core::log::Level log_level(LogLevel level) {
   return static_cast<core::log::Level>(level);
@@ -295,7 +307,7 @@ class Process {
 
 }  // namespace
 
-int run_process(const Config& config) {
+int run_process(Config config) {
   Requests requests;
   routing::FeedOptions options = feed_options(config);
   const routing::Facts facts = options.facts;
@@ -306,6 +318,7 @@ int run_process(const Config& config) {
   core::log::start(log_options);
   int status = 1;
   if (auto tables = feed.first()) {
+    fit_to_machine(config, peers_of(*tables));
     Process process(config, feed, std::move(tables), facts);
     if (process.make_flows() && process.start()) {
       feed.start([&requests](auto next) { requests.offer(std::move(next)); });

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/wipe.h"
 #include "gateway/client.h"
 #include "gateway/client_home.h"
 #include "gateway/receipt_pdu.h"
@@ -265,6 +266,7 @@ bool Session::on_submit_multi(const proto::Frame& frame, const core::Now& now) {
 }
 
 void Session::on_bind(const proto::Frame& frame) {
+  const core::Wiped wiped(frame.body);  // there is a password in it
   proto::Bind bind;
   asked_ = {frame.header.command_id, frame.header.sequence_number, 0};
   if (const proto::Fault fault = proto::decode(frame.body, bind)) {

@@ -8,6 +8,7 @@
 #include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/config.h"
+#include "gateway/machine.h"
 #include "gateway/peer_reader.h"
 #include "routing/compile.h"
 
@@ -79,10 +80,20 @@ std::size_t bind_count(const Peers& peers) {
   return binds;
 }
 
+Json shortage_json(const Shortage& shortage) {
+  return {{"what", shortage.what},
+          {"has", shortage.has},
+          {"needs", shortage.needs},
+          {"right", shortage.right}};
+}
+
 void report_fine(const CheckOptions& options, const Config& config, const routing::Tables& tables) {
   const routing::TableCounts& counts = tables.counts;
   const Peers& peers = peers_of(tables);  // those of the configuration and of the tables
+  const std::vector<Shortage> found = shortages(config, peers, read_machine(config));
   if (options.json) {
+    Json warnings = Json::array();
+    for (const Shortage& shortage : found) warnings.push_back(shortage_json(shortage));
     print(stdout, dump({{"fine", true},
                         {"config", options.config},
                         {"listen", listen_texts(config)},
@@ -91,6 +102,7 @@ void report_fine(const CheckOptions& options, const Config& config, const routin
                         {"clients", peers.client_names()},
                         {"carriers", peers.carrier_names()},
                         {"binds", bind_count(peers)},
+                        {"warnings", warnings},
                         {"tables",
                          {{"directory", tables_place(config)},
                           {"base_currency", tables.base_currency},
@@ -120,6 +132,7 @@ void report_fine(const CheckOptions& options, const Config& config, const routin
                     ", " + counted(counts.prices, "price") + ", " + counted(counts.rules, "rule") +
                     "; base currency " + tables.base_currency + "; compiled in " +
                     std::to_string(tables.compile_us / 1'000) + " ms\n");
+  for (const Shortage& shortage : found) print(stdout, "  warning   " + shortage.text() + "\n");
 }
 
 }  // namespace

