@@ -34,7 +34,7 @@ std::string_view close_reason_name(CloseReason reason) noexcept {
 }
 
 Connection::Connection(Shard& shard, SocketPtr socket, Owner& owner, const ConnectionLimits& limits,
-                       Octets leftover)
+                       const Brought& brought)
     : shard_(shard),
       socket_(std::move(socket)),
       owner_(&owner),
@@ -43,12 +43,17 @@ Connection::Connection(Shard& shard, SocketPtr socket, Owner& owner, const Conne
       close_timer_(Timer::calling<&Connection::close_timed_out>(*this)) {
   TOLLGATE_CHECK(limits.input_max <= Shard::kScratch / 2, "a kept rest leaves room to read behind");
   socket_->watch(this);
-  store(leftover);
-  rest_undelivered_ = !leftover.empty();
+  store(brought.leftover);
+  rest_undelivered_ = !brought.leftover.empty();
   if (rest_undelivered_) {
     ready_again();
   } else {
     socket_->arm_read();
+  }
+  if (!brought.unsent.empty()) {
+    out_ = shard_.buffers_.take(brought.unsent.size());
+    std::memcpy(out_.data(), brought.unsent.data(), brought.unsent.size());
+    commit(brought.unsent.size());
   }
   shard_.counts_[ShardCount::connections].add();
 }
@@ -363,16 +368,19 @@ void Connection::closed_step(const Now& now) {
 }
 
 Handover Connection::release_for_handover() {
-  TOLLGATE_CHECK(open_ && !closing_ && !in_callback_, "a handover happens between callbacks");
-  TOLLGATE_CHECK(output_size() == 0, "a handover leaves no output behind");
+  TOLLGATE_CHECK(!in_callback_, "a handover happens between callbacks");
   Handover handover;
+  if (!open_ || closing_) return handover;
   handover.leftover.assign(rest_.data() + rest_begin_, rest_.data() + rest_end_);
+  handover.unsent.assign(out_.data() + out_begin_, out_.data() + out_end_);
   open_ = false;
   limits_.output_max = 0;
   leave_lists();
   handover.fd = socket_->release_fd();
   socket_.reset();
   drop_rest();
+  out_.reset();
+  out_begin_ = out_end_ = 0;
   return handover;
 }
 

@@ -15,6 +15,8 @@
 //     called after the destructor, and no on_closed comes from it.
 //   6 Every member may be called inside on_input and on_writable, but the destructor and
 //     release_for_handover(). After close() they do nothing.
+//   6a A handover may be asked for in any state: what is unsent travels and leaves first, and a
+//     connection that is closed or closing stays where it is (fd -1) and ends there.
 //   7 close_after_flush() sends what is there, shuts the sending side, and discards input until
 //     the peer closes (so that it really gets the last octets), for at most 5 s in all.
 //   8 While paused nothing is read, so that the peer's close is not seen either: the owner's timers
@@ -62,8 +64,15 @@ struct ConnectionLimits {
 
 // What a connection is made of, on its way to another shard.
 struct Handover {
-  int fd = -1;
-  std::vector<std::uint8_t> leftover;
+  int fd = -1;                         // -1: it has ended, or is ending; there is nothing to move
+  std::vector<std::uint8_t> leftover;  // input that on_input has not consumed
+  std::vector<std::uint8_t> unsent;    // output that the peer has not taken
+};
+
+// What a connection begins with, when it comes from another shard.
+struct Brought {
+  Octets leftover = {};
+  Octets unsent = {};
 };
 
 struct ReadHook;  // lists of the shard
@@ -139,9 +148,10 @@ class Connection final : private Socket::Events,
     ~Owner() = default;
   };
 
-  // Starts reading at once. `leftover` (of a handover) is given to on_input in the next turn.
+  // Starts reading at once. Of a handover: `leftover` is given to on_input in the next turn, and
+  // `unsent` leaves at the end of this one, whatever output_max says.
   Connection(Shard& shard, SocketPtr socket, Owner& owner, const ConnectionLimits& limits = {},
-             Octets leftover = {});
+             const Brought& brought = {});
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -197,8 +207,10 @@ class Connection final : private Socket::Events,
   const ConnectionLimits& limits() const noexcept { return limits_; }
   std::size_t leftover_size() const noexcept { return std::size_t{rest_end_} - rest_begin_; }
 
-  // Takes the socket out, with the rest of the input, for Net::adopt on another shard. Not inside
-  // a callback, and only with no output waiting. No on_closed follows; the object can be destroyed.
+  // Takes the socket out, with the rest of the input and of the output, for Net::adopt on another
+  // shard. Not inside a callback. No on_closed follows and the object can be destroyed, unless it
+  // is closed or closing already: then the result has no descriptor and on_closed comes as ever.
+  // What waits for the gate travels too: the caller says that no record has to be durable for it.
   Handover release_for_handover();
 
   Shard& shard() const noexcept { return shard_; }

@@ -44,6 +44,12 @@ Flow::Flow(const Setup& setup)
 
 Flow::~Flow() {
   shard_.forget(*this);
+  for (unsigned from = 0; from < shard_.shard_count(); ++from) {
+    shard_.from(from).drain(SIZE_MAX, [&](std::uint32_t type, core::Octets record) {
+      if (static_cast<MailType>(type) != MailType::session) return;
+      listener_.drop(read<SessionMail>(record));
+    });
+  }
 }
 
 core::NetError Flow::start() {
@@ -131,7 +137,8 @@ void Flow::on_stop_step(const core::Now& now) {
     carrier_home_.drain();
   } else if (stop_ == Stop::unbinding) {
     if (late) listener_.close_all();
-    if (late || (listener_.empty() && carrier_home_.idle())) {
+    // Those of all shards: one may be on its way from one to another.
+    if (late || (shared_.connections.load() == 0 && carrier_home_.idle())) {
       stop_ = Stop::finished;
       shared_.finished.fetch_add(1);
       shared_.finished.notify_all();

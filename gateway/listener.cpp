@@ -104,11 +104,13 @@ const ClientPeer* Listener::peer_of(const AuthResult& result) const {
 
 void Listener::on_result(const AuthResult& result) {
   const auto found = sessions_.find(result.session);
-  if (found == sessions_.end()) return;  // it hung up meanwhile
+  // It hung up meanwhile, or the end of its connection is yet to be told to us.
+  if (found == sessions_.end() || !found->second->awaits_answer()) return;
   Session& session = *found->second;
   if (result.outcome != AuthOutcome::accepted) {
     return refuse(session, auth_outcome_name(result.outcome), auth_status(result.outcome));
   }
+  if (stopping_) return refuse(session, "stopping", Status::ESME_RBINDFAIL);
   const ClientPeer* peer = peer_of(result);
   if (peer == nullptr) return refuse(session, "tables_changed", Status::ESME_RBINDFAIL);
   const std::uint8_t version = proto::effective_version(session.asked().interface_version);
@@ -136,15 +138,21 @@ void Listener::on_result(const AuthResult& result) {
 void Listener::on_session(const SessionMail& mail) {
   const std::unique_ptr<SessionHandover> moved(mail.handover);
   const Session::Setup made = setup();
-  auto session =
-      std::make_unique<Session>(shard_, shard_.net().adopt(moved->handover.fd), moved->peer, made,
-                                moved->asked, moved->handover.leftover);
+  const core::Brought brought{moved->handover.leftover, moved->handover.unsent};
+  auto session = std::make_unique<Session>(shard_, shard_.net().adopt(moved->handover.fd),
+                                           moved->peer, made, moved->asked, brought);
   Session& here = *session;
   sessions_.emplace(made.id, std::move(session));
   counters_.door.waiting.add();
+  if (stopping_) return refuse(here, "stopping", Status::ESME_RBINDFAIL);
   Client* client = client_home_.client(moved->client);
   if (client == nullptr) return refuse(here, "tables_changed", Status::ESME_RBINDFAIL);
   bind_here(here, *client, moved->credentials);
+}
+
+void Listener::drop(const SessionMail& mail) {
+  const std::unique_ptr<SessionHandover> moved(mail.handover);
+  shard_.net().adopt(moved->handover.fd).reset();
 }
 
 void Listener::bind_here(Session& session, Client& client, std::uint32_t credentials) {
@@ -173,6 +181,7 @@ void Listener::ended(Session& session) {
 }
 
 void Listener::unbind_all() {
+  stopping_ = true;
   for (auto& [id, session] : sessions_) session->unbind();
 }
 

@@ -5,7 +5,9 @@
 // 1. At most connections_max connections in the process, counted over all shards.
 // 2. A bind that fails is answered alike, whether the system_id is known or not (gateway/auth.h).
 // 3. A session changes shards at most once, after its bind was checked and before it is answered;
-//    what was read behind the bind goes with it.
+//    what was read behind the bind goes with it, and so do answers that the peer has not taken. One
+//    that ends meanwhile, on either side, is no session: nothing is answered and nothing counted.
+// 4. Once a stop unbinds, no bind is accepted any more, not one that was checked or on its way.
 #pragma once
 
 #include <atomic>
@@ -49,10 +51,11 @@ class Listener final : public Door {
   // What the auth thread found. From the drain hook.
   void take_results();
   void on_session(const SessionMail& mail);
+  // Nobody will take it: its connection ends.
+  void drop(const SessionMail& mail);
 
   void unbind_all();
   void close_all();
-  bool empty() const { return sessions_.empty(); }
 
  private:
   bool check_bind(Session& session, const proto::Bind& bind) override;
@@ -77,6 +80,7 @@ class Listener final : public Door {
   std::atomic<std::uint32_t>& connections_;
   std::vector<core::ListenerPtr> listeners_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  bool stopping_ = false;
   std::uint64_t next_id_ = 1;
 };
 

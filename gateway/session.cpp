@@ -31,10 +31,10 @@ Session::Session(core::Shard& shard, core::SocketPtr socket, const core::Address
     : Session(shard, std::move(socket), peer, setup, BindAsked{}, {}) {}
 
 Session::Session(core::Shard& shard, core::SocketPtr socket, const core::Address& peer, Setup setup,
-                 const BindAsked& asked, core::Octets leftover)
+                 const BindAsked& asked, const core::Brought& brought)
     : shard_(shard),
       setup_(setup),
-      connection_(shard, std::move(socket), *this, setup.limits, leftover),
+      connection_(shard, std::move(socket), *this, setup.limits, brought),
       timer_(core::Timer::calling<&Session::on_timer>(*this)),
       asked_(asked),
       told_(0),
@@ -286,6 +286,7 @@ void Session::on_bind(const proto::Frame& frame) {
 }
 
 void Session::bind_refused(Status status) {
+  checking_ = false;
   answer(asked_.command, asked_.sequence_number, status);
   finish();
 }
@@ -540,7 +541,7 @@ void Session::on_timer(const core::Now& now) {
 }
 
 void Session::on_writable(core::Connection&, const core::Now&) {
-  connection_.resume_reading();
+  if (!checking_) connection_.resume_reading();  // a second bind waits for the first one's answer
   if (client_ != nullptr) home_->touch(*client_);
 }
 

@@ -111,9 +111,10 @@ class Session final : public core::Connection::Owner {
 
   // A connection that was accepted here, not bound.
   Session(core::Shard& shard, core::SocketPtr socket, const core::Address& peer, Setup setup);
-  // A checked bind that comes from another shard, with what was read behind it.
+  // A checked bind that comes from another shard, with what was read behind it and what the peer
+  // has not taken yet.
   Session(core::Shard& shard, core::SocketPtr socket, const core::Address& peer, Setup setup,
-          const BindAsked& asked, core::Octets leftover);
+          const BindAsked& asked, const core::Brought& brought);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -131,7 +132,12 @@ class Session final : public core::Connection::Owner {
   // The bind's answer. bound(): here is its client's home. `credentials`: what it was checked by.
   void bound(Client& client, ClientHome& home, std::uint32_t credentials);
   void bind_refused(proto::Status status);
-  // For the way to another shard; not inside a callback of the connection.
+  // Whether a bind waits for its answer: false also once the connection has ended or is ending.
+  bool awaits_answer() const {
+    return checking_ && connection_.is_open() && !connection_.is_closing();
+  }
+  // For the way to another shard; not inside a callback of the connection. Nothing that was written
+  // before a bind depends on a record, so it may travel past this shard's gate.
   core::Handover hand_over() { return connection_.release_for_handover(); }
 
   // The answer to a submit that was relayed.

@@ -50,8 +50,9 @@ struct Lines final : Connection::Owner {
 struct World {
   World() : shard(0, std::unique_ptr<Net>(net), [this] { return now; }), wire(net->wire()) {}
   void connect(const ConnectionLimits& limits = {}, const std::string& leftover = "") {
+    const Brought brought{octets(leftover), {}};
     connection =
-        std::make_unique<Connection>(shard, FakeNet::socket(wire), owner, limits, octets(leftover));
+        std::make_unique<Connection>(shard, FakeNet::socket(wire), owner, limits, brought);
   }
   void turns(int count = 4) {
     while (count-- > 0) shard.turn();
@@ -379,6 +380,56 @@ TEST_CASE("a handover takes descriptor and rest, and calls nobody", "[connection
   home.wire->incoming = {"t."};
   home.turns();
   CHECK(home.owner.lines == std::vector<std::string>{"next", "part"});
+}
+
+TEST_CASE("a handover carries what is unsent: it leaves first, in order", "[connection]") {
+  World w;
+  w.connect();
+  w.owner.on_line = [](Connection& c, const std::string&) { c.pause_reading(); };
+  w.wire->allowance = 3;
+  REQUIRE(w.connection->write(octets("answers")));
+  w.wire->incoming = {"bind.next."};
+  w.turns();
+  CHECK(w.wire->sent == "ans");
+  w.shard.shut_gate(1);  // and some of it waits for the disk, for others' sake
+  REQUIRE(w.connection->write(octets("held")));
+  w.turns(1);
+  const Handover handover = w.connection->release_for_handover();
+  CHECK(text(handover.leftover) == "next.");
+  CHECK(text(handover.unsent) == "wersheld");
+  w.shard.open_gate(1);
+  w.turns();
+  w.connection.reset();
+  CHECK(w.shard.buffers().in_use() == 0);
+
+  World home;
+  ConnectionLimits least;
+  least.output_max = 4;  // what was owed before is owed still
+  home.connection = std::make_unique<Connection>(home.shard, FakeNet::socket(home.wire), home.owner,
+                                                 least, Brought{{}, handover.unsent});
+  CHECK_FALSE(home.connection->write(octets("bound")));
+  home.turns(1);
+  CHECK(home.wire->sent == "wersheld");
+  CHECK(home.connection->write(octets("then")));
+  home.turns(1);
+  CHECK(home.wire->sent == "wersheldthen");
+}
+
+TEST_CASE("a handover of what has ended, or is ending, moves nothing", "[connection]") {
+  for (const bool flush : {false, true}) {
+    World w;
+    w.connect();
+    w.wire->allowance = 0;
+    REQUIRE(w.connection->write(octets("last")));
+    w.turns(1);
+    flush ? w.connection->close_after_flush() : w.connection->close();
+    CHECK(w.connection->release_for_handover().fd == -1);
+    CHECK(w.owner.closed == 0);
+    w.now.mono_us += 6'000'000;
+    w.turns();
+    CHECK(w.owner.closed == 1);
+    CHECK(w.owner.reason == (flush ? CloseReason::flush_timeout : CloseReason::by_us));
+  }
 }
 
 TEST_CASE("shut gate: a turn's output leaves when the gate opens for that turn's mark", "[gate]") {

@@ -107,7 +107,6 @@ class Play {
     WorldOptions options;
     options.shards = 1 + in.below(2);
     options.carriers = 2;
-    options.auth_thread = false;
     options.disk = disk;
     options.change = [&in](Config& config) { set(config, in); };
     return options;

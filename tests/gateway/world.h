@@ -43,7 +43,6 @@ struct WorldOptions {
   std::function<void(Config&)> change = {};  // of the configuration, before anything is made
   routing::Files tables = world_tables();    // with carriers/*.toml and clients/*.toml, if any
   bool carriers_bound = true;                // turn until they are
-  bool auth_thread = true;  // false: a step of it in each turn, on the world's clock
   // With a journal and a due store on this disk, as a start finds them; their threads take steps
   // after each turn. Null: none. What ends the disk ends the world (abandon()).
   core::testing::FaultyStorage* disk = nullptr;
@@ -91,7 +90,7 @@ class World {
   std::uint32_t send_bind(ClientEnd& end, const std::string& system_id,
                           proto::Command kind = proto::Command::bind_transceiver,
                           std::uint8_t version = 0x34, const std::string& password = "pw");
-  // Turns until the bind is answered or the connection closed; the auth thread takes real time.
+  // Turns until the bind is answered or the connection closed; Auth takes a step a turn.
   void await(ClientEnd& end, std::uint32_t sequence_number);
   // Connects and binds; the bind must succeed.
   ClientEnd& bind(const std::string& system_id,
@@ -146,8 +145,8 @@ class World {
   void step_records();
   void step_due();
   core::ShardsOptions shards_options(const WorldOptions& options);
+  AuthOptions auth_options(unsigned shards);
   static Config make_config(const WorldOptions& options);
-  AuthOptions auth_options(const WorldOptions& options);
   std::unique_ptr<const routing::Tables> compile(const routing::Files& files,
                                                  std::uint32_t version);
   void make_ends();
@@ -163,7 +162,6 @@ class World {
   core::Published<routing::Tables> tables_;
   core::Shards shards_;
   Homes homes_;
-  const bool auth_thread_;
   Auth auth_;
   Shared shared_;
   core::testing::FaultyStorage* disk_ = nullptr;
