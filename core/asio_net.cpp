@@ -5,6 +5,7 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
@@ -26,7 +27,8 @@ using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::execut
 
 constexpr std::size_t kAcceptsPerTurn = 64;
 constexpr std::int64_t kAcceptPauseUs = 100'000;
-constexpr int kBacklog = 1024;
+// A storm of reconnects waits here: who finds it full is told nothing, and tries again in 1 s.
+constexpr int kBacklog = 4096;
 
 // Room for one pending wait, inside its socket: waiting allocates nothing.
 class WaitMemory {
@@ -93,6 +95,10 @@ class AsioSocket final : public Socket {
 
   void shutdown_write() noexcept override {
     if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
+  }
+  bool peer_gone() noexcept override {
+    pollfd asked{fd_, POLLRDHUP, 0};
+    return fd_ < 0 || (::poll(&asked, 1, 0) > 0 && asked.revents != 0);
   }
   void close() noexcept override {
     const int fd = release_fd();

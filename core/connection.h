@@ -201,9 +201,14 @@ class Connection final : private Socket::Events,
   bool is_open() const noexcept { return open_; }        // neither closed nor handed over
   bool is_closing() const noexcept { return closing_; }  // close_after_flush() was called
   int error() const noexcept { return error_; }          // errno of read_error and write_error
+  // For an owner that does not read: whether the peer has gone meanwhile. A system call.
+  bool peer_gone() noexcept { return open_ && socket_->peer_gone(); }
 
   void set_input_max(std::size_t octets) noexcept { limits_.input_max = octets; }
   void set_read_max(std::size_t octets) noexcept { limits_.read_max = octets; }
+  void set_output_max(std::size_t octets) noexcept {
+    if (open_ && !closing_) limits_.output_max = octets;
+  }
   const ConnectionLimits& limits() const noexcept { return limits_; }
   std::size_t leftover_size() const noexcept { return std::size_t{rest_end_} - rest_begin_; }
 

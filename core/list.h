@@ -61,11 +61,17 @@ class List {
     if (!element.linked()) element.insert_before(head_);
   }
 
+  // Puts it first; likewise.
+  void push_front(Hook<Tag>& element) noexcept {
+    if (!element.linked()) element.insert_before(*head_.next);
+  }
+
   // The list must not be empty.
+  T& front() noexcept { return static_cast<T&>(static_cast<Hook<Tag>&>(*head_.next)); }
   T& pop_front() noexcept {
-    Link& first = *head_.next;
-    first.unlink();
-    return static_cast<T&>(static_cast<Hook<Tag>&>(first));
+    T& first = front();
+    static_cast<Hook<Tag>&>(first).unlink();
+    return first;
   }
 
   // Appends all of `other`, which becomes empty.

@@ -54,6 +54,8 @@ class Socket {
   virtual void arm_read() = 0;
   virtual void arm_write() = 0;
   virtual void shutdown_write() noexcept = 0;
+  // The peer has closed its side, or the connection is broken; also while octets wait to be read.
+  virtual bool peer_gone() noexcept = 0;
   virtual void close() noexcept = 0;
   virtual int release_fd() noexcept = 0;  // the caller owns the descriptor now; -1 if it has none
   virtual void discard() noexcept = 0;    // closes and frees; called by SocketPtr

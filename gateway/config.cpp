@@ -37,6 +37,8 @@ void read_limits(Section& section, Limits& limits) {
                   std::to_string(std::bit_ceil(limits.mailbox_octets)));
   }
   section.integer("connections_max", limits.connections_max, {1, 1'000'000});
+  section.integer("unbound_max", limits.unbound_max, {16, 1'000'000});
+  section.integer("unbound_per_source", limits.unbound_per_source, {1, 1'000'000});
   section.integer("connection_output_octets", limits.connection_output_octets,
                   {256 * 1024, 1u << 30});
 }
@@ -222,6 +224,7 @@ void read_gateway(Section& section, const std::string& directory, bool has_table
   read_tables_directory(section, "tables", directory, gateway.tables);
   section.seconds("drain_seconds", gateway.drain_us, {0, 3600});
   section.seconds("session_init_seconds", gateway.session_init_us, {0.1, 300});
+  section.integer("auth_threads", gateway.auth_threads, {0, kAuthThreadsMax});
   section.seconds("in_doubt_hold_seconds", gateway.in_doubt_hold_us, {0.1, 604'800});
   section.seconds("retry_first_seconds", gateway.retry_first_us, {0.1, 3600});
   section.seconds("retry_max_seconds", gateway.retry_max_us, {0.1, 86'400});

@@ -30,6 +30,7 @@
 
 namespace tollgate::gateway {
 
+inline constexpr std::size_t kAuthThreadsMax = 64;
 inline constexpr std::size_t kShardsMax = 64;  // a message id keeps six bits for its shard
 inline constexpr std::size_t kClientsMax = 10'000;
 inline constexpr std::size_t kCarriersMax = 256;
@@ -87,7 +88,9 @@ struct Limits {
   std::uint32_t messages_per_shard = 1'000'000;              // the ledger's capacity
   std::uint32_t queue_octets_per_shard = 256 * 1024 * 1024;  // of messages no carrier has yet
   std::uint32_t mailbox_octets = 4 * 1024 * 1024;  // each ordered pair of shards; power of two
-  std::uint32_t connections_max = 10'000;          // client connections of the process
+  std::uint32_t connections_max = 10'000;          // clients' sessions of the process
+  std::uint32_t unbound_max = 16'000;              // connections not bound yet, beside them
+  std::uint32_t unbound_per_source = 10'000;       // of one IPv4 address or IPv6 /64
   std::uint32_t connection_output_octets = 4 * 1024 * 1024;  // one reader that stalls costs this
 };
 
@@ -132,7 +135,8 @@ struct GatewayConfig {
   std::string metrics;                 // "host:port" of /metrics; empty = none
   std::string tables;  // directory of the CSV tables, absolute or relative to cwd; "" = Redis
   std::int64_t drain_us = 30'000'000;         // SIGTERM: finish what is in flight, at most this
-  std::int64_t session_init_us = 10'000'000;  // accept to bind
+  std::int64_t session_init_us = 10'000'000;  // accept to the whole bind read
+  std::uint32_t auth_threads = 0;             // that check passwords; 0 = by the cores
   // A submit without a response: so long a receipt may still come, then the client is told UNKNOWN.
   std::int64_t in_doubt_hold_us = 3'600'000'000;
   // A message that all its candidates refused for now is tried again after the first of these, then

@@ -77,7 +77,12 @@ struct alignas(core::kCacheLine) CarrierMoneyCounters {
 struct alignas(core::kCacheLine) DoorCounters {
   core::Cell accepted;         // connections
   core::Cell waiting;          // gauge: not bound yet
-  core::Cell over_limit;       // closed at once: connections_max
+  core::Cell over_limit;       // closed at once: unbound_max, and all of them wait for us
+  core::Cell source_full;      // likewise: unbound_per_source
+  core::Cell gave_way;         // closed for a newcomer: the oldest that had not sent its bind
+  core::Cell talkative;        // closed: too many requests before the bind
+  core::Cell hung_up;          // gone while the password's check was waited for
+  core::Cell sessions_full;    // binds refused: connections_max
   core::Cell bind_refused;     // wrong password, address, version, too many sessions
   core::Cell init_timeouts;    // no bind in time
   core::Cell auth_queue_full;  // binds that could not be checked now

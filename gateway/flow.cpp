@@ -33,7 +33,7 @@ Flow::Flow(const Setup& setup)
       client_home_(setup.config, setup.shard, setup.homes, outbox_, tables_, recorder_,
                    setup.counters, setup.due),
       listener_(setup.config, tables_, setup.shard, setup.homes, outbox_, client_home_, setup.auth,
-                setup.counters, setup.shared.connections),
+                setup.counters, setup.shared),
       peers_(tables_->companion.get()),
       spill_timer_([](void*, const core::Now&) {}, nullptr),
       stop_timer_(core::Timer::calling<&Flow::on_stop_step>(*this)) {

@@ -18,7 +18,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
 #include "core/published.h"
@@ -32,17 +31,9 @@
 #include "gateway/listener.h"
 #include "gateway/mail.h"
 #include "gateway/recorder.h"
+#include "gateway/shared.h"
 
 namespace tollgate::gateway {
-
-// What the flows of all shards share.
-struct Shared {
-  std::atomic<std::uint32_t> connections{0};
-  // A polite stop, in steps that each shard waits for the others to reach.
-  std::atomic<bool> stopping{false};
-  std::atomic<std::uint32_t> quiet{0};     // shards whose accepted messages all have a carrier
-  std::atomic<std::uint32_t> finished{0};  // shards with no session and no bind left
-};
 
 class Flow final : private core::TurnStart {
  public:

@@ -89,4 +89,10 @@ bool matching(std::span<const IpNetwork> networks, const Ip& ip) {
                                          [&](const IpNetwork& each) { return each.contains(ip); });
 }
 
+std::string_view source_octets(const Ip& ip) {
+  constexpr std::size_t kIpv6Network = 8;
+  const auto* octets = reinterpret_cast<const char*>(ip.octets.data());
+  return {octets, is_mapped_v4(ip) ? ip.octets.size() : kIpv6Network};
+}
+
 }  // namespace tollgate::gateway

@@ -42,4 +42,8 @@ std::string format_ip(const Ip& ip);
 
 bool matching(std::span<const IpNetwork> networks, const Ip& ip);
 
+// The octets by which a source is limited: the whole IPv4 address, or the /64 of an IPv6 one, since
+// one host owns that many addresses. A view of `ip`.
+std::string_view source_octets(const Ip& ip);
+
 }  // namespace tollgate::gateway

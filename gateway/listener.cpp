@@ -1,5 +1,6 @@
 #include "gateway/listener.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/log.h"
@@ -11,7 +12,7 @@ using proto::Status;
 
 Listener::Listener(const Config& config, const TablesReader& tables, core::Shard& shard,
                    const Homes& homes, Outbox& outbox, ClientHome& client_home, Auth& auth,
-                   FlowCounters& counters, std::atomic<std::uint32_t>& connections)
+                   FlowCounters& counters, Shared& shared)
     : config_(config),
       tables_(tables),
       shard_(shard),
@@ -20,7 +21,8 @@ Listener::Listener(const Config& config, const TablesReader& tables, core::Shard
       client_home_(client_home),
       auth_(auth),
       counters_(counters),
-      connections_(connections) {}
+      shared_(shared),
+      sources_(config.gateway.limits.unbound_per_source) {}
 
 Listener::~Listener() = default;
 
@@ -54,20 +56,45 @@ Session::Setup Listener::setup() {
   // Before the bind: one short PDU, and no more read than that needs.
   setup.limits.input_max = proto::kPduLengthMaxUnbound;
   setup.limits.read_max = 2 * proto::kPduLengthMaxUnbound;
-  setup.limits.output_max = config_.gateway.limits.connection_output_octets;
+  setup.limits.output_max = kUnboundOutputMax;
   return setup;
+}
+
+std::uint32_t Listener::room() const {
+  const std::uint32_t bound = shared_.bound.load(std::memory_order_relaxed);
+  const std::uint32_t left = shared_.room - std::min(bound, shared_.room);
+  return std::min(left, config_.gateway.limits.unbound_max);
+}
+
+bool Listener::admit(const core::Address& peer, Sources::Place& place) {
+  const auto admission = sources_.admit(parse_ip(peer.host).value_or(Ip{}), place, room());
+  if (admission.verdict != Sources::Verdict::admitted) {
+    const bool source = admission.verdict == Sources::Verdict::source_full;
+    (source ? counters_.door.source_full : counters_.door.over_limit).add();
+    core::log::warn("door_full", {core::log::Field::from_peer("peer", source ? peer.host : ""),
+                                  {"reason", source ? "unbound_per_source" : "unbound_max"}});
+    return false;
+  }
+  if (admission.gives_way == 0) return true;
+  counters_.door.gave_way.add();
+  core::log::warn("gave_way",
+                  {core::log::Field::from_peer("peer", admission.of_source ? peer.host : ""),
+                   {"reason", admission.of_source ? "unbound_per_source" : "unbound_max"}});
+  sessions_.at(admission.gives_way).session->close();
+  return true;
 }
 
 void Listener::on_accept(core::SocketPtr socket, const core::Address& peer) {
   counters_.door.accepted.add();
-  if (connections_.load(std::memory_order_relaxed) >= config_.gateway.limits.connections_max) {
-    counters_.door.over_limit.add();
-    core::log::warn("connections_max", {{"limit", config_.gateway.limits.connections_max}});
+  const Session::Setup made = setup();
+  Held& held = sessions_[made.id];
+  held.place.session = made.id;
+  if (!admit(peer, held.place)) {
+    sessions_.erase(made.id);
     return;
   }
-  connections_.fetch_add(1, std::memory_order_relaxed);
-  const Session::Setup made = setup();
-  sessions_.emplace(made.id, std::make_unique<Session>(shard_, std::move(socket), peer, made));
+  shared_.connections.fetch_add(1, std::memory_order_relaxed);
+  held.session = std::make_unique<Session>(shard_, std::move(socket), peer, made);
   counters_.door.waiting.add();
 }
 
@@ -79,7 +106,9 @@ bool Listener::check_bind(Session& session, const proto::Bind& bind) {
   request.password = bind.password;
   const auto ip = parse_ip(session.peer().host);
   if (ip) request.peer = *ip;
-  return auth_.submit(request);
+  if (!auth_.submit(request)) return false;
+  sources_.busy(sessions_.at(session.id()).place);
+  return true;
 }
 
 void Listener::take_results() {
@@ -87,10 +116,16 @@ void Listener::take_results() {
   while (auth_.poll_result(shard_.index(), result)) on_result(result);
 }
 
-void Listener::refuse(Session& session, std::string_view reason, Status status) {
+void Listener::refuse(Session& session, std::string_view reason, Status status,
+                      std::string_view client) {
   counters_.door.bind_refused.add();
-  core::log::warn("bind_refused",
-                  {core::log::Field::from_peer("peer", session.peer().host), {"reason", reason}});
+  if (client.empty()) {
+    core::log::warn("bind_refused",
+                    {core::log::Field::from_peer("peer", session.peer().host), {"reason", reason}});
+  } else {
+    core::log::warn("bind_refused", {{"client", client}, {"reason", reason}});
+  }
+  sources_.refused(sessions_.at(session.id()).place);
   session.bind_refused(status);
 }
 
@@ -105,8 +140,8 @@ const ClientPeer* Listener::peer_of(const AuthResult& result) const {
 void Listener::on_result(const AuthResult& result) {
   const auto found = sessions_.find(result.session);
   // It hung up meanwhile, or the end of its connection is yet to be told to us.
-  if (found == sessions_.end() || !found->second->awaits_answer()) return;
-  Session& session = *found->second;
+  if (found == sessions_.end() || !found->second.session->awaits_answer()) return;
+  Session& session = *found->second.session;
   if (result.outcome != AuthOutcome::accepted) {
     return refuse(session, auth_outcome_name(result.outcome), auth_status(result.outcome));
   }
@@ -115,10 +150,7 @@ void Listener::on_result(const AuthResult& result) {
   if (peer == nullptr) return refuse(session, "tables_changed", Status::ESME_RBINDFAIL);
   const std::uint8_t version = proto::effective_version(session.asked().interface_version);
   if (!peer->config->versions.allows(version)) {
-    counters_.door.bind_refused.add();
-    core::log::warn("bind_refused",
-                    {{"client", peer->config->system_id}, {"reason", "interface_version"}});
-    return session.bind_refused(Status::ESME_RBINDFAIL);
+    return refuse(session, "interface_version", Status::ESME_RBINDFAIL, peer->config->system_id);
   }
   if (Client* client = client_home_.client(result.client)) {
     return bind_here(session, *client, result.credentials);
@@ -129,6 +161,7 @@ void Listener::on_result(const AuthResult& result) {
   moved->asked = session.asked();
   moved->client = result.client;
   moved->credentials = result.credentials;
+  sources_.leave(found->second.place);
   sessions_.erase(found);
   counters_.door.waiting.sub();
   const SessionMail mail{moved.release()};
@@ -142,7 +175,7 @@ void Listener::on_session(const SessionMail& mail) {
   auto session = std::make_unique<Session>(shard_, shard_.net().adopt(moved->handover.fd),
                                            moved->peer, made, moved->asked, brought);
   Session& here = *session;
-  sessions_.emplace(made.id, std::move(session));
+  sessions_[made.id].session = std::move(session);
   counters_.door.waiting.add();
   if (stopping_) return refuse(here, "stopping", Status::ESME_RBINDFAIL);
   Client* client = client_home_.client(moved->client);
@@ -160,12 +193,16 @@ void Listener::bind_here(Session& session, Client& client, std::uint32_t credent
     return refuse(session, "tables_changed", Status::ESME_RBINDFAIL);
   }
   if (client.sessions().size() >= client.config().sessions_max) {
-    counters_.door.bind_refused.add();
-    core::log::warn("bind_refused",
-                    {{"client", client.config().system_id}, {"reason", "sessions_max"}});
-    return session.bind_refused(Status::ESME_RBINDFAIL);
+    return refuse(session, "sessions_max", Status::ESME_RBINDFAIL, client.config().system_id);
+  }
+  if (shared_.bound.fetch_add(1, std::memory_order_relaxed) >=
+      config_.gateway.limits.connections_max) {
+    shared_.bound.fetch_sub(1, std::memory_order_relaxed);
+    counters_.door.sessions_full.add();
+    return refuse(session, "connections_max", Status::ESME_RBINDFAIL);
   }
   counters_.door.waiting.sub();
+  sources_.leave(sessions_.at(session.id()).place);
   session.bound(client, client_home_, credentials);
   client_home_.touch(client);
   core::log::info("session_bound", {{"client", client.config().system_id},
@@ -175,18 +212,25 @@ void Listener::bind_here(Session& session, Client& client, std::uint32_t credent
 }
 
 void Listener::ended(Session& session) {
-  if (!session.was_bound()) counters_.door.waiting.sub();
-  connections_.fetch_sub(1, std::memory_order_relaxed);
-  sessions_.erase(session.id());
+  if (session.was_bound()) {
+    shared_.bound.fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    counters_.door.waiting.sub();
+  }
+  if (session.checking()) auth_.cancel(shard_.index(), session.id());
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  const auto found = sessions_.find(session.id());
+  sources_.leave(found->second.place);
+  sessions_.erase(found);
 }
 
 void Listener::unbind_all() {
   stopping_ = true;
-  for (auto& [id, session] : sessions_) session->unbind();
+  for (auto& [id, held] : sessions_) held.session->unbind();
 }
 
 void Listener::close_all() {
-  for (auto& [id, session] : sessions_) session->close();
+  for (auto& [id, held] : sessions_) held.session->close();
 }
 
 }  // namespace tollgate::gateway

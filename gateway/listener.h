@@ -2,7 +2,9 @@
 // session to its client's home. It owns every session on this shard. The shard's thread.
 //
 // Invariants
-// 1. At most connections_max connections in the process, counted over all shards.
+// 1. At most connections_max sessions in the process, counted over all shards. Connections that are
+//    not bound are bounded apart (gateway/sources.h): at most unbound_max, and what descriptors are
+//    left; so nothing that never binds takes a session's place.
 // 2. A bind that fails is answered alike, whether the system_id is known or not (gateway/auth.h).
 // 3. A session changes shards at most once, after its bind was checked and before it is answered;
 //    what was read behind the bind goes with it, and so do answers that the peer has not taken. One
@@ -10,7 +12,6 @@
 // 4. Once a stop unbinds, no bind is accepted any more, not one that was checked or on its way.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
@@ -23,6 +24,8 @@
 #include "gateway/homes.h"
 #include "gateway/mail.h"
 #include "gateway/session.h"
+#include "gateway/shared.h"
+#include "gateway/sources.h"
 
 namespace tollgate::gateway {
 
@@ -39,7 +42,7 @@ class Listener final : public Door {
  public:
   Listener(const Config& config, const TablesReader& tables, core::Shard& shard, const Homes& homes,
            Outbox& outbox, ClientHome& client_home, Auth& auth, FlowCounters& counters,
-           std::atomic<std::uint32_t>& connections);
+           Shared& shared);
   ~Listener();
 
   // Starts listening; the reason when an address cannot be had.
@@ -61,13 +64,20 @@ class Listener final : public Door {
   bool check_bind(Session& session, const proto::Bind& bind) override;
   void ended(Session& session) override;
 
+  struct Held {
+    std::unique_ptr<Session> session;
+    Sources::Place place;
+  };
+
   void on_accept(core::SocketPtr socket, const core::Address& peer);
+  bool admit(const core::Address& peer, Sources::Place& place);
   void on_result(const AuthResult& result);
   const ClientPeer* peer_of(const AuthResult& result) const;
   void bind_here(Session& session, Client& client, std::uint32_t credentials);
-  void refuse(Session& session, std::string_view reason, proto::Status status);
+  void refuse(Session& session, std::string_view reason, proto::Status status,
+              std::string_view client = {});
   Session::Setup setup();
-  void count();
+  std::uint32_t room() const;
 
   const Config& config_;
   const TablesReader& tables_;
@@ -77,9 +87,10 @@ class Listener final : public Door {
   ClientHome& client_home_;
   Auth& auth_;
   FlowCounters& counters_;
-  std::atomic<std::uint32_t>& connections_;
+  Shared& shared_;
   std::vector<core::ListenerPtr> listeners_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  Sources sources_;
+  std::unordered_map<std::uint64_t, Held> sessions_;
   bool stopping_ = false;
   std::uint64_t next_id_ = 1;
 };

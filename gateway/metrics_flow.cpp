@@ -79,8 +79,19 @@ constexpr CellRow<ClientCounters> kClientRows[] = {
 constexpr CellRow<DoorCounters> kDoorRows[] = {
     {{"door_connections_total", "Connections from clients"}, &DoorCounters::accepted},
     {{"door_waiting", "Connections that are not bound yet", Kind::gauge}, &DoorCounters::waiting},
-    {{"door_over_limit_total", "Connections closed at once: connections_max"},
+    {{"door_over_limit_total", "Connections closed at once: unbound_max, all waiting for us"},
      &DoorCounters::over_limit},
+    {{"door_source_full_total", "Connections closed at once: unbound_per_source, all waiting"},
+     &DoorCounters::source_full},
+    {{"door_gave_way_total", "Connections without a bind closed to let newer ones in"},
+     &DoorCounters::gave_way},
+    {{"door_talkative_total", "Connections closed for too many requests before the bind"},
+     &DoorCounters::talkative},
+    {{"door_hung_up_total", "Connections that ended while their password waited for its check"},
+     &DoorCounters::hung_up},
+    {{"door_sessions_full_total", "Binds refused: connections_max"}, &DoorCounters::sessions_full},
+    {{"door_auth_queue_full_total", "Binds refused: too many wait for their password's check"},
+     &DoorCounters::auth_queue_full},
     {{"door_binds_refused_total", "Binds refused, for any reason"}, &DoorCounters::bind_refused},
     {{"door_init_timeouts_total", "Connections closed without a bind in time"},
      &DoorCounters::init_timeouts},
@@ -279,6 +290,12 @@ void add_process(Page& page, const MetricsSources& sources) {
     }
   }
   if (!sources.auth) return;
+  page.add({"auth_hashes_total", "Password hashes computed"}, {},
+           static_cast<double>(sources.auth->hashes()));
+  page.add({"auth_remembered_total", "Binds accepted without a hash: verified before in this run"},
+           {}, static_cast<double>(sources.auth->remembered()));
+  page.add({"auth_waiting", "Binds that wait for their password's check", Kind::gauge}, {},
+           static_cast<double>(sources.auth->waiting()));
   for (std::size_t i = 0; i < static_cast<std::size_t>(AuthOutcome::count); ++i) {
     const auto outcome = static_cast<AuthOutcome>(i);
     page.add({"auth_checks_total", "Binds whose password was asked about, by outcome"},

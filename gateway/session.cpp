@@ -24,6 +24,14 @@ static_assert(sizeof(Session) <= 2048);
 constexpr std::uint8_t kEnquiriesMax = 2;
 constexpr std::int64_t kLookAgainUs = 1'000;
 constexpr std::int64_t kUnbindUs = 2'000'000;  // our unbind without a response
+// Looks for a peer that hung up while its password waits: the first soon, then less often.
+constexpr std::int64_t kLookFirstUs = 10'000;
+constexpr std::int64_t kLookMaxUs = 320'000;
+
+bool binds(Command command) {
+  return command == Command::bind_receiver || command == Command::bind_transmitter ||
+         command == Command::bind_transceiver;
+}
 
 }  // namespace
 
@@ -77,6 +85,7 @@ bool Session::on_pdu(const proto::Frame& frame, const core::Now& now) {
   if (command != Command::enquire_link && command != Command::enquire_link_resp) {
     active_us_ = now.mono_us;
   }
+  if (client_ == nullptr && !binds(command) && too_talkative()) return true;
   const std::uint32_t sequence_number = frame.header.sequence_number;
   switch (proto::receive_verdict(proto::Role::mc, state_, command, version_)) {
     case proto::Verdict::accept:
@@ -265,6 +274,15 @@ bool Session::on_submit_multi(const proto::Frame& frame, const core::Now& now) {
   return true;
 }
 
+bool Session::too_talkative() {
+  if (++before_bind_ <= kBeforeBindMax) return false;
+  setup_.counters->talkative.add();
+  core::log::warn("closed_before_bind", {core::log::Field::from_peer("peer", connection_.peer.host),
+                                         {"reason", "too many requests"}});
+  connection_.close();
+  return true;
+}
+
 void Session::on_bind(const proto::Frame& frame) {
   const core::Wiped wiped(frame.body);  // there is a password in it
   proto::Bind bind;
@@ -283,6 +301,7 @@ void Session::on_bind(const proto::Frame& frame) {
   }
   checking_ = true;
   connection_.pause_reading();
+  arm(shard_.now());
 }
 
 void Session::bind_refused(Status status) {
@@ -302,6 +321,7 @@ void Session::bound(Client& client, ClientHome& home, std::uint32_t credentials)
   connection_.set_input_max(proto::kPduLengthMax);
   connection_.set_read_max(core::ConnectionLimits{}.read_max);
   connection_.read_with(client.reading());
+  connection_.set_output_max(setup_.config->limits.connection_output_octets);
   client.join(*this);
 
   std::array<std::uint8_t, 8> tlv;
@@ -493,6 +513,10 @@ void Session::request(Command command) {
 
 void Session::arm(const core::Now& now) {
   std::int64_t due = opened_us_ + setup_.config->session_init_us;
+  if (checking_) {
+    look_us_ = std::clamp(look_us_ * 2, kLookFirstUs, kLookMaxUs);
+    due = now.mono_us + look_us_;
+  }
   if (client_ != nullptr) {
     const ClientConfig& config = client_->config();
     const Told* oldest = told_.oldest();
@@ -506,6 +530,11 @@ void Session::arm(const core::Now& now) {
 }
 
 void Session::on_timer(const core::Now& now) {
+  if (checking_) {
+    if (!connection_.peer_gone()) return arm(now);
+    setup_.counters->hung_up.add();
+    return connection_.close();
+  }
   // What is missed may lie in what was not read yet.
   if (connection_.input_waits()) {
     return shard_.timers().arm(timer_, now.mono_us + kLookAgainUs);
@@ -541,7 +570,7 @@ void Session::on_timer(const core::Now& now) {
 }
 
 void Session::on_writable(core::Connection&, const core::Now&) {
-  if (!checking_) connection_.resume_reading();  // a second bind waits for the first one's answer
+  connection_.resume_reading();
   if (client_ != nullptr) home_->touch(*client_);
 }
 

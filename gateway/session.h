@@ -4,7 +4,9 @@
 //
 // Invariants
 // 1. Every PDU is answered as proto/session.h's matrix says; before the bind a PDU has at most 512
-//    octets and the bind must come within session_init_us of the accept.
+//    octets, at most kBeforeBindMax come, and the bind must be there within session_init_us of the
+//    accept. From then on the client waits for us: we close only if it has hung up, which is looked
+//    for now and then, since it is not read.
 // 2. Requests are answered in the order they came, but for those that are relayed: they are
 // answered
 //    as their carriers answer. A submit is answered only once it is accepted or refused; while
@@ -80,6 +82,12 @@ class Unanswered {
   std::uint32_t count_ = 0;
 };
 
+// Requests answered before a bind; the next one closes the connection.
+inline constexpr std::uint32_t kBeforeBindMax = 64;
+// Their answers, unread, and the bind's.
+inline constexpr std::size_t kUnboundOutputMax = 2'048;
+static_assert(kUnboundOutputMax > (kBeforeBindMax + 8) * proto::kHeaderLength);
+
 // What a session needs before it has a client.
 class Door {
  public:
@@ -132,6 +140,7 @@ class Session final : public core::Connection::Owner {
   // The bind's answer. bound(): here is its client's home. `credentials`: what it was checked by.
   void bound(Client& client, ClientHome& home, std::uint32_t credentials);
   void bind_refused(proto::Status status);
+  bool checking() const { return checking_; }
   // Whether a bind waits for its answer: false also once the connection has ended or is ending.
   bool awaits_answer() const {
     return checking_ && connection_.is_open() && !connection_.is_closing();
@@ -174,6 +183,7 @@ class Session final : public core::Connection::Owner {
   bool over_window();
   bool answered(bool done);
   void on_bind(const proto::Frame& frame);
+  bool too_talkative();
   void on_query_sm(const proto::Frame& frame);
   void on_cancel_sm(const proto::Frame& frame);
   void on_replace_sm(const proto::Frame& frame);
@@ -210,6 +220,8 @@ class Session final : public core::Connection::Owner {
   ClientHome* home_ = nullptr;
   Window<Told> told_;
   std::int64_t unbind_us_ = 0;
+  std::int64_t look_us_ = 0;       // checking: until the next look whether the peer is there
+  std::uint32_t before_bind_ = 0;  // requests
   std::int64_t opened_us_;
   std::int64_t heard_us_;   // last PDU
   std::int64_t active_us_;  // last PDU other than enquire_link

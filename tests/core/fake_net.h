@@ -61,6 +61,9 @@ class FakeSocket final : public Socket {
   void arm_read() override { wire_->read_armed = true; }
   void arm_write() override { wire_->write_armed = true; }
   void shutdown_write() noexcept override { wire_->shut = true; }
+  bool peer_gone() noexcept override {
+    return wire_->closed || wire_->ended || wire_->recv_error != 0 || wire_->send_error != 0;
+  }
   void close() noexcept override {
     wire_->closed = true;
     wire_->events = nullptr;

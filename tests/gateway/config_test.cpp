@@ -57,12 +57,15 @@ shards = 4
 system_id = "TG"
 drain_seconds = 1.5
 session_init_seconds = 2
+auth_threads = 3
 in_doubt_hold_seconds = 5
 log_level = "warn"
 [gateway.limits]
 messages_per_shard = 5000
 mailbox_octets = 262144
 connections_max = 7
+unbound_max = 16
+unbound_per_source = 3
 connection_output_octets = 300000
 
 )") + kClient + kCarrier);
@@ -78,6 +81,9 @@ connection_output_octets = 300000
   CHECK(gateway.limits.messages_per_shard == 5000);
   CHECK(gateway.limits.mailbox_octets == 262144);
   CHECK(gateway.limits.connections_max == 7);
+  CHECK(gateway.limits.unbound_max == 16);
+  CHECK(gateway.limits.unbound_per_source == 3);
+  CHECK(gateway.auth_threads == 3);
   CHECK(gateway.limits.connection_output_octets == 300000);
 }
 
@@ -328,6 +334,9 @@ std::vector<double> gateway_and_client(const Config& config) {
           number(gateway.limits.messages_per_shard),
           number(gateway.limits.mailbox_octets),
           number(gateway.limits.connections_max),
+          number(gateway.limits.unbound_max),
+          number(gateway.limits.unbound_per_source),
+          number(gateway.auth_threads),
           number(gateway.limits.connection_output_octets),
           number(config.journal.segment_octets),
           number(config.journal.reserve_octets),

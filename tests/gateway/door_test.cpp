@@ -185,16 +185,218 @@ TEST_CASE("no bind within session_init: closed and counted once", "[door]") {
   world.finish();
 }
 
-TEST_CASE("connections_max: one more is closed at once, and room is given back", "[door]") {
+TEST_CASE("connections_max: one bind more is refused, and room is given back", "[door]") {
   World world({.change = [](Config& config) { config.gateway.limits.connections_max = 2; }});
-  ClientEnd& one = world.connect();
-  world.connect();
+  ClientEnd& one = world.bind("shop");
+  world.bind("depot");
   ClientEnd& third = world.connect();
-  CHECK(third.closed());
-  CHECK(world.sum(&DoorCounters::over_limit) == 1);
+  const std::uint32_t sequence = world.send_bind(third, "shop");
+  world.await(third, sequence);
+  CHECK(third.status(sequence) == Status::ESME_RBINDFAIL);
+  CHECK(world.sum(&DoorCounters::sessions_full) == 1);
   one.hang_up();
   world.settle();
   world.bind("shop");
+  CHECK(world.shared().bound.load() == 2);
+  world.finish();
+}
+
+// Connections of one address that never bind, each renewed once it is closed.
+struct Junk {
+  Junk(World& in, std::size_t count) : world(in), ends(count) { renew(count); }
+  // Each of them may take another's place, which is renewed in its turn.
+  void renew(std::size_t most) {
+    for (ClientEnd*& end : ends) {
+      if (end != nullptr && !end->closed()) continue;
+      if (most-- == 0) return;
+      end = &world.connect(host);
+      ++made;
+    }
+  }
+  World& world;
+  std::string host = "198.51.100.66";
+  std::vector<ClientEnd*> ends;
+  std::size_t made = 0;
+};
+
+TEST_CASE("connections that never bind keep nobody out, of their own address or another",
+          "[door]") {
+  const bool source = GENERATE(true, false);  // which bound is met first
+  World world({.change = [source](Config& config) {
+    config.gateway.limits.connections_max = 8;
+    config.gateway.limits.unbound_max = source ? 100 : 30;
+    config.gateway.limits.unbound_per_source = source ? 30 : 100;
+  }});
+  Junk junk(world, 40);
+  for (int i = 0; i < 20; ++i) {
+    ClientEnd& client = world.connect(i % 2 == 0 ? junk.host : "198.51.100.1");
+    junk.renew(20);
+    const std::uint32_t sequence = world.send_bind(client, "shop");
+    world.await(client, sequence);
+    REQUIRE(client.answered(sequence));
+    CHECK(client.status(sequence) == Status::ESME_ROK);
+    client.hang_up();
+    world.settle();
+  }
+  CHECK(junk.made > 200);
+  CHECK(world.shared().connections.load() <= 30);
+  CHECK(world.sum(&DoorCounters::gave_way) >= junk.made - 30);
+  CHECK(world.sum(&DoorCounters::over_limit) == 0);
+  for (ClientEnd* end : junk.ends) end->hang_up();
+  world.settle();
+  CHECK(world.shared().connections.load() == 0);
+  world.finish();
+}
+
+TEST_CASE("sessions take no room from the door, nor the door from sessions", "[door]") {
+  World world({.change = [](Config& config) {
+    config.gateway.limits.connections_max = 16;
+    config.gateway.limits.unbound_max = 16;
+    config.clients[0].sessions_max = 16;
+  }});
+  Junk junk(world, 16);
+  for (int i = 0; i < 16; ++i) world.bind("shop");
+  CHECK(world.client(0).sessions.get() == 16);
+  CHECK(world.shared().connections.load() == 31);  // the first newcomer took one's place
+  junk.renew(1);
+  CHECK(world.shared().connections.load() == 32);
+  world.finish();
+}
+
+TEST_CASE("a door full of binds that wait for us refuses newcomers; refused ones give way",
+          "[door]") {
+  World world({.change = [](Config& config) { config.gateway.limits.unbound_max = 3; }});
+  world.auth_runs = false;
+  std::vector<ClientEnd*> waiting;
+  for (const char* password : {"pw", "wrong", "wrong"}) {
+    waiting.push_back(&world.connect("198.51.100." + std::to_string(waiting.size())));
+    world.send_bind(*waiting.back(), "shop", Command::bind_transceiver, 0x34, password);
+    waiting.back()->reads = false;  // so that it does not hang up when it is refused
+  }
+  world.settle();
+  CHECK(world.connect("198.51.100.9").closed());
+  CHECK(world.sum(&DoorCounters::over_limit) == 1);
+  for (ClientEnd* client : waiting) CHECK_FALSE(client->closed());
+  world.auth_runs = true;
+  world.settle();
+  CHECK(world.client(0).sessions.get() == 1);
+  CHECK(world.shared().connections.load() == 3);
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(world.connect("198.51.100.9").closed());
+  CHECK(world.sum(&DoorCounters::over_limit) == 1);
+  CHECK(world.sum(&DoorCounters::gave_way) == 2);
+  CHECK(world.client(0).sessions.get() == 1);
+  world.finish();
+}
+
+TEST_CASE("descriptors that are not there are taken off the unbound, not off the sessions",
+          "[door]") {
+  World world;
+  world.shared().room = 4;
+  for (int i = 0; i < 3; ++i) world.bind("shop");
+  ClientEnd& idle = world.connect("198.51.100.2");
+  ClientEnd& newer = world.connect("198.51.100.3");
+  CHECK(idle.closed());
+  CHECK_FALSE(newer.closed());
+  const std::uint32_t sequence = world.send_bind(newer, "depot");
+  world.await(newer, sequence);
+  CHECK(newer.status(sequence) == Status::ESME_ROK);
+  CHECK(world.connect("198.51.100.4").closed());
+  CHECK(world.client(0).sessions.get() == 3);
+  world.finish();
+}
+
+TEST_CASE("before the bind: some requests are answered, then the connection closes", "[door]") {
+  World world;
+  ClientEnd& chatty = world.connect();
+  chatty.wire().allowance = 0;
+  for (std::uint32_t i = 0; i < kBeforeBindMax; ++i) chatty.send_empty(Command::enquire_link);
+  const std::uint32_t bind = world.send_bind(chatty, "shop");
+  world.settle();
+  CHECK(world.shard(0).buffers().in_use() <= 4'096);
+  chatty.wire().allowance = 1'000'000;
+  world.settle();
+  CHECK(chatty.seen.size() == kBeforeBindMax + 1);
+  CHECK(chatty.status(bind) == Status::ESME_ROK);
+  for (std::uint32_t i = 0; i < 2 * kBeforeBindMax; ++i) chatty.send_empty(Command::enquire_link);
+  world.settle();
+  CHECK_FALSE(chatty.closed());  // bound
+
+  for (const Command command : {Command::enquire_link, Command::submit_sm,
+                                Command::enquire_link_resp, static_cast<Command>(0x777)}) {
+    ClientEnd& flood = world.connect();
+    flood.wire().allowance = 0;
+    for (std::uint32_t i = 0; i <= kBeforeBindMax; ++i) flood.send_empty(command);
+    world.settle();
+    CHECK(flood.closed());
+  }
+  CHECK(world.sum(&DoorCounters::talkative) == 4);
+  world.finish();
+}
+
+TEST_CASE("waiting for us is no init time-out: the bind ends the client's time", "[door]") {
+  World world;
+  world.auth_runs = false;
+  ClientEnd& patient = world.connect();
+  const std::uint32_t bind = world.send_bind(patient, "shop");
+  ClientEnd& slow = world.connect();
+  const std::string octets = header_octets(Command::bind_transceiver, 1);
+  for (const char octet : octets) {
+    slow.send(std::string(1, octet));
+    world.pass(kSecond, 100 * kMs);
+  }
+  CHECK(slow.closed());
+  CHECK(world.sum(&DoorCounters::init_timeouts) == 1);
+  world.pass(100 * kSecond, 100 * kMs);
+  CHECK_FALSE(patient.closed());
+  world.auth_runs = true;
+  world.await(patient, bind);
+  CHECK(patient.status(bind) == Status::ESME_ROK);
+  world.finish();
+}
+
+TEST_CASE("who hangs up while it waits is closed, and no hash is computed for it", "[door]") {
+  World world;
+  world.auth_runs = false;
+  std::vector<ClientEnd*> gone;
+  for (int i = 0; i < 20; ++i) {
+    gone.push_back(&world.connect());
+    world.send_bind(*gone.back(), "shop");
+    gone.back()->submit();  // octets that are not read hide no end
+  }
+  ClientEnd& stays = world.connect();
+  const std::uint32_t bind = world.send_bind(stays, "depot");
+  world.settle();
+  for (ClientEnd* client : gone) client->hang_up();
+  world.pass(kSecond);
+  for (ClientEnd* client : gone) CHECK(client->closed());
+  CHECK(world.sum(&DoorCounters::hung_up) == 20);
+  CHECK(world.shared().connections.load() == 1);
+  world.auth_runs = true;
+  world.await(stays, bind);
+  world.settle();
+  CHECK(stays.status(bind) == Status::ESME_ROK);
+  CHECK(world.auth().hashes() == 1);
+  CHECK(world.auth().outcomes(AuthOutcome::hung_up) == 20);
+  world.finish();
+}
+
+TEST_CASE("clients that were bound before return together without a hash", "[door]") {
+  World world({.change = [](Config& config) { config.clients[0].sessions_max = 200; }});
+  std::vector<ClientEnd*> clients;
+  for (int i = 0; i < 200; ++i) clients.push_back(&world.bind("shop"));
+  for (ClientEnd* client : clients) client->hang_up();
+  world.settle();
+  REQUIRE(world.shared().connections.load() == 0);
+  CHECK(world.auth().hashes() == 1);
+  std::vector<std::pair<ClientEnd*, std::uint32_t>> back;
+  for (int i = 0; i < 200; ++i) {
+    ClientEnd& client = world.connect();
+    back.emplace_back(&client, world.send_bind(client, "shop"));
+  }
+  world.settle();
+  for (const auto& [client, bind] : back) CHECK(client->status(bind) == Status::ESME_ROK);
+  CHECK(world.auth().hashes() == 1);
+  CHECK(world.auth().remembered() == 399);
   world.finish();
 }
 
@@ -247,6 +449,34 @@ TEST_CASE("enquire_link: asked after silence, two misses close the session", "[d
   CHECK_FALSE(client.closed());
   CHECK(world.sum(&DoorCounters::enquire_misses) == 1);
   CHECK(client.count(Command::enquire_link) == 3);
+  world.finish();
+}
+
+// What it says lies unread for our reason: a full queue. It is neither asked nor unbound.
+TEST_CASE("a paused client is not judged by silence", "[door]") {
+  World world({.change =
+                   [](Config& config) {
+                     config.clients[0].queue_max = 4;
+                     config.clients[0].queue_full_us = 3'600 * kSecond;
+                     config.clients[0].enquire_link_us = 30 * kSecond;
+                     config.clients[0].inactivity_us = 60 * kSecond;
+                   },
+               .carriers_bound = false});
+  for (std::size_t i = 0; i < world.carriers(); ++i) world.carrier(i).listens = false;
+  ClientEnd& client = world.bind("shop");
+  std::vector<std::uint32_t> submits;
+  for (int i = 0; i < 6; ++i) submits.push_back(client.submit({.registered_delivery = 0}));
+  world.settle();
+  REQUIRE(world.client(0).reading_pauses.get() > 0);
+  world.pass(200 * kSecond, 100 * kMs);
+  CHECK_FALSE(client.closed());
+  CHECK(client.count(Command::unbind) == 0);
+  CHECK(world.sum(&DoorCounters::enquire_misses) == 0);
+  CHECK(world.sum(&DoorCounters::inactive) == 0);
+  for (std::size_t i = 0; i < world.carriers(); ++i) world.carrier(i).listens = true;
+  for (int i = 0; i < 400 && world.messages() != 0; ++i) world.pass(kSecond, 100 * kMs);
+  world.settle();
+  for (const std::uint32_t submit : submits) CHECK(client.status(submit) == Status::ESME_ROK);
   world.finish();
 }
 

@@ -267,7 +267,7 @@ World::~World() {
 void World::turn(int times) {
   for (int i = 0; i < times; ++i) {
     for (unsigned s = 0; s < shards_.size(); ++s) shards_[s].turn();
-    auth_.step();
+    if (auth_runs) auth_.step();
     due_first_ = !due_first_;
     if (due_first_) step_due();
     while (journal_ && !disk_->crashed && journal_->step()) {

@@ -130,6 +130,8 @@ class World {
   // Gone in the middle of what it did, as after kill -9; nothing more reaches the disk.
   void abandon();
 
+  bool auth_runs = true;  // Auth takes its step in each turn
+
   // Called before and behind the due store's steps of a turn: for faults that are its alone.
   std::function<void(bool begins)> around_due;
   DueStore* due() { return due_.get(); }
