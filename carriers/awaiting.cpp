@@ -29,7 +29,7 @@ Awaiting::Awaiting(std::uint32_t max, std::uint64_t seed)
       medium_(max),
       large_(max),
       mark_mask_(mark_count(max) - 1),
-      marks_(static_cast<std::uint64_t*>(std::calloc(mark_mask_ + 1, sizeof(std::uint64_t)))) {
+      marks_(static_cast<Mark*>(std::calloc(mark_mask_ + 1, sizeof(Mark)))) {
   TOLLGATE_CHECK(max >= 1 && max <= (1U << 28), "awaiting_max");
   if (marks_ == nullptr) throw std::bad_alloc();
   segments_.reserve(max / kSegment + 1);
@@ -116,18 +116,17 @@ std::uint32_t Awaiting::find_handle(Key key, std::uint64_t hash) const {
   return at;
 }
 
-std::optional<std::uint64_t> Awaiting::find(Key key, std::uint64_t hash) const {
+std::optional<Awaiting::Meant> Awaiting::find(Key key, std::uint64_t hash) const {
   const std::uint32_t at = find_handle(key, hash);
   if (at == kNone) return std::nullopt;
-  std::uint64_t message = 0;
-  std::memcpy(&message, head_of(at).message, sizeof message);
-  return message;
+  Meant meant;
+  std::memcpy(&meant.message, head_of(at).message, sizeof meant.message);
+  meant.number = head_of(at).number;
+  return meant;
 }
 
-Awaiting::Added Awaiting::add(Key key, std::uint64_t hash, std::uint64_t message,
-                              std::int64_t now_us) {
+Awaiting::Added Awaiting::add(Key key, std::uint64_t hash, Meant meant, std::int64_t now_us) {
   TOLLGATE_CHECK(!key.empty() && key.size() <= kIdMax, "the length of an id's key");
-  if (settled(hash)) marks_[mark_of(hash)] = 0;
   Added added = Added::added;
   std::uint32_t at = find_handle(key, hash);
   if (at != kNone) {
@@ -139,6 +138,7 @@ Awaiting::Added Awaiting::add(Key key, std::uint64_t hash, std::uint64_t message
       if (size_ >= max_) erase_oldest();  // above a maximum that was lowered
       added = Added::evicted_another;
     }
+    if (shorten(hash)) added = Added::evicted_another;
     at = take(key.size());
     std::memcpy(key_of(at), key.data(), key.size());
     head_of(at).time_and_length = static_cast<std::uint32_t>(key.size());
@@ -148,16 +148,30 @@ Awaiting::Added Awaiting::add(Key key, std::uint64_t hash, std::uint64_t message
     head_of(at).next = first;
     first = at;
   }
-  std::memcpy(head_of(at).message, &message, sizeof message);
+  std::memcpy(head_of(at).message, &meant.message, sizeof meant.message);
+  head_of(at).number = meant.number;
   link_newest(at, now_us);
   return added;
 }
 
-bool Awaiting::settle(Key key, std::uint64_t hash) {
+// New ones stand in front, so the last of a chain is the oldest, or about.
+bool Awaiting::shorten(std::uint64_t hash) {
+  std::uint32_t length = 0;
+  std::uint32_t last = kNone;
+  for (std::uint32_t at = bucket(bucket_of(hash)); at != kNone; at = head_of(at).next) {
+    last = at;
+    ++length;
+  }
+  if (length < kChainMax) return false;
+  erase(last, hash);
+  return true;
+}
+
+bool Awaiting::settle(Key key, std::uint64_t hash, std::uint64_t contents) {
   const std::uint32_t at = find_handle(key, hash);
   if (at == kNone) return false;
+  marks_[mark_of(hash)] = {hash | 1, {contents, head_of(at).number}};
   erase(at, hash);
-  marks_[mark_of(hash)] = hash | 1;
   return true;
 }
 

@@ -6,10 +6,11 @@
 // 1. find(key) is the message of the latest add(key), until settle, expiry or eviction.
 // 2. No operation stops for a rehash: the table is a linear hash that splits one bucket for each
 //    entry it grows by, its directory grows by segments; add, find and settle are O(1).
-// 3. An entry takes 56, 72 or 96 octets all told (ids of up to 24, 40 and 64 octets).
+//    No chain grows beyond kChainMax, whatever ids a carrier gives: the oldest of it then goes.
+// 3. An entry takes 56, 72 or 100 octets all told (ids of up to 20, 36 and 64 octets).
 // 4. At most `max` entries: a new one then evicts the oldest.
-// 5. settled(key) is true for the latest settled ids (a bounded, direct-mapped memory of hashes
-//    that newer ones overwrite); never for an id that is in the table.
+// 5. settled(hash) tells of the latest settled ids what the receipt said that settled each (a
+//    bounded, direct-mapped memory that newer ones overwrite), also when the id was given again.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,11 @@ class Awaiting {
  public:
   using Key = std::span<const std::uint8_t>;
   enum class Added : std::uint8_t { added, replaced, evicted_another };
+  struct Meant {
+    std::uint64_t message = 0;
+    std::uint32_t number = 0;  // a hash of the number it went to; 0: not known
+  };
+  static constexpr std::uint32_t kChainMax = 64;
 
   // `max`: 1 to 2^28. `seed`: of the hash.
   Awaiting(std::uint32_t max, std::uint64_t seed);
@@ -38,11 +44,19 @@ class Awaiting {
   std::uint64_t hash(Key key) const { return hash_of(key, seed_); }
 
   // `key`: 1 to kIdMax octets; `hash` = hash(key). `now_us` never goes back.
-  Added add(Key key, std::uint64_t hash, std::uint64_t message, std::int64_t now_us);
-  std::optional<std::uint64_t> find(Key key, std::uint64_t hash) const;
-  // Erases and remembers as settled; false when it was not there.
-  bool settle(Key key, std::uint64_t hash);
-  bool settled(std::uint64_t hash) const { return marks_[mark_of(hash)] == (hash | 1); }
+  Added add(Key key, std::uint64_t hash, Meant meant, std::int64_t now_us);
+  std::optional<Meant> find(Key key, std::uint64_t hash) const;
+  // Erases and remembers as settled by a receipt of these contents (a hash); false when it was not
+  // there.
+  bool settle(Key key, std::uint64_t hash, std::uint64_t contents);
+  struct Settled {
+    std::uint64_t contents = 0;
+    std::uint32_t number = 0;  // of the message, as in Meant
+  };
+  std::optional<Settled> settled(std::uint64_t hash) const {
+    const Mark& mark = marks_[mark_of(hash)];
+    return mark.hash == (hash | 1) ? std::optional(mark.settled) : std::nullopt;
+  }
 
   // Erases up to `max` entries older than `age_us`, oldest first; returns how many.
   std::size_t expire(std::int64_t now_us, std::int64_t age_us, std::size_t max);
@@ -52,6 +66,7 @@ class Awaiting {
  private:
   struct Head {
     std::uint32_t message[2];
+    std::uint32_t number;
     std::uint32_t next;   // in the bucket, or kNone
     std::uint32_t older;  // in the order of add()
     std::uint32_t newer;
@@ -63,9 +78,13 @@ class Awaiting {
     Head head;
     std::uint8_t key[N];
   };
-  using Small = Entry<24>;
-  using Medium = Entry<40>;
+  using Small = Entry<20>;
+  using Medium = Entry<36>;
   using Large = Entry<kIdMax>;
+  struct Mark {
+    std::uint64_t hash;  // its lowest bit is set; 0: none
+    Settled settled;
+  };
   struct Free {
     void operator()(void* at) const { std::free(at); }
   };
@@ -94,6 +113,7 @@ class Awaiting {
   void unlink_bucket(std::uint32_t handle, std::uint64_t hash);
   void erase(std::uint32_t handle, std::uint64_t hash);
   void erase_oldest();
+  bool shorten(std::uint64_t hash);
   std::size_t mark_of(std::uint64_t hash) const { return (hash >> 32) & mark_mask_; }
 
   std::uint32_t max_;
@@ -108,7 +128,7 @@ class Awaiting {
   core::Slab<Medium> medium_;
   core::Slab<Large> large_;
   std::size_t mark_mask_;
-  std::unique_ptr<std::uint64_t[], Free> marks_;  // zero pages until they are used
+  std::unique_ptr<Mark[], Free> marks_;  // zero pages until they are used
 };
 
 }  // namespace tollgate::carriers

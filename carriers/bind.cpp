@@ -387,6 +387,10 @@ bool Bind::send(std::uint32_t index) {
   return true;
 }
 
+std::int64_t Bind::since_us() const {
+  return window_.oldest() == kNoOrder ? kNever : shared_.orders[window_.oldest()].sent_us;
+}
+
 std::int64_t Bind::throttled_until_us(std::int64_t now_us) const {
   if (!transmits() || window_.full()) return 0;
   std::int64_t until_us = 0;

@@ -68,13 +68,7 @@ bool Binds::idle() const {
 
 void Binds::tick() {
   for (std::size_t i = 0; i < count(); ++i) at(i).tick();
-  std::erase_if(leaving_, [this](const Leaving& each) {
-    if (!each.bind->idle()) return false;
-    for (Lane& lane : lanes_) {
-      if (lane.bind == each.bind.get()) lane.bind = nullptr;
-    }
-    return true;
-  });
+  std::erase_if(leaving_, [](const Leaving& each) { return each.bind->idle(); });
 }
 
 std::int64_t Binds::next_tick_us() const {
@@ -121,9 +115,8 @@ void Binds::make_room(const Bind& bind) {
 }
 
 // The bind with the fewest submits outstanding; among equals, in turn.
-Bind* Binds::pick(std::size_t lane, std::int64_t now_us) {
-  const Lane& held = lanes_[lane];
-  if (held.open != 0 && count() > 1) return held.bind->can_send(now_us) ? held.bind : nullptr;
+Bind* Binds::pick(Bind* same, std::int64_t now_us) {
+  if (same != nullptr) return same->can_send(now_us) ? same : nullptr;
   Bind* best = nullptr;
   std::size_t place = next_;
   for (std::size_t i = 0; i < count(); ++i, ++place) {
@@ -134,6 +127,12 @@ Bind* Binds::pick(std::size_t lane, std::int64_t now_us) {
     next_ = place + 1;
   }
   return best;
+}
+
+std::int64_t Binds::since_us() const {
+  std::int64_t oldest = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t i = 0; i < count(); ++i) oldest = std::min(oldest, at(i).since_us());
+  return oldest;
 }
 
 std::uint64_t Binds::windows_left() const {

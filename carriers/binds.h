@@ -2,15 +2,14 @@
 //
 // Owned by its carrier, on the home shard's thread.
 //
-// 1. While a submit to a number has no response yet, the next to that number takes the same bind
-//    (kLanes hash lanes); others the one with the fewest outstanding, in turn.
+// 1. While a submit to a number has no response yet, the next to that number takes the same bind;
+//    others the one with the fewest outstanding, in turn.
 // 2. A bind whose session has to change gets a successor at once and sends on until that one is
 //    bound; then its window drains and it unbinds. One that is taken away drains at once. No order
 //    crosses from one bind to another.
 // 3. A bind is destroyed only when it is closed and its window empty.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -21,8 +20,6 @@ namespace tollgate::carriers {
 
 class Binds {
  public:
-  static constexpr std::size_t kLanes = 1024;
-
   // None until configure().
   explicit Binds(const Bind::Shared& shared) : shared_(shared) {}
 
@@ -46,13 +43,10 @@ class Binds {
   bool replaces(const Bind& bind) const;
   void make_room(const Bind& bind);
 
-  // Null: none can send in this lane now.
-  Bind* pick(std::size_t lane, std::int64_t now_us);
-  void sent(std::size_t lane, Bind& bind) {
-    lanes_[lane].bind = &bind;
-    ++lanes_[lane].open;
-  }
-  void answered(std::size_t lane) { --lanes_[lane].open; }
+  // `same`: the one it has to be; null: any. Null: it, or all of them, cannot send now.
+  Bind* pick(Bind* same, std::int64_t now_us);
+  // When the oldest submit without a response left; INT64_MAX: there is none.
+  std::int64_t since_us() const;
 
   // Submits that those may have outstanding whose places belong to others.
   std::uint64_t windows_left() const;
@@ -60,11 +54,6 @@ class Binds {
  private:
   static constexpr std::size_t kNone = SIZE_MAX;
 
-  // Submits without a response to numbers of one hash, and the bind that they took.
-  struct Lane {
-    Bind* bind = nullptr;
-    std::uint32_t open = 0;
-  };
   struct Leaving {
     std::unique_ptr<Bind> bind;
     std::size_t successor = kNone;  // its place in binds_
@@ -79,7 +68,6 @@ class Binds {
   const Bind::Shared shared_;
   std::vector<std::unique_ptr<Bind>> binds_;  // by their place in the configuration
   std::vector<Leaving> leaving_;
-  std::array<Lane, kLanes> lanes_;
   std::size_t transmitting_ = 0;
   std::uint64_t windows_ = 0;
   std::size_t next_ = 0;

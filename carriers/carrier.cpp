@@ -6,10 +6,10 @@
 
 #include "carriers/binds.h"
 #include "carriers/dialect.h"
+#include "carriers/numbers.h"
 #include "carriers/orders.h"
 #include "carriers/pace.h"
 #include "carriers/receipts.h"
-#include "carriers/rests.h"
 #include "core/check.h"
 #include "core/log.h"
 #include "core/shard.h"
@@ -23,7 +23,8 @@ using proto::Status;
 using proto::StatusClass;
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kTickUs = 1'000'000;  // at least so often everything is looked at
+constexpr std::int64_t kTickUs = 1'000'000;   // at least so often everything is looked at
+constexpr std::int64_t kOverdueUs = 100'000;  // between looks at the deadlines of held orders
 constexpr std::size_t kQueuedPerTurn = 4096;
 constexpr std::uint64_t kPressedLeast = 1'024;
 constexpr std::size_t kBodyMax = proto::kPduLengthMax - proto::kHeaderLength;
@@ -54,7 +55,7 @@ bool ends_bind(Status status) {
 
 }  // namespace
 
-class Carrier::Self final : private Bind::Owner {
+class Carrier::Self final : private Bind::Owner, private Outstanding {
  public:
   Self(const CarrierConfig& config, core::Shard& shard, Events& events, std::uint64_t seed,
        CarrierBoard* board);
@@ -63,7 +64,7 @@ class Carrier::Self final : private Bind::Owner {
   void change(const CarrierConfig& config);
   Taken take(const Order& order);
   void restore_awaiting(std::string_view id, std::uint64_t message) {
-    receipts_.id_known(id, message, now_us());
+    receipts_.id_known(id, {message, 0}, now_us());
   }
   void restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number) {
     receipts_.restore(pdu, came_us, number);
@@ -87,17 +88,25 @@ class Carrier::Self final : private Bind::Owner {
   void attend() override { attention_ = true; }
   bool replaces(const Bind& bind) const override { return binds_.replaces(bind); }
   void make_room(const Bind& bind) override { binds_.make_room(bind); }
+  std::int64_t since_us() const override { return binds_.since_us(); }
+  bool to(std::uint64_t number) const override { return numbers_.open(number); }
 
   void refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class);
   bool retry(const Bind::Answer& answer, const Retry& policy);
-  void release_rests(std::int64_t until_us);
-  std::uint32_t waiting() const { return queue_.size() + rests_.size(); }
+  std::uint32_t queued() const { return queue_.size() + static_cast<std::uint32_t>(again_.size()); }
+  std::uint32_t waiting() const { return queued() + numbers_.held(); }
   void finish(std::uint32_t order, Status status, StatusClass status_class, bool try_next);
+  void over(std::uint32_t order);
+  void hand_back_behind(std::uint32_t order, Status status, StatusClass status_class);
+  void wakes();
   void queue(std::uint32_t order);
-  void requeue(std::uint32_t order);
+  void queue_again(std::uint32_t order);
   void put_back(const Bind::Answer& answer);
+  std::uint32_t next_queued() const;
   void unqueue(std::uint32_t order);
   bool send_queued();
+  enum class Step : std::uint8_t { done, stuck };
+  Step send_next(std::uint32_t order);
   bool send(std::uint32_t order, Bind& bind);
   void plan_next_turn(bool more);
   void publish();
@@ -108,19 +117,27 @@ class Carrier::Self final : private Bind::Owner {
   Events& events_;
   Dialect dialect_;
   Random random_;
-  const std::uint64_t lane_seed_;
+  const std::uint64_t number_seed_;
   Orders orders_;
   OrderList queue_;
-  Rests rests_;
+  // Those that come back into the queue, of their places: a heap by HeldOrder::number.
+  struct Again {
+    std::uint64_t number;
+    std::uint32_t order;
+    bool operator<(const Again& other) const { return number > other.number; }
+  };
+  std::vector<Again> again_;
+  Numbers numbers_;
   Pace pace_;
   Receipts receipts_;
   Binds binds_;
   core::Timer timer_;
   std::vector<std::uint8_t> scratch_;  // rewritten bodies
+  std::vector<std::uint32_t> behind_;  // orders that are being handed back
   std::uint64_t taken_ = 0;
   std::uint64_t queue_octets_ = 0;
-  std::uint32_t last_requeued_ = kNoOrder;  // still in the queue
   std::int64_t next_turn_us_ = 0;
+  std::int64_t looked_us_ = 0;  // at deadlines of held orders
   bool attention_ = true;
   bool pressed_ = false;
   bool stopping_ = false;
@@ -137,12 +154,12 @@ Carrier::Self::Self(const CarrierConfig& config, core::Shard& shard, Events& eve
       events_(events),
       dialect_(config_.dialect),
       random_(seed),
-      lane_seed_(random_.next()),
+      number_seed_(random_.next()),
       orders_(orders_max(config_), config_.queue_octets_max),
       queue_(orders_),
-      rests_(orders_),
+      numbers_(orders_),
       pace_(config_.pace_per_s, config_.pace_burst_ms),
-      receipts_(config_, dialect_, events, counters_, random_.next()),
+      receipts_({config_, dialect_, events, counters_, *this, number_seed_}, random_.next()),
       binds_({config_, dialect_, shard_, orders_, counters_, random_, *this}),
       timer_(core::Timer::calling<&Self::wake>(*this)) {
   const std::vector<std::string> wrong = faults(config_);
@@ -194,12 +211,16 @@ Taken Carrier::Self::take(const Order& order) {
   held.number = ++taken_;
   held.deadline_us = static_cast<std::int64_t>(order.deadline_us);
   held.asks_receipt = (sm.registered_delivery & kAsksReceipt) != 0;
-  held.to = hash_of(proto::as_octets(sm.destination_addr), lane_seed_);
-  held.lane = static_cast<std::uint16_t>(held.to % Binds::kLanes);
+  held.to = hash_of_number(sm.destination_addr, number_seed_);
   counters_.taken.add();
+  queue_octets_ += held.length;
+  if (!numbers_.begin(index, config_.number_window)) {
+    publish();
+    return Taken::taken;
+  }
   const bool expired = held.deadline_us != 0 && held.deadline_us < now_us();
-  if (queue_.empty() && !expired && pace_.ready(now_us()) && !rests_.holds(held.to)) {
-    Bind* bind = binds_.pick(held.lane, now_us());
+  if (queued() == 0 && !expired && pace_.ready(now_us())) {
+    Bind* bind = binds_.pick(numbers_.bind_of(index), now_us());
     if (bind != nullptr && send(index, *bind)) return Taken::taken;
   }
   queue(index);
@@ -209,7 +230,8 @@ Taken Carrier::Self::take(const Order& order) {
 bool Carrier::Self::send(std::uint32_t order, Bind& bind) {
   if (!bind.send(order)) return false;
   events_.sending(orders_[order].message, orders_[order].attempt);
-  binds_.sent(orders_[order].lane, bind);
+  numbers_.sent(order, bind);
+  queue_octets_ -= orders_[order].length;
   pace_.take(now_us());
   counters_.submits.add();
   return true;
@@ -217,29 +239,16 @@ bool Carrier::Self::send(std::uint32_t order, Bind& bind) {
 
 void Carrier::Self::queue(std::uint32_t order) {
   queue_.push_back(order);
-  queue_octets_ += orders_[order].length;
   attention_ = true;
   // The turn-end hook may be behind us in this turn.
   if (queue_.size() == 1) shard_.timers().arm(timer_, 0);
   publish();
 }
 
-// Back to its place before all that were taken later.
-void Carrier::Self::requeue(std::uint32_t order) {
-  const std::uint64_t number = orders_[order].number;
-  std::uint32_t after = kNoOrder;
-  std::uint32_t at = queue_.first();
-  if (last_requeued_ != kNoOrder && orders_[last_requeued_].number < number) {
-    after = last_requeued_;
-    at = orders_[after].next;
-  }
-  while (at != kNoOrder && orders_[at].number < number) {
-    after = at;
-    at = orders_[at].next;
-  }
-  queue_.insert_after(after, order);
-  queue_octets_ += orders_[order].length;
-  last_requeued_ = order;
+// To its place before all that were taken later.
+void Carrier::Self::queue_again(std::uint32_t order) {
+  again_.push_back({orders_[order].number, order});
+  std::push_heap(again_.begin(), again_.end());
   attention_ = true;
 }
 
@@ -247,53 +256,61 @@ void Carrier::Self::put_back(const Bind::Answer& answer) {
   HeldOrder& order = orders_[answer.order];
   events_.put_back(order.message, order.attempt, answer.status);
   ++order.attempt;
+  queue_octets_ += order.length;
+}
+
+// The one that was taken first; kNoOrder: none waits.
+std::uint32_t Carrier::Self::next_queued() const {
+  const std::uint32_t first = queue_.first();
+  if (again_.empty()) return first;
+  const Again& again = again_.front();
+  return first == kNoOrder || again.number < orders_[first].number ? again.order : first;
 }
 
 void Carrier::Self::unqueue(std::uint32_t order) {
-  if (order == last_requeued_) last_requeued_ = kNoOrder;
-  queue_.remove(order);
-  queue_octets_ -= orders_[order].length;
+  if (order == queue_.first()) return queue_.remove(order);
+  std::pop_heap(again_.begin(), again_.end());
+  again_.pop_back();
 }
 
 // True: more than this turn's share.
 bool Carrier::Self::send_queued() {
   if (stopping_ || binds_.transmitting() == 0) handing_back_ = true;
-  release_rests(handing_back_ ? kNever : now_us());
+  wakes();
   for (std::size_t i = 0; i < kQueuedPerTurn; ++i) {
-    const std::uint32_t index = queue_.first();
-    if (index == kNoOrder) {
+    const std::uint32_t order = next_queued();
+    if (order == kNoOrder) {
       handing_back_ = false;
       return false;
     }
-    HeldOrder& order = orders_[index];
-    if (order.deadline_us != 0 && order.deadline_us < now_us()) {
-      unqueue(index);
-      counters_.expired.add();
-      finish(index, Status::ESME_ROK, StatusClass::permanent, false);
-      continue;
-    }
-    if (handing_back_) {
-      unqueue(index);
-      counters_.handed_back.add();
-      finish(index, Status::ESME_ROK, StatusClass::failover, true);
-      continue;
-    }
-    if (rests_.holds(order.to)) {
-      unqueue(index);
-      queue_octets_ += order.length;
-      rests_.add(index, kNever);
-      continue;
-    }
-    if (!pace_.ready(now_us())) return false;
-    Bind* bind = binds_.pick(order.lane, now_us());
-    if (bind == nullptr) return false;
-    unqueue(index);
-    if (!send(index, *bind)) {
-      requeue(index);
-      return false;
-    }
+    if (send_next(order) == Step::stuck) return false;
   }
   return true;
+}
+
+Carrier::Self::Step Carrier::Self::send_next(std::uint32_t index) {
+  const HeldOrder& order = orders_[index];
+  const bool expired = order.deadline_us != 0 && order.deadline_us < now_us();
+  if (expired || handing_back_) {
+    unqueue(index);
+    queue_octets_ -= order.length;
+    (expired ? counters_.expired : counters_.handed_back).add();
+    finish(index, Status::ESME_ROK, expired ? StatusClass::permanent : StatusClass::failover,
+           !expired);
+    return Step::done;
+  }
+  if (numbers_.rests(index)) {
+    unqueue(index);
+    numbers_.hold(index);
+    return Step::done;
+  }
+  if (!pace_.ready(now_us())) return Step::stuck;
+  Bind* bind = binds_.pick(numbers_.bind_of(index), now_us());
+  if (bind == nullptr) return Step::stuck;
+  unqueue(index);
+  if (send(index, *bind)) return Step::done;
+  queue_again(index);
+  return Step::stuck;
 }
 
 void Carrier::Self::bind_changed() {
@@ -304,7 +321,7 @@ void Carrier::Self::bind_changed() {
 
 void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
   const HeldOrder& order = orders_[answer.order];
-  binds_.answered(order.lane);
+  numbers_.answered(answer.order);
   const StatusClass status_class =
       answer.status == Status::ESME_ROK ? StatusClass::ok : dialect_.classify(answer.status);
   const std::int64_t submit_us = now_us() - order.sent_us;
@@ -317,14 +334,15 @@ void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
   }
   const std::uint64_t message = order.message;
   const std::uint16_t attempt = order.attempt;
+  const std::uint64_t to = order.to;
   const bool asks_receipt = order.asks_receipt;
-  orders_.release(answer.order);
+  over(answer.order);
   counters_.sent.add();
   events_.sent(message, attempt, answer.message_id, static_cast<std::uint32_t>(submit_us));
   if (answer.message_id.empty()) {
     counters_.without_id.add();
   } else if (asks_receipt) {
-    receipts_.id_known(answer.message_id, message, now_us());
+    receipts_.id_known(answer.message_id, {message, to}, now_us());
   }
 }
 
@@ -336,7 +354,7 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
       if (order.throttles >= config_.retry.throttle_attempts) break;
       ++order.throttles;
       put_back(answer);
-      requeue(answer.order);
+      queue_again(answer.order);
       return;
     case StatusClass::temporary:
       if (retry(answer, config_.retry.temporary)) return;
@@ -362,7 +380,25 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
     case StatusClass::ok:
       break;
   }
+  if (status_class == StatusClass::throttle || status_class == StatusClass::temporary) {
+    return hand_back_behind(answer.order, answer.status, status_class);
+  }
   finish(answer.order, answer.status, status_class, true);
+}
+
+// It may come again, from its home: those behind it go there too, so that they come behind it.
+void Carrier::Self::hand_back_behind(std::uint32_t index, Status status, StatusClass status_class) {
+  std::vector<std::uint32_t> behind;
+  behind.swap(behind_);
+  numbers_.release(index, [&](std::uint32_t order) { behind.push_back(order); });
+  finish(index, status, status_class, true);
+  for (const std::uint32_t order : behind) {
+    queue_octets_ -= orders_[order].length;
+    counters_.handed_back.add();
+    finish(order, Status::ESME_ROK, StatusClass::failover, true);
+  }
+  behind.clear();
+  behind_.swap(behind);
 }
 
 // False: it has been tried here often enough.
@@ -377,35 +413,41 @@ bool Carrier::Self::retry(const Bind::Answer& answer, const Retry& policy) {
   counters_.retries.add();
   std::int64_t due_us = now_us() + Backoff::jittered_us(full_us, random_);
   if (order.deadline_us != 0) due_us = std::min(due_us, order.deadline_us + 1);
-  rests_.add(answer.order, due_us);
-  queue_octets_ += order.length;
+  numbers_.rest(answer.order, due_us);
   attention_ = true;
   return true;
 }
 
-void Carrier::Self::release_rests(std::int64_t until_us) {
-  while (rests_.size() != 0 && rests_.next_us() <= until_us) {
-    rests_.release([this](std::uint32_t order) {
-      queue_octets_ -= orders_[order].length;
-      requeue(order);
-    });
-  }
+// Whose rest is over; all of them when everything is handed back.
+void Carrier::Self::wakes() {
+  const auto begins = [this](std::uint32_t order) { queue_again(order); };
+  if (handing_back_) return numbers_.release_all(begins);
+  while (numbers_.next_us() <= now_us()) numbers_.wake(config_.number_window, begins);
+  if (numbers_.held() == 0 || now_us() - looked_us_ < kOverdueUs) return;
+  looked_us_ = now_us();
+  numbers_.overdue(now_us(), begins);  // and end in the queue
+}
+
+// The order has ended here: the next to its number begins.
+void Carrier::Self::over(std::uint32_t index) {
+  numbers_.ended(index, config_.number_window, [this](std::uint32_t order) { queue_again(order); });
+  orders_.release(index);
 }
 
 void Carrier::Self::finish(std::uint32_t index, Status status, StatusClass status_class,
                            bool try_next) {
   const std::uint64_t message = orders_[index].message;
   const std::uint16_t attempt = orders_[index].attempt;
-  orders_.release(index);
+  over(index);
   counters_.refused.add();
   events_.refused(message, attempt, status, status_class, try_next);
 }
 
 void Carrier::Self::lost(std::uint32_t index, Bind::Lost how) {
-  binds_.answered(orders_[index].lane);
+  numbers_.answered(index);
   const std::uint64_t message = orders_[index].message;
   const std::uint16_t attempt = orders_[index].attempt;
-  orders_.release(index);
+  over(index);
   counters_.in_doubt.add();
   if (how == Bind::Lost::response_time_out) counters_.response_timeouts.add();
   events_.in_doubt(message, attempt);
@@ -428,14 +470,15 @@ bool Carrier::Self::turn() {
 
 void Carrier::Self::plan_next_turn(bool more) {
   std::int64_t next = now_us() + kTickUs;
-  next = std::min({next, binds_.next_tick_us(), receipts_.next_tick_us(), rests_.next_us()});
-  if (!queue_.empty()) {
+  if (numbers_.held() != 0) next = std::min(next, looked_us_ + kOverdueUs);
+  next = std::min({next, binds_.next_tick_us(), receipts_.next_tick_us(), numbers_.next_us()});
+  if (const std::uint32_t order = next_queued(); order != kNoOrder) {
     if (!pace_.ready(now_us())) {
       next = std::min(next, pace_.ready_at_us());
     } else {
       next = std::min(next, binds_.throttled_until_us(now_us()));
     }
-    const HeldOrder& first = orders_[queue_.first()];
+    const HeldOrder& first = orders_[order];
     if (first.deadline_us != 0) next = std::min(next, first.deadline_us + 1);
   }
   next_turn_us_ = next;
@@ -450,7 +493,7 @@ void Carrier::Self::publish() {
   // enough.
   const std::uint64_t high =
       std::max(std::min<std::uint64_t>(2 * binds_.windows(), config_.queue_max), kPressedLeast);
-  pressed_ = up && waiting() >= (pressed_ ? high / 2 + 1 : high);
+  pressed_ = up && queued() >= (pressed_ ? high / 2 + 1 : high);
   const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0) |
                                               (pressed_ ? CarrierState::kPressed : 0));
   if (state_.bits.load(std::memory_order_relaxed) != bits) {
@@ -459,7 +502,7 @@ void Carrier::Self::publish() {
     counters_.has_room.set(has_room ? 1 : 0);
   }
   counters_.queue.set(waiting());
-  counters_.resting.set(rests_.size());
+  counters_.resting.set(numbers_.held());
   counters_.queue_octets.set(queue_octets_);
 }
 

@@ -106,6 +106,7 @@ std::vector<std::string> faults(const CarrierConfig& config) {
     faults.add("pace_per_s", std::to_string(config.pace_per_s) + " is not within 0 and 1e9");
   }
   faults.range("pace_burst_ms", config.pace_burst_ms, 1, 1000);
+  faults.range("number_window", config.number_window, 1, 10'000);
   faults.range("queue_max", config.queue_max, 1, 10'000'000);
   faults.range("queue_octets_max", config.queue_octets_max, 1 << 17, 0xFFFFFFFF);
   check_retry("retry.temporary", config.retry.temporary, faults);

@@ -134,6 +134,10 @@ struct CarrierConfig {
   double pace_per_s = 0;             // submits per second over all binds; 0 = no limit
   std::uint32_t pace_burst_ms = 10;  // so much of the pace may leave at once after a silence
   std::uint32_t queue_max = 10'000;  // orders that wait for window or pace
+  // Submits to one number without a response. With 1 no message to a number overtakes another,
+  // whatever is refused for now; with more one that is refused may be overtaken by those that were
+  // out with it.
+  std::uint32_t number_window = 1;
   std::uint32_t queue_octets_max = 8 * 1024 * 1024;  // what long bodies take beyond 260 octets
   InDoubt in_doubt = InDoubt::hold;
   RetryConfig retry;

@@ -42,7 +42,7 @@ struct alignas(64) CarrierCounters {
   core::Cell has_room;      // gauge
   core::Cell queue;         // gauge: orders that wait
   core::Cell queue_octets;  // gauge
-  core::Cell resting;       // gauge: orders in back-off, and those behind them
+  core::Cell resting;       // gauge: orders in back-off, or behind another to their number
   core::Cell awaiting;      // gauge: ids that wait for a receipt
   core::Cell parked;        // gauge: early receipts that wait for an id
 

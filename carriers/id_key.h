@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 
 namespace tollgate::carriers {
 
@@ -45,6 +46,13 @@ inline std::uint64_t hash_of(std::span<const std::uint8_t> key, std::uint64_t se
   std::memcpy(&word, at, left);
   hash = fold(hash ^ word, 0xE7037ED1A0B428DBU);
   return fold(hash ^ seed, 0x8EBC6AF09C88C6E3U);
+}
+
+// Of a number in its international form, however that is written.
+inline std::uint64_t hash_of_number(std::string_view number, std::uint64_t seed) {
+  if (number.starts_with('+')) number.remove_prefix(1);
+  if (number.starts_with("00")) number.remove_prefix(2);
+  return hash_of({reinterpret_cast<const std::uint8_t*>(number.data()), number.size()}, seed);
 }
 
 }  // namespace tollgate::carriers

@@ -2,7 +2,8 @@
 // its body until its outcome, because a throttled message is sent again from here.
 //
 // One a carrier, owned by its home shard's thread.
-// 1. An order is in at most one OrderList (the queue, or one bind's window) at a time.
+// 1. An order is in at most one OrderList (the queue, one bind's window, or those held behind
+//    another to its number) at a time.
 // 2. Bounded by `count_max` orders and `octets_max` of what bodies take beyond kInline octets.
 // 3. take() and release() allocate nothing once the high mark has been reached.
 #pragma once
@@ -33,9 +34,9 @@ struct HeldOrder {
   std::uint32_t more = kNoOrder;  // blocks behind the inline octets
   std::uint32_t sequence = 0;     // of the request it left in last
   std::uint64_t to = 0;           // a hash of its destination number
+  std::uint32_t line = 0;         // of that number (carriers/numbers.h)
   std::uint16_t retries = 0;      // here, after refusals for now
   std::uint16_t throttles = 0;
-  std::uint16_t lane = 0;  // of its destination number
   std::uint16_t attempt = 0;
   bool asks_receipt = false;
   std::uint8_t body[kInline];

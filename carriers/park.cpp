@@ -15,8 +15,7 @@ Park::Park(const ParkLimits& limits)
       chain_mask_(std::bit_ceil(std::max<std::size_t>(limits.items_max / 4, 16)) - 1),
       chains_(chain_mask_ + 1) {}
 
-Park::Item Park::add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,
-                     std::int64_t deadline_us) {
+Park::Item Park::add(const Receipt& receipt, std::span<const std::uint8_t> pdu) {
   const Item item = items_.take();
   if (item == kNone) return kNone;
   Entry& entry = items_[item];
@@ -25,11 +24,13 @@ Park::Item Park::add(std::uint64_t first, std::uint64_t second, std::span<const 
     return kNone;
   }
   entry.number = 0;
-  entry.hash[0] = first;
-  entry.hash[1] = second;
-  entry.keys = first == second ? 1 : 2;
-  entry.queue = Queue::first_wait;
-  entry.deadline_us = deadline_us;
+  entry.contents = receipt.contents;
+  entry.came_us = receipt.came_us;
+  entry.hash[0] = receipt.keys[0];
+  entry.hash[1] = receipt.keys[1];
+  entry.keys = receipt.keys[0] == receipt.keys[1] ? 1 : 2;
+  entry.queue = receipt.queue;
+  entry.deadline_us = receipt.deadline_us;
   for (std::uint32_t key = 0; key < entry.keys; ++key) link_chain(item * 2 + key);
   link_age(item);
   return item;
@@ -62,6 +63,12 @@ void Park::free_blocks(std::uint32_t block) {
     blocks_.release(block);
     block = next;
   }
+}
+
+bool Park::room_for(std::uint64_t key) const {
+  std::uint32_t count = 0;
+  for (Item item = first_of(key); item != kNone; item = next_of(item, key)) ++count;
+  return count < kOfOneKey;
 }
 
 std::uint32_t Park::find_from(std::uint32_t node, std::uint64_t hash) const {
@@ -110,7 +117,9 @@ void Park::wait(Item item, Queue queue, std::int64_t deadline_us) {
   link_age(item);
 }
 
-Park::Item Park::due(std::int64_t now_us) const {
+Park::Item Park::due(std::int64_t now_us, std::int64_t since_us) const {
+  const Item reused = ages_[static_cast<std::size_t>(Queue::reused)].first;
+  if (reused != kNone && items_[reused].came_us < since_us) return reused;
   Item found = kNone;
   std::int64_t deadline_us = now_us;
   for (const Ends& ends : ages_) {

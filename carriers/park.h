@@ -4,11 +4,16 @@
 // that of its TLV may differ), until an id matches or its time is over. One a carrier, owned by
 // its home shard's thread. Whoever takes a receipt out compares the whole key.
 //
+// A receipt whose id was settled before waits in a queue of its own: only a message that was in
+// flight when it came can be meant, so it need not wait longer than those have no response.
+//
 // Invariants
 // 1. Bounded by `items_max` and `octets_max`; a full park refuses, and the carrier is asked to
 //    send the receipt again: what was acknowledged is never pushed out.
-// 2. Receipts of one key come out in the order they went in.
-// 3. due() gives each receipt once its deadline has passed, in the order of the deadlines; the
+// 2. At most kOfOneKey receipts have a key in common, so what is done for one receipt does not grow
+//    with the others, whatever ids a carrier writes.
+// 3. Receipts of one key come out in the order they went in.
+// 4. due() gives each receipt once its deadline has passed, in the order of the deadlines; the
 //    deadlines of one queue never go back.
 #pragma once
 
@@ -31,8 +36,10 @@ class Park {
  public:
   using Item = std::uint32_t;
   static constexpr Item kNone = 0xFFFFFFFF;
-  // first_wait: for an id; again: its id is known, but the flow could not keep it.
-  enum class Queue : std::uint8_t { first_wait, again };
+  static constexpr std::uint32_t kOfOneKey = 8;
+  // first_wait: for an id; reused: for an id that was settled before, to come again; again: its id
+  // is known, but the flow could not keep it.
+  enum class Queue : std::uint8_t { first_wait, reused, again };
 
   explicit Park(const ParkLimits& limits);
   // What is there stays, also beyond lower ones.
@@ -41,12 +48,22 @@ class Park {
     blocks_.bound(static_cast<std::uint32_t>(limits.octets_max / sizeof(Block)));
   }
 
-  // `second` = `first` when there is one key. kNone when it does not fit.
-  Item add(std::uint64_t first, std::uint64_t second, std::span<const std::uint8_t> pdu,
-           std::int64_t deadline_us);
+  struct Receipt {
+    std::uint64_t keys[2] = {};  // the second one is the first when there is but one
+    std::uint64_t contents = 0;  // a hash of all that a repeat has in common with it
+    std::int64_t came_us = 0;
+    std::int64_t deadline_us = 0;
+    Queue queue = Queue::first_wait;
+  };
+  // kNone when it does not fit; room_for() its keys is there.
+  Item add(const Receipt& receipt, std::span<const std::uint8_t> pdu);
+  // One more receipt may have this key.
+  bool room_for(std::uint64_t key) const;
   // What its owner calls it.
   void set_number(Item item, std::uint64_t number) { items_[item].number = number; }
   std::uint64_t number(Item item) const { return items_[item].number; }
+  std::uint64_t contents(Item item) const { return items_[item].contents; }
+  std::int64_t came_us(Item item) const { return items_[item].came_us; }
   // The oldest receipt of a key, and the next older than `after`; kNone at the end.
   Item first_of(std::uint64_t hash) const;
   Item next_of(Item after, std::uint64_t hash) const;
@@ -54,8 +71,9 @@ class Park {
   std::span<const std::uint8_t> pdu(Item item, std::span<std::uint8_t> scratch) const;
   void remove(Item item);
   void wait(Item item, Queue queue, std::int64_t deadline_us);
-  // The receipt with the earliest deadline that has passed, still in the park; or kNone.
-  Item due(std::int64_t now_us) const;
+  // The receipt with the earliest deadline that has passed, still in the park; or one of `reused`
+  // that came before `since_us`; or kNone.
+  Item due(std::int64_t now_us, std::int64_t since_us) const;
   std::int64_t next_deadline() const;  // INT64_MAX when empty
 
   std::uint32_t size() const { return items_.size(); }
@@ -71,6 +89,8 @@ class Park {
     std::uint64_t hash[2];
     std::int64_t deadline_us;
     std::uint64_t number;
+    std::uint64_t contents;
+    std::int64_t came_us;
     std::uint32_t chain_next[2];  // nodes: item * 2 + which key
     std::uint32_t chain_prev[2];
     std::uint32_t older;
@@ -97,7 +117,7 @@ class Park {
 
   core::Slab<Entry> items_;
   core::Slab<Block> blocks_;
-  Ends ages_[2];
+  Ends ages_[3];
   std::size_t chain_mask_;
   std::vector<Ends> chains_;
 };

@@ -7,11 +7,19 @@
 //    kept likewise and answered ESME_RX_P_APPN: for good, so that an honest carrier does not send
 //    it again and again. Only what could not be kept is asked for again: ESME_RX_T_APPN.
 // 2. Each new id is matched with the parked receipts, in the order they came.
-// 3. A final receipt settles its id: later ones for it are duplicates, counted and acknowledged. So
-//    is one that is parked already: however often it is sent, it takes one place and one record.
-// 4. What is parked leaves the park matched, as a duplicate, or, when no id came in its time, as a
+// 3. A final receipt settles its id. Carriers use ids again, so a later receipt for it says by what
+//    it holds whose it is: while a submit that was there before it has no response, it waits for
+//    that, since it may be early; then, and where nothing is in flight, the very receipt that
+//    settled the id, or one that is not final, is a duplicate: counted, acknowledged, told to
+//    nobody. Any other is a dead letter.
+//    So it is with an id that was given again while the message that had it still waits, by the
+//    numbers: a receipt for another number than that message's may be early for one to that number.
+// 4. One that is parked already is a duplicate: however often it is sent, it takes one place and
+//    one record. Of one id at most Park::kOfOneKey are parked; those beyond are dead letters.
+// 5. What is parked leaves the park matched, as a duplicate, or, when no id came in its time, as a
 //    dead letter; while the flow cannot keep that, it stays.
-// 5. tick() does at most kPerTick matches and as many expiries.
+// 6. What is done for one receipt, one id or one tick() does not grow with what waits: tick() does
+//    at most kPerTick matches and as many expiries.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +31,36 @@
 #include "carriers/counters.h"
 #include "carriers/dialect.h"
 #include "carriers/park.h"
+#include "proto/limits.h"
 #include "proto/pdu.h"
 
 namespace tollgate::carriers {
+
+// The submits of the carrier that have no response yet.
+class Outstanding {
+ public:
+  // When the oldest of them left; INT64_MAX: there is none.
+  virtual std::int64_t since_us() const = 0;
+  // One of them goes to this number (hash_of_number).
+  virtual bool to(std::uint64_t number) const = 0;
+
+ protected:
+  ~Outstanding() = default;
+};
 
 class Receipts {
  public:
   static constexpr std::size_t kPerTick = 256;
 
-  Receipts(const CarrierConfig& config, const Dialect& dialect, Events& events,
-           CarrierCounters& counters, std::uint64_t seed);
+  struct Shared {  // outlives it
+    const CarrierConfig& config;
+    const Dialect& dialect;
+    Events& events;
+    CarrierCounters& counters;
+    const Outstanding& outstanding;
+    std::uint64_t number_seed;
+  };
+  Receipts(const Shared& shared, std::uint64_t seed);
 
   // The configuration has changed: its bounds.
   void changed();
@@ -43,8 +71,12 @@ class Receipts {
   proto::Status deliver(proto::Octets pdu, std::int64_t now_us);
   // One that was parked and acknowledged in an earlier life.
   void restore(proto::Octets pdu, std::int64_t now_us, std::uint64_t number);
-  // A submit_sm_resp gave `message` this id.
-  void id_known(std::string_view id, std::uint64_t message, std::int64_t now_us);
+  // A submit_sm_resp gave a message this id.
+  struct Sent {
+    std::uint64_t message = 0;
+    std::uint64_t number = 0;  // hash_of_number; 0: not known
+  };
+  void id_known(std::string_view id, const Sent& sent, std::int64_t now_us);
   // Ages ids and parked receipts; true = more is due now.
   bool tick(std::int64_t now_us);
   // When tick() is needed next, at the latest.
@@ -55,36 +87,57 @@ class Receipts {
 
   // A receipt that was read, with the keys of its ids.
   struct Read {
+    proto::Octets pdu;
     proto::Receipt receipt;
+    std::string_view addresses[2];
     IdKey keys[2];
     std::uint64_t hashes[2] = {};
     std::size_t count = 0;
   };
   enum class Reading : std::uint8_t { receipt, message, unreadable, malformed };
-  enum class Match : std::uint8_t { kept, refused, none };
+  enum class Match : std::uint8_t { kept, refused, none, doubtful };
 
   Reading read(proto::Octets pdu, Read& out);
   template <class Pdu>
   Reading read_as(proto::Octets body, Read& out);
   void add_key(std::string_view id, IdPlace place, Read& out) const;
+  std::uint64_t contents_of(proto::Octets pdu) const;
+  bool is_final(const Read& read) const { return dialect_.is_final(read.receipt); }
   // To nobody, for good. False: it cannot be kept now.
-  bool keep_dead(proto::Octets pdu, const Read& read);
-  Match match(const Read& read);
-  bool settled(const Read& read) const;
-  bool parked(proto::Octets pdu, const Read& read) const;  // this very one, already
+  bool keep_dead(const Read& read, proto::record::Dead why);
+  proto::Status bury_at_once(const Read& read, proto::record::Dead why, proto::Status kept);
+  // `last`: nothing else will say whose it is. Otherwise doubtful, where it may be another's.
+  Match match(const Read& read, bool last = false);
+  bool may_mean(const Awaiting::Meant& meant, const Read& read, std::uint64_t hash,
+                bool last) const;
+  // No message has its id: it may be early, a repeat, or nobody's.
+  proto::Status unmatched(const Read& read, bool doubtful, std::int64_t now_us);
+  // By what settled its id; kNone: it was not, or too long ago.
+  enum class Settled : std::uint8_t { no, by_this, by_another };
+  Settled settled(const Read& read, std::uint64_t contents) const;
+  bool is_duplicate(const Read& read, Settled settled) const {
+    return settled == Settled::by_this || (settled == Settled::by_another && !is_final(read));
+  }
+  bool is_parked(const Read& read, std::uint64_t contents) const;  // this very one, already
+  bool room_for(const Read& read) const;
   // kNone: it is full.
-  Park::Item park(proto::Octets pdu, const Read& read, std::int64_t now_us);
-  // False: its id is still unknown.
-  bool retry(Park::Item item, std::int64_t now_us);
+  Park::Item park(const Read& read, std::int64_t came_us, Park::Queue queue);
+  proto::Octets parked_pdu(Park::Item item) const {
+    return park_.pdu(item, {pdu_scratch_.get(), proto::kPduLengthMax});
+  }
+  // Its id has come.
+  void retry(Park::Item item, std::int64_t now_us);
+  // Its time is over.
+  void resolve(Park::Item item, std::int64_t now_us);
   void unpark(Park::Item item, proto::record::Unpark how);
-  // Its time is over. False: it has to stay.
-  bool bury(Park::Item item);
   void set_gauges();
 
   const CarrierConfig& config_;
   const Dialect& dialect_;
   Events& events_;
   CarrierCounters& counters_;
+  const Outstanding& outstanding_;
+  const std::uint64_t number_seed_;
   Awaiting awaiting_;
   Park park_;
   std::unique_ptr<char[]> text_scratch_;

@@ -8,27 +8,36 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <system_error>
 #include <time.h>
 #include <unistd.h>
 #include <utility>
 
-#include "core/check.h"
 #include "core/journal_format.h"
 
 namespace tollgate::core {
 
+namespace {
+
+// Before the shards start. One that has no thread may be opened at any time, and needs none.
+int made_event() {
+  const int event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event >= 0) return event;
+  throw std::system_error(errno, std::generic_category(), "an eventfd for the journal");
+}
+
+}  // namespace
+
 Journal::Writer::Writer(JournalOptions options)
     : options_(std::move(options)),
       sleeper_(this),
-      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      event_(options_.own_thread ? made_event() : -1),
       segments_(options_, counts_),
       batch_(static_cast<std::uint8_t*>(::operator new (options_.batch_octets + 2 * kStorageBlock,
-                                                        std::align_val_t{kStorageBlock}))) {
-  TOLLGATE_CHECK(event_ >= 0, "an eventfd for the journal");
-}
+                                                        std::align_val_t{kStorageBlock}))) {}
 
 Journal::Writer::~Writer() {
-  ::close(event_);
+  if (event_ >= 0) ::close(event_);
 }
 
 void Journal::Writer::Free::operator()(std::uint8_t* blocks) const noexcept {

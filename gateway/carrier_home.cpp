@@ -140,7 +140,8 @@ bool CarrierHome::idle() const {
 
 void CarrierHome::Post::outcome(std::uint64_t message, std::uint16_t attempt, Outcome outcome,
                                 proto::Status status, std::string_view id) {
-  if (outcome == Outcome::down) shut_[home_of(message)] = true;
+  // What was ordered before this is known there would overtake it.
+  if (outcome == Outcome::down || outcome == Outcome::later) shut_[home_of(message)] = true;
   const OutcomeMail mail{message, static_cast<std::uint32_t>(status), carrier_, attempt, outcome};
   home_.outbox_.post(home_of(message), MailType::outcome, mail, proto::as_octets(id));
 }

@@ -157,7 +157,7 @@ void ClientHome::count_waiting() {
 }
 
 void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now) {
-  if (mail.outcome == Outcome::down) fence(mail.carrier);
+  if (mail.outcome == Outcome::down || mail.outcome == Outcome::later) fence(mail.carrier);
   Message* message = ledger_.find(mail.message);
   if (message == nullptr || message->stage != Stage::placed || mail.attempt < message->attempt) {
     counters_.ledger.late_outcomes.add();

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <random>
 #include <sys/eventfd.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "core/check.h"
@@ -45,7 +46,9 @@ std::string_view due_count_name(DueCount count) {
 }
 
 DueStore::Waking::Waking() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  TOLLGATE_CHECK(event_ >= 0, "an eventfd for the due store");
+  if (event_ < 0) {
+    throw std::system_error(errno, std::generic_category(), "an eventfd for the due store");
+  }
 }
 DueStore::Waking::~Waking() {
   ::close(event_);

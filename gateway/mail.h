@@ -59,10 +59,11 @@ struct ReceiptMail {  // carrier's home -> client's home
   std::uint16_t carrier;
 };
 
-// Order (P5). Behind an order that came back `down` the carrier's home sends back every further one
-// from that client's home until a fence comes, which it returns; the client's home puts it up when
-// it sees the first one, and orders nothing there until it is back. Then all that was on its way
-// has come back too, and goes again in the order it was accepted.
+// Order (P5). Behind an order that came back (`down`, or `later`: it may go there again) the
+// carrier's home sends back every further one from that client's home until a fence comes, which it
+// returns; the client's home puts it up when it sees the first one, and orders nothing there until
+// it is back. Then all that was on its way has come back too, and goes again in the order it was
+// accepted.
 struct FenceMail {  // client's home -> carrier's home (fence) -> client's home (fence_passed)
   std::uint16_t carrier;
   std::uint16_t shard;  // the client's home

@@ -18,7 +18,7 @@ constexpr CellRow<CarrierCounters> kCarrierRows[] = {
     {{"carrier_queue", "Messages that wait for window or pace", Kind::gauge},
      &CarrierCounters::queue},
     {{"carrier_queue_bytes", "Memory of the queue", Kind::gauge}, &CarrierCounters::queue_octets},
-    {{"carrier_resting", "Of the queue: refused for now, and those behind them to their numbers",
+    {{"carrier_resting", "Of the queue: refused for now, or behind an earlier one to their number",
       Kind::gauge},
      &CarrierCounters::resting},
     {{"carrier_awaiting", "Message ids that wait for a receipt", Kind::gauge},

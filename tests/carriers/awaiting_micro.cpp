@@ -74,7 +74,7 @@ bool measure(std::uint32_t entries, std::size_t id_length) {
   std::uint32_t lost = 0;
   const double add = each(entries, longest[0], [&](std::uint32_t i) {
     const Id id(i, id_length);
-    map.add(id.key(), map.hash(id.key()), i, i);
+    map.add(id.key(), map.hash(id.key()), {i, 0}, i);
   });
   const double octets = std::max(resident() - before - kSlack, 0.0) / entries;
   const auto scattered = [&](std::uint32_t i) {
@@ -87,7 +87,7 @@ bool measure(std::uint32_t entries, std::size_t id_length) {
   });
   const double settle = each(entries, longest[2], [&](std::uint32_t i) {
     const Id id(i, id_length);
-    if (!map.settle(id.key(), map.hash(id.key()))) ++lost;
+    if (!map.settle(id.key(), map.hash(id.key()), i)) ++lost;
   });
   std::printf(
       "%u ids of %zu octets: %.1f octets an entry, %.2f GiB; add %.0f ns, find %.0f, settle %.0f; "

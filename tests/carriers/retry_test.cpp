@@ -1,4 +1,8 @@
 // Refused for now: how often, how long until the next time, and who waits behind.
+#include <algorithm>
+#include <map>
+#include <random>
+
 #include "tests/carriers/world.h"
 
 using namespace tollgate;
@@ -69,6 +73,7 @@ TEST_CASE("messages refused for now are tried again a bounded number of times, t
 TEST_CASE("while one rests, those to its number rest behind it, and no other does") {
   World world;
   world.config().timers.enquire_link_ms = 0;
+  world.config().number_window = 3;
   world.config().retry.temporary = {3, 10'000, 10'000};
   world.bring_up();
   Peer& peer = *world.smsc.peers[0];
@@ -100,6 +105,90 @@ TEST_CASE("while one rests, those to its number rest behind it, and no other doe
   }
   CHECK(world.counters().resting.get() == 0);
   CHECK(world.told.count(Told::What::sent) == 5);
+  CHECK(world.balanced());
+}
+
+TEST_CASE("no message overtakes one to its number, whatever is refused for now") {
+  // The carrier answers up to ten at a time in any order, refuses some for now, throttles others.
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().timers.busy_max_ms = 20;
+  world.config().timers.throttle_first_ms = world.config().timers.throttle_max_ms = 1;
+  world.config().retry.temporary = {3, 10, 50};
+  world.add_bind();
+  world.add_bind();
+  world.bring_up();
+  constexpr int kNumbers = 7;
+  std::mt19937 random(5);
+  std::map<std::string, std::vector<std::uint64_t>> taken;
+  std::vector<std::pair<Peer*, Pdu>> open;
+  std::uint64_t message = 0;
+  const auto submit = [&](std::uint64_t number) {
+    const std::string text = "m" + std::to_string(number);
+    REQUIRE(world.take(number, to("44770090000" + std::to_string(number % kNumbers), text)) ==
+            Taken::taken);
+  };
+  // What comes back from the carrier for now goes again, as its home would order it.
+  std::vector<std::uint64_t> back;
+  world.told.on_refused = [&](std::uint64_t number) { back.push_back(number); };
+  while (message < 1'500 || world.told.count(Told::What::sent) < 1'500) {
+    for (int i = 0; i < 5 && message < 1'500; ++i) submit(++message);
+    world.pass_ms(5, 5);
+    for (const auto& peer : world.smsc.peers) {
+      while (const auto pdu = peer->next()) open.emplace_back(peer.get(), *pdu);
+    }
+    std::shuffle(open.begin(), open.end(), random);
+    for (const auto& [peer, pdu] : open) {
+      const std::uint32_t sequence = pdu.header.sequence_number;
+      const auto dice = random() % 100;
+      if (dice < 6) {
+        peer->refuse(sequence, Status::ESME_RX_T_APPN);
+      } else if (dice < 12) {
+        peer->refuse(sequence, Status::ESME_RTHROTTLED);
+      } else {
+        const std::uint64_t number = message_in(pdu);
+        taken[std::to_string(number % kNumbers)].push_back(number);
+        peer->respond(sequence, std::to_string(number));
+      }
+    }
+    open.clear();
+    world.steps(2);
+    std::sort(back.begin(), back.end());
+    for (const std::uint64_t number : back) submit(number);
+    back.clear();
+  }
+  for (const auto& [number, messages] : taken) {
+    CHECK(std::is_sorted(messages.begin(), messages.end()));
+  }
+  CHECK(taken.size() == kNumbers);
+  CHECK(world.counters().retries.get() > 50);
+  CHECK(world.counters().throttles.get() > 50);
+  CHECK(world.balanced());
+}
+
+TEST_CASE("one that is refused for now for the last time takes those behind it along") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().retry.temporary.attempts = 0;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  for (std::uint64_t i = 1; i <= 4; ++i) {
+    REQUIRE(world.take(i, to("447700900001", "m" + std::to_string(i))) == Taken::taken);
+  }
+  REQUIRE(world.take(5, to("447700900002", "m5")) == Taken::taken);
+  const Pdu first = world.submit(peer);
+  const Pdu other = world.submit(peer);
+  CHECK(message_in(other) == 5);
+  CHECK(world.quiet(peer));
+  peer.refuse(first.header.sequence_number, Status::ESME_RX_T_APPN);
+  REQUIRE(world.until([&] { return world.told.outcomes.size() == 4; }));
+  for (std::uint64_t i = 1; i <= 4; ++i) {
+    CHECK(world.told.outcomes[i - 1].message == i);
+    CHECK(world.told.outcomes[i - 1].status ==
+          (i == 1 ? Status::ESME_RX_T_APPN : Status::ESME_ROK));
+    CHECK(world.told.outcomes[i - 1].try_next);
+  }
+  CHECK(world.quiet(peer));
   CHECK(world.balanced());
 }
 

@@ -165,12 +165,23 @@ TEST_CASE("a steady turn allocates nothing: submits, responses, receipts, thrott
   std::array<std::uint8_t, 512> body;
   proto::SubmitSm sm = a_submit();
   const std::size_t body_length = proto::encode_body(sm, body);
+  // The last digits of destination_addr, in the body: 1,000 numbers.
+  const auto at = std::search(body.begin(), body.end(), sm.destination_addr.begin(),
+                              sm.destination_addr.end()) +
+                  static_cast<std::ptrdiff_t>(sm.destination_addr.size() - 3);
   std::uint64_t message = 0;
   std::uint64_t refusals = 0;
   std::uint64_t allocated = 0;
   const auto round = [&] {
     const std::uint64_t before = allocations().count;
     for (int i = 0; i < 150; ++i) {
+      for (int digit = 0; digit < 3; ++digit) {
+        at[2 - digit] = static_cast<std::uint8_t>('0' + message /
+                                                            (digit == 0   ? 1
+                                                             : digit == 1 ? 10
+                                                                          : 100) %
+                                                            10);
+      }
       world.carrier().take({++message, 0, proto::Octets(body).first(body_length), 0});
     }
     allocated += allocations().count - before;

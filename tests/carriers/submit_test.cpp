@@ -34,6 +34,7 @@ TEST_CASE("with a neutral dialect the body leaves octet by octet, whatever its l
     const Pdu pdu = world.submit(peer);
     CHECK(pdu.header.command_status == Status::ESME_ROK);
     CHECK(proto::same_octets(pdu.body(), expected));
+    peer.respond(pdu.header.sequence_number, "x");
   }
   CHECK(world.counters().submits.get() == message);
 }
@@ -380,6 +381,7 @@ TEST_CASE("an order is not sent after its deadline") {
 
 TEST_CASE("submits spread over the binds; the segments of one message keep to one") {
   World world;
+  world.config().number_window = 5;
   for (int i = 0; i < 3; ++i) world.add_bind().window = 100;
   world.bring_up();
   for (std::uint64_t i = 1; i <= 60; ++i) REQUIRE(world.take(i) == Taken::taken);
@@ -423,6 +425,7 @@ TEST_CASE("submits spread over the binds; the segments of one message keep to on
 
 TEST_CASE("messages to one number keep to one bind, in order, while one has no response") {
   World world;
+  world.config().number_window = 6;
   for (int i = 0; i < 3; ++i) world.add_bind().window = 4;
   world.bring_up();
   const auto waiting = [&] {
@@ -503,6 +506,7 @@ TEST_CASE("a carrier that never reads: output stays bounded, the rest waits in t
   world.smsc.receive_buffer = 4096;
   world.config().queue_max = 50'000;
   world.config().queue_octets_max = 200 << 20;
+  world.config().number_window = 10'000;
   world.add_bind().window = 10'000;
   world.bring_up();
   Peer& peer = *world.smsc.peers[0];

@@ -102,6 +102,14 @@ CarrierConfig config_of(Input& in) {
   return config;
 }
 
+// The submits without a response, as the steps say.
+struct Flying final : Outstanding {
+  std::int64_t since_us() const override { return since; }
+  bool to(std::uint64_t) const override { return all && since != INT64_MAX; }
+  std::int64_t since = INT64_MAX;
+  bool all = false;
+};
+
 class Play {
  public:
   explicit Play(Input& in)
@@ -109,7 +117,7 @@ class Play {
         config_(config_of(in)),
         dialect_(config_.dialect),
         told_(dialect_),
-        receipts_(config_, dialect_, told_, counters_, 7) {}
+        receipts_({config_, dialect_, told_, counters_, flying_, 5}, 7) {}
 
   void run() {
     for (int steps = 0; !in_.empty() && steps < 400; ++steps) {
@@ -117,6 +125,7 @@ class Play {
       check_gauges();
     }
     told_.takes = true;
+    flying_.since = INT64_MAX;
     for (int i = 0; i < 80 && !receipts_.empty(); ++i) pass(kHourUs / 20);
     must(receipts_.empty() && told_.in_park.empty());
   }
@@ -227,10 +236,13 @@ class Play {
         const std::string given = id();
         const std::uint64_t message = 1 + what / 8 % 16;
         told_.knows(given, message);
-        return receipts_.id_known(given, message, now_us_);
+        flying_.since = INT64_MAX;
+        return receipts_.id_known(given, {message, what / 128 * 9U}, now_us_);
       }
       case 5:
         told_.takes = (what & 8) != 0;
+        flying_.since = (what & 16) != 0 ? now_us_ : INT64_MAX;
+        flying_.all = (what & 32) != 0;
         return;
       case 6:
         return pass(kSecondUs << (what / 8 % 12));
@@ -252,6 +264,7 @@ class Play {
   Dialect dialect_;
   CarrierCounters counters_;
   Told told_;
+  Flying flying_;
   Receipts receipts_;
   std::int64_t now_us_ = kSecondUs;
 };

@@ -161,6 +161,7 @@ TEST_CASE("every key of [[carrier]] and its timers is read into its field", "[co
 name = "Alpha-1_x.y"
 pace = 12.5
 pace_burst_seconds = 0.1
+number_window = 7
 queue_max = 11
 queue_octets_max = 200000
 in_doubt = "resend"
@@ -195,6 +196,7 @@ system_id = "us"
   CHECK(carrier.name == "Alpha-1_x.y");
   CHECK(carrier.pace_per_s == 12.5);
   CHECK(carrier.pace_burst_ms == 100);
+  CHECK(carrier.number_window == 7);
   CHECK(carrier.queue_max == 11);
   CHECK(carrier.queue_octets_max == 200000);
   CHECK(carrier.in_doubt == carriers::InDoubt::resend);
@@ -365,6 +367,7 @@ std::vector<double> carrier_and_bind(const Config& config) {
   const carriers::BindConfig& bind = carrier.binds[0];
   return {carrier.pace_per_s,
           number(carrier.pace_burst_ms),
+          number(carrier.number_window),
           number(carrier.queue_max),
           number(carrier.queue_octets_max),
           number(carrier.in_doubt),

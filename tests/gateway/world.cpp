@@ -61,6 +61,7 @@ Config World::make_config(const WorldOptions& options) {
     bind.window = 100;
     carrier.binds.push_back(bind);
     carrier.awaiting_max = 100'000;
+    carrier.number_window = bind.window;  // most tests send to one number
     config.carriers.push_back(carrier);
   }
   if (options.change) options.change(config);

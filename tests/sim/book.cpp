@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
+#include <utility>
 
 #include "tests/sim/plan.h"
 
@@ -76,9 +77,8 @@ std::size_t Book::submitted(Tag tag, unsigned carrier, std::string_view number) 
     if (!resends[one.carrier]) wrong("P3: submitted a second time", tag);
     if (!may_resend(one)) wrong("P3: submitted again, and the first was not in doubt", tag);
   }
-  if (story.submits.empty()) {
-    const std::uint32_t life = one_carrier ? 0 : story.life;
-    lanes_[{story.client, story.number, carrier, life}].push_back(tag);
+  if (story.submits.empty() && !one_carrier) {
+    lanes_[{story.client, story.number, carrier, story.life}].push_back(tag);
   }
   Submitted submit;
   submit.carrier = carrier;
@@ -86,6 +86,16 @@ std::size_t Book::submitted(Tag tag, unsigned carrier, std::string_view number) 
   submit.at_us = ground_.us();
   story.submits.push_back(submit);
   return story.submits.size() - 1;
+}
+
+void Book::taken(Tag tag, unsigned carrier) {
+  Story& story = stories_[tag];
+  if (!one_carrier || std::exchange(story.taken, true)) return;
+  // A refusal that was not read leaves it in doubt: it may go again whenever that ends.
+  const bool in_doubt =
+      std::any_of(story.submits.begin(), story.submits.end() - 1,
+                  [](const Submitted& submit) { return submit.consumed_us == kNever; });
+  if (!in_doubt) lanes_[{story.client, story.number, carrier, 0}].push_back(tag);
 }
 
 void Book::responded(Tag tag, std::size_t submit, Status status) {

@@ -10,10 +10,11 @@
 //   P4  a receipt that was acknowledged to its carrier reaches the client, unless the message was
 //       in doubt by what could be seen: then it is told, or a dead letter; each accepted message
 //       that asked for one has a last receipt
-//   P5  first submits of one client's messages to one number come to a carrier in the order of
-//       their acceptance. Where there is but one carrier: always, whatever happens to it. Else
-//       within one life of the gateway, without a change of the carriers that could take the
-//       earlier one: it may have come back from another carrier.
+//   P5  where there is but one carrier, it takes one client's messages to one number in the order
+//       of their acceptance, whatever it refused before and whatever happens to it; but for those
+//       whose refusal may not have been read. Else their first submits come in that order, within
+//       one life of the gateway, without a change of the carriers that could take the earlier one:
+//       it may have come back from another carrier.
 #pragma once
 #include <map>
 #include <set>
@@ -70,6 +71,8 @@ struct Story {
   std::vector<Acknowledged> acknowledged;
   std::vector<Told> told;
 
+  bool taken = false;  // by its only carrier
+
   bool accepted() const { return answered && status == proto::Status::ESME_ROK; }
 };
 
@@ -91,6 +94,8 @@ class Book {
   void answered(Tag tag, proto::Status status, std::string_view id, unsigned place = 0);
   // Returns the index of this submit of the message.
   std::size_t submitted(Tag tag, unsigned carrier, std::string_view number);
+  // The carrier has it and will not refuse it.
+  void taken(Tag tag, unsigned carrier);
   void responded(Tag tag, std::size_t submit, proto::Status status);
   void consumed(Tag tag, std::size_t submit);
   void state_is(Tag tag, proto::MessageState state);  // the first that is said holds
@@ -158,7 +163,7 @@ class Book {
              std::tie(o.client, o.number, o.carrier, o.life);
     }
   };
-  std::map<Lane, std::vector<Tag>> lanes_;   // first submits, as they came
+  std::map<Lane, std::vector<Tag>> lanes_;   // as they were taken, or came first
   std::set<std::string, std::less<>> dead_;  // errs and ids
   std::vector<std::int64_t> losses_us_;
   std::vector<std::int64_t> changes_us_;

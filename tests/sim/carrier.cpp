@@ -154,6 +154,7 @@ void Carrier::take(const std::shared_ptr<Bind>& bind, const proto::SubmitSm& sm,
                    std::uint32_t sequence, Tag tag, std::size_t submit) {
   Random& random = ground_.random;
   const std::string id = new_id();
+  book_.taken(tag, number_);
   book_.state_is(tag, random.chance(0.7) ? MessageState::delivered : MessageState::undeliverable);
   const std::int64_t delay_us = response_delay();
   const bool mute = !ground_.quiet && random.chance(plan_.mute);
@@ -165,8 +166,7 @@ void Carrier::take(const std::shared_ptr<Bind>& bind, const proto::SubmitSm& sm,
   if ((sm.registered_delivery & 0x1F) == 0) return;
   if (!ground_.quiet && random.chance(plan_.no_receipt)) return;
   std::int64_t receipt_us = delay_us + random.exponential(2 * kSecond);
-  // An id that was used before says too little for a receipt to come before the response.
-  const bool early = random.chance(plan_.early) && !plan_.ids_repeat;
+  const bool early = random.chance(plan_.early);
   if (early) receipt_us = random.between(0, delay_us);
   if (!early && random.chance(plan_.late)) {
     receipt_us = delay_us + random.between(kSecond, 120 * kSecond);

@@ -49,7 +49,9 @@ class World:
                   "unbind_seconds": 1, "drain_seconds": 1}
         bind = {"host": "127.0.0.1", "port": self.port_of(name), "kind": "transceiver",
                 "system_id": "tollgate", "password": "secret", "window": 10}
-        text = toml_table("[[carrier]]", mine("carrier", {"name": name}))
+        # Most rules are told with messages to one number.
+        carrier = {"name": name, "number_window": 10}
+        text = toml_table("[[carrier]]", mine("carrier", carrier))
         text += toml_table("[carrier.timers]", mine("timers", timers))
         text += toml_table("[carrier.dialect]", mine("dialect", {}))
         text += toml_table("[[carrier.bind]]", mine("bind", bind))

@@ -1,0 +1,205 @@
+// What is under way to each number, and what is held behind it, so that no message overtakes an
+// earlier one to its number (P5), whatever the carrier answers: it may refuse the earlier one for
+// now when it has taken the later one already.
+//
+// A carrier's orders to one number are begun in the order in which they were taken, at most `most`
+// at a time (CarrierConfig::number_window; 1: strictly one behind the other). Begun is what waits
+// in the carrier's queue or has no response yet; the others are held here. An order that was
+// refused for now rests until its time, and all of its number with it; other numbers go on.
+//
+// One a carrier, owned by its home shard's thread. A number is known by a 64-bit seeded hash of it.
+//
+// 1. A number has a line here exactly while an order to it is begun, held or rests; HeldOrder::line
+//    names it until ended().
+// 2. Held orders come back by HeldOrder::number, the order of taking.
+// 3. Each operation is O(1), with `most` for one that comes back, and O(log n) in the numbers that
+//    rest. Memory: a line for each number of the carrier's orders, recycled.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "carriers/orders.h"
+
+namespace tollgate::carriers {
+
+class Bind;
+
+class Numbers {
+ public:
+  explicit Numbers(Orders& orders) : orders_(orders) {}
+
+  // A new order: true when it may begin now, and has. Otherwise it is held, behind all others.
+  bool begin(std::uint32_t order, std::uint32_t most) {
+    const auto [at, fresh] = names_.try_emplace(orders_[order].to, kNoLine);
+    if (fresh) at->second = take_line(orders_[order].to);
+    orders_[order].line = at->second;
+    Line& line = lines_[at->second];
+    if (line.rests || line.begun >= most || !line.held.empty()) {
+      line.held.push_back(order);
+      ++held_;
+      return false;
+    }
+    ++line.begun;
+    return true;
+  }
+  // One that has begun, and its number rests: again among those that are held, in its place.
+  void hold(std::uint32_t order) { hold(line_of(order), order); }
+  bool rests(std::uint32_t order) const { return line_of(order).rests; }
+  // One to this number has no response yet.
+  bool open(std::uint64_t number) const {
+    const auto at = names_.find(number);
+    return at != names_.end() && lines_[at->second].open != 0;
+  }
+
+  // It left on this bind; and its response has come, or will not.
+  void sent(std::uint32_t order, Bind& bind) {
+    Line& line = line_of(order);
+    line.bind = &bind;
+    ++line.open;
+  }
+  void answered(std::uint32_t order) { --line_of(order).open; }
+  // The bind on which others to its number have no response yet; null: none has.
+  Bind* bind_of(std::uint32_t order) const {
+    const Line& line = line_of(order);
+    return line.open == 0 ? nullptr : line.bind;
+  }
+
+  // Refused for now: it rests until due_us, or with the one of its number that rests already.
+  void rest(std::uint32_t order, std::int64_t due_us) {
+    Line& line = line_of(order);
+    hold(line, order);
+    if (line.rests) return;
+    line.rests = true;
+    times_.push_back({due_us, orders_[order].line});
+    std::push_heap(times_.begin(), times_.end(), later);
+  }
+  // INT64_MAX: nothing rests.
+  std::int64_t next_us() const {
+    return times_.empty() ? std::numeric_limits<std::int64_t>::max() : times_.front().due_us;
+  }
+  // Ends the rest whose time is next: f(order) with those of its number that begin.
+  template <class F>
+  void wake(std::uint32_t most, F&& f) {
+    std::pop_heap(times_.begin(), times_.end(), later);
+    const std::uint32_t line = times_.back().line;
+    times_.pop_back();
+    lines_[line].rests = false;
+    begin_held(line, most, f);
+  }
+
+  // A begun order is over: f(order) with those of its number that begin in its stead.
+  template <class F>
+  void ended(std::uint32_t order, std::uint32_t most, F&& f) {
+    const std::uint32_t line = orders_[order].line;
+    --lines_[line].begun;
+    begin_held(line, most, f);
+  }
+  // f(order) with all that are held behind a begun order; of all numbers. They begin.
+  template <class F>
+  void release(std::uint32_t order, F&& f) {
+    release(line_of(order), f);
+  }
+  template <class F>
+  void release_all(F&& f) {
+    for (Line& line : lines_) release(line, f);
+    for (const Time& time : times_) {
+      lines_[time.line].rests = false;
+      begin_held(time.line, 0, f);
+    }
+    times_.clear();
+  }
+
+  // f(order) with those held first whose deadline has passed; they begin. O(n) in the numbers.
+  template <class F>
+  void overdue(std::int64_t now_us, F&& f) {
+    for (Line& line : lines_) {
+      while (!line.held.empty()) {
+        const std::int64_t deadline_us = orders_[line.held.first()].deadline_us;
+        if (deadline_us == 0 || deadline_us >= now_us) break;
+        begin_first(line, f);
+      }
+    }
+  }
+
+  // Orders that wait here.
+  std::uint32_t held() const { return held_; }
+
+ private:
+  static constexpr std::uint32_t kNoLine = 0xFFFFFFFF;
+
+  struct Line {
+    explicit Line(Orders& orders) : held(orders) {}
+    OrderList held;
+    Bind* bind = nullptr;
+    std::uint64_t number = 0;
+    std::uint32_t begun = 0;
+    std::uint32_t open = 0;  // of those: sent, without a response
+    std::uint32_t next_free = kNoLine;
+    bool rests = false;
+  };
+  struct Time {
+    std::int64_t due_us;
+    std::uint32_t line;
+  };
+  static bool later(const Time& a, const Time& b) { return a.due_us > b.due_us; }
+
+  Line& line_of(std::uint32_t order) { return lines_[orders_[order].line]; }
+  const Line& line_of(std::uint32_t order) const { return lines_[orders_[order].line]; }
+
+  std::uint32_t take_line(std::uint64_t number) {
+    if (free_ == kNoLine) {
+      lines_.emplace_back(orders_);
+      free_ = static_cast<std::uint32_t>(lines_.size() - 1);
+    }
+    const std::uint32_t line = free_;
+    free_ = lines_[line].next_free;
+    lines_[line].number = number;
+    return line;
+  }
+  // It began before all that are held but those that began with it.
+  void hold(Line& line, std::uint32_t order) {
+    --line.begun;
+    std::uint32_t after = kNoOrder;
+    for (std::uint32_t at = line.held.first();
+         at != kNoOrder && orders_[at].number < orders_[order].number; at = orders_[at].next) {
+      after = at;
+    }
+    line.held.insert_after(after, order);
+    ++held_;
+  }
+  template <class F>
+  void begin_held(std::uint32_t index, std::uint32_t most, F& f) {
+    Line& line = lines_[index];
+    while (!line.rests && line.begun < most && !line.held.empty()) begin_first(line, f);
+    if (line.begun != 0 || line.rests || !line.held.empty()) return;
+    names_.erase(line.number);
+    line.next_free = free_;
+    free_ = index;
+  }
+  template <class F>
+  void begin_first(Line& line, F& f) {
+    const std::uint32_t order = line.held.first();
+    line.held.remove(order);
+    --held_;
+    ++line.begun;
+    f(order);
+  }
+  template <class F>
+  void release(Line& line, F& f) {
+    while (!line.held.empty()) begin_first(line, f);
+  }
+
+  Orders& orders_;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> names_;  // a number's line
+  std::vector<Line> lines_;
+  std::uint32_t free_ = kNoLine;
+  std::vector<Time> times_;  // a heap, the next one in front
+  std::uint32_t held_ = 0;
+};
+
+}  // namespace tollgate::carriers
