@@ -5,8 +5,8 @@
 // 1. Every order gets one outcome: the carrier's, or `down` at once when it is not taken.
 // 2. A receipt is acknowledged to the carrier once its record is durable and its mail is in the
 //    outbox, which loses none.
-// 3. Behind an order that went back (`down` or `later`), all that the same client's home sends goes back as
-//    well, until its fence comes (mail.h): so nothing overtakes it here.
+// 3. Behind an order that went back (`down` or `later`), all that the same client's home sends goes
+//    back as well, until its fence comes (mail.h): so nothing overtakes it here.
 // 4. When the journal has failed nothing is sent any more: an intent could not be kept.
 // 5. A carrier that was removed is there until no receipt can come for what it sent: as long as its
 //    binds last they are matched, and a name that comes back finds its ids. Its orders go `down`.
