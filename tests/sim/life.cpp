@@ -98,8 +98,15 @@ Life::Life(const Setup& setup)
       tables_(tables(setup.tables, next_peers(nullptr, setup.people), 1)),
       shards_(shards_options()),
       homes_(setup.config.gateway.shards, peers()),
-      auth_(gateway::accounts_of(peers()),
-            {setup.config.gateway.shards, {}, [this] { return setup_.ground.us(); }, false}) {}
+      auth_(gateway::accounts_of(peers()), auth_options()) {}
+
+gateway::AuthOptions Life::auth_options() {
+  gateway::AuthOptions options;
+  options.shards = setup_.config.gateway.shards;
+  options.clock_us = [this] { return setup_.ground.us(); };
+  options.own_thread = false;
+  return options;
+}
 
 Life::~Life() {
   flows_.clear();

@@ -56,6 +56,7 @@ class Life {
  private:
   const gateway::Peers& peers() const { return gateway::peers_of(*tables_.current()); }
   core::ShardsOptions shards_options();
+  gateway::AuthOptions auth_options();
   std::string recover();
   std::string open_due(bool damaged);
   std::string open_details(const gateway::UnwrittenDetails& unwritten);

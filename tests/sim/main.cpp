@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
 #include <string>
 #include <unistd.h>
@@ -144,7 +145,7 @@ int main(int argc, char** argv) {
   std::signal(SIGSEGV, on_abort);
   tollgate::core::log::Options quiet;
   quiet.least = tollgate::core::log::Level::error;
-  quiet.file = "/dev/null";
+  quiet.fd = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   tollgate::core::log::start(quiet);
   const auto begin = std::chrono::steady_clock::now();
   Verdict sum;

@@ -264,9 +264,8 @@ void World::start() {
   }
   // What nobody is known for any more ends with a restart (gateway/restore.h): not a fault here.
   people_.gather();
-  life_ = std::make_unique<Life>(
-      Life::Setup{ground_, config_, people_, hosts, *disk_, tables_, ground_.random.next(),
-                  plan_.details});
+  life_ = std::make_unique<Life>(Life::Setup{ground_, config_, people_, hosts, *disk_, tables_,
+                                             ground_.random.next(), plan_.details});
   const std::string error = life_->start();
   if (!flipped_ && !life_->findings().empty()) book_.wrong(life_->findings(), 0xFFFFFFFF);
   if (!error.empty()) {
