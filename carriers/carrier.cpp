@@ -1,7 +1,6 @@
 #include "carriers/carrier.h"
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "carriers/binds.h"
@@ -22,7 +21,6 @@ namespace {
 using proto::Status;
 using proto::StatusClass;
 
-constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kTickUs = 1'000'000;   // at least so often everything is looked at
 constexpr std::int64_t kOverdueUs = 100'000;  // between looks at the deadlines of held orders
 constexpr std::size_t kQueuedPerTurn = 4096;
