@@ -15,7 +15,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/boot.h"
 #include "gateway/message.h"
 #include "proto/octets.h"
 
@@ -34,7 +33,7 @@ struct DueChunk {
 
 inline constexpr std::size_t kChunkListedMax = std::size_t{128} << 10;
 inline constexpr std::size_t kChunkOctetsMax = std::size_t{1} << 20;  // of a file; beyond: damage
-inline constexpr std::size_t kChunkHeadMax = 4096;  // header, chunk record and a receipt or more
+inline constexpr std::size_t kChunkHeadMax = 2048;  // header and chunk record are within these
 
 // "due-" and the number in 20 digits; 0: no chunk's name.
 std::string chunk_name(std::uint64_t number);
@@ -43,14 +42,12 @@ std::string damaged_chunk_name(std::uint64_t number);
 
 struct ChunkContent {
   DueChunk chunk;
-  std::string client;       // its system_id
-  core::ClockPair written;  // when: its times are by this wall clock
-  bool newer = false;       // written by a later version: not to be touched
+  std::string client;  // its system_id
 };
 
 struct ChunkSeal {
   std::uint64_t salt = 0;
-  core::ClockPair now;
+  std::int64_t wall_us = 0;
 };
 
 // The file's octets into `out`. `listed`: as in record::Loaded.
@@ -58,7 +55,6 @@ void write_chunk(const DueChunk& chunk, std::string_view client, proto::Octets l
                  const ChunkSeal& seal, std::vector<std::uint8_t>& out);
 
 // `begin`: the file's first kChunkHeadMax octets, or all there are. False: damaged, or torn.
-// `content.newer`: the file is whole, and of a layout that this program does not know.
 bool read_chunk_head(proto::Octets begin, std::uint64_t number, ChunkContent& content);
 
 struct ChunkReading {

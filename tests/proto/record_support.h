@@ -110,11 +110,6 @@ class RecordMaker {
     fill(it.segment);
     it.earlier_runs = below(2) != 0;
   }
-  void make(Clock& it) {
-    fill(it.wall_us);
-    fill(it.mono_us);
-    fill(it.boot);
-  }
   void make(Decision& it) {
     it.known = true;
     fill(it.origin);
@@ -262,7 +257,6 @@ void with_each(F&& f) {
   f(Spilled{});
   f(Loaded{});
   f(Detailed{});
-  f(Clock{});
 }
 
 inline Octets rest_of(const Accepted& record) {
