@@ -14,13 +14,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// No symbolic link out of a directory of tables is followed: another name of the same file, or a
+// copy where that cannot be.
+void bring(const fs::directory_entry& file, const fs::path& to) {
+  std::error_code error;
+  if (!file.is_symlink(error)) fs::create_hard_link(file.path(), to, error);
+  if (error || !fs::exists(to)) fs::copy_file(file.path(), to);
+}
+
 void link_files(const fs::path& base, const fs::path& to, const fs::path& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(base / folder, error)) {
     const fs::path name = folder / entry.path().filename();
     const bool peer = is_peer_name(name.string()) && name.extension() == ".toml";
-    if (peer || name.extension() == ".csv")
-      fs::create_symlink(fs::absolute(entry.path()), to / name);
+    if (peer || name.extension() == ".csv") bring(entry, to / name);
   }
 }
 

@@ -83,7 +83,7 @@ bool measure(std::uint32_t entries, std::size_t id_length) {
   const double find = each(entries, longest[1], [&](std::uint32_t i) {
     const Id id(scattered(i), id_length);
     const auto message = map.find(id.key(), map.hash(id.key()));
-    if (!message || *message != scattered(i)) ++lost;
+    if (!message || message->message != scattered(i)) ++lost;
   });
   const double settle = each(entries, longest[2], [&](std::uint32_t i) {
     const Id id(i, id_length);

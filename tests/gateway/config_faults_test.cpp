@@ -91,11 +91,13 @@ TEST_CASE("faults of [gateway]", "[config]") {
       {in_gateway("shard = 2"), {"4:1 gateway.shard: unknown key | did you mean \"shards\"?"}},
       {in_gateway("wholly_else = 2"),
        {"4:1 gateway.wholly_else: unknown key | one of shards, system_id, listen, metrics, tables, "
-        "drain_seconds, session_init_seconds, in_doubt_hold_seconds, retry_first_seconds, "
+        "drain_seconds, session_init_seconds, auth_threads, in_doubt_hold_seconds, "
+        "retry_first_seconds, "
         "retry_max_seconds, log_level, limits"}},
       {in_gateway("\"sh\\u001b[31mards\" = 2"),
        {"4:1 gateway.sh\\x1b[31mards: unknown key | one of shards, system_id, listen, metrics, "
-        "tables, drain_seconds, session_init_seconds, in_doubt_hold_seconds, retry_first_seconds, "
+        "tables, drain_seconds, session_init_seconds, auth_threads, in_doubt_hold_seconds, "
+        "retry_first_seconds, "
         "retry_max_seconds, log_level, limits"}},
       {in_gateway("shards = \"2\""),
        {"4:10 gateway.shards = \"2\": is a string | an integer of 1-64"}},

@@ -212,10 +212,13 @@ TEST_CASE("a busy shard reads no client while a quick carrier has too much to se
   world.pass(100 * kMs, kMs);
   const auto& queue = world.homes().carrier(0).board.counters.queue;
   std::uint64_t most = 0;
+  std::uint64_t number = 0;  // each message to its own
   for (int ms = 0; ms < 200; ++ms) {
     for (ClientEnd* one : {&client, &other}) {
       if (!one->wire().incoming.empty()) continue;
-      for (int i = 0; i < 1'000; ++i) one->submit({.registered_delivery = 0});
+      for (int i = 0; i < 1'000; ++i) {
+        one->submit({.to = std::to_string(447'700'000'000 + ++number), .registered_delivery = 0});
+      }
     }
     world.turn();
     world.advance(kMs);

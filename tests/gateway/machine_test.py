@@ -129,7 +129,7 @@ class Limits(cli_test.Gateway):
         process.send_signal(signal.SIGTERM)
         said = process.stderr.read()
         self.assertEqual(process.wait(WAIT_S), 0)
-        self.assertIn("warn connections_max limit=", said)
+        self.assertIn("warn door_full ", said)
         self.assertNotIn("accept_failed", said)  # the bound was lowered in time
 
     def test_what_the_machine_lacks_is_said(self):

@@ -204,7 +204,7 @@ TEST_CASE("histograms are cumulative, in seconds, and appear with their first va
 
 TEST_CASE("the shards', the tables' and the password checks' counters", "[metrics]") {
   World world;
-  world.auth = std::make_unique<Auth>(world.config.clients, AuthOptions{1, {}, {}});
+  world.auth = std::make_unique<Auth>(world.config.clients, AuthOptions{});
   world.shards[1][core::ShardCount::turns].add(21);
   world.shards[1][core::ShardCount::connections].set(22);
   world.turn_us[1].observe(1'000, 5);
@@ -258,7 +258,7 @@ TEST_CASE("the shards', the tables' and the password checks' counters", "[metric
 TEST_CASE("docs/operations.md lists every metric and no other", "[metrics]") {
   World world;
   world.tables.redis.set(1);
-  world.auth = std::make_unique<Auth>(world.config.clients, AuthOptions{1, {}, {}});
+  world.auth = std::make_unique<Auth>(world.config.clients, AuthOptions{});
   world.flow[0]->clients[0].response_us.observe(1);
   world.flow[0]->clients[0].receipt_us.observe(1);
   world.flow[0]->carriers[0].receipt_us.observe(1);
