@@ -193,7 +193,9 @@ std::uint32_t CarrierEnd::receipt(std::string_view id, proto::MessageState state
   std::array<char, 256> octets;
   const std::size_t length = proto::format_receipt(text, octets);
   proto::DeliverSm sm;
-  sm.source_addr = "447700900001";
+  const auto about = std::find_if(submits.rbegin(), submits.rend(),
+                                  [&](const Submit& submit) { return submit.id == id; });
+  sm.source_addr = about == submits.rend() ? "447700900001" : std::string_view(about->to);
   sm.destination_addr = "SHOP";
   sm.esm_class = intermediate ? 0x20 : 0x04;
   sm.short_message = proto::as_octets(std::string_view(octets.data(), length));
