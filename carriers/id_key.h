@@ -43,7 +43,7 @@ inline std::uint64_t hash_of(std::span<const std::uint8_t> key, std::uint64_t se
     left -= 8;
   }
   std::uint64_t word = 0;
-  std::memcpy(&word, at, left);
+  if (left != 0) std::memcpy(&word, at, left);  // of an empty key there may be no octets at all
   hash = fold(hash ^ word, 0xE7037ED1A0B428DBU);
   return fold(hash ^ seed, 0x8EBC6AF09C88C6E3U);
 }
