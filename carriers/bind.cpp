@@ -132,6 +132,7 @@ void Bind::connected(core::SocketPtr socket, const core::NetError& error) {
   }
   core::ConnectionLimits limits;
   limits.input_max = proto::kPduLengthMaxUnbound;
+  limits.read_max = core::Shard::kScratch;  // a turn with less of it makes more turns
   connection_.reset(new core::Connection(shared_.shard, std::move(socket), *this, limits));
   connection_->peer = config_.address;
   connection_->read_first();  // its answers make room for what clients send
