@@ -1,6 +1,7 @@
 #include "carriers/receipts.h"
 
 #include <algorithm>
+#include <array>
 
 #include "proto/limits.h"
 
@@ -130,15 +131,16 @@ proto::Status Receipts::bury_at_once(const Read& read, proto::record::Dead why,
 bool Receipts::may_mean(const Awaiting::Meant& meant, const Read& read, std::uint64_t hash,
                         bool last) const {
   if (meant.number == 0) return true;
-  const auto before = awaiting_.settled(hash);
-  bool others = false;
-  for (const std::string_view address : read.addresses) {
-    const std::uint64_t number = hash_of_number(address, number_seed_);
-    if (part_of(number) == meant.number) return true;
-    const bool same_as_before = before && part_of(number) == before->number;
-    others = others || (!last && outstanding_.to(number)) ||
-             (same_as_before && before->contents == contents_of(read.pdu));
+  std::array<std::uint64_t, 2> numbers;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = hash_of_number(read.addresses[i], number_seed_);
+    if (part_of(numbers[i]) == meant.number) return true;
   }
+  const auto before = awaiting_.settled(hash);
+  const bool repeats = before && before->contents == contents_of(read.pdu);
+  const bool others = std::any_of(numbers.begin(), numbers.end(), [&](std::uint64_t number) {
+    return (!last && outstanding_.to(number)) || (repeats && part_of(number) == before->number);
+  });
   return !others;
 }
 
