@@ -24,6 +24,7 @@ namespace {
 constexpr std::string_view kPrefix = "records-";
 constexpr std::size_t kReadStep = std::size_t{1} << 20;
 constexpr std::uint64_t kFileMax = std::uint64_t{1} << 30;
+constexpr std::uint64_t kPlace = 8;  // records begin at multiples of it
 
 std::string position_file(const std::string& directory) {
   return (std::filesystem::path(directory) / "stream-position").string();
@@ -104,41 +105,72 @@ void DetailStream::save() const {
   std::rename((path + ".new").c_str(), path.c_str());
 }
 
-// The file at the position, or the first one behind it that is there.
+// The file at the position, or the first one behind it that is there. A position behind all files
+// is of others, that are gone.
+bool DetailStream::find_segment() {
+  const auto segments = core::list_journal(*names_);
+  if (!segments || segments->empty()) return false;
+  const bool gone = segments->back().number < at_.segment;
+  const auto found = std::find_if(segments->begin(), segments->end(), [&](const auto& each) {
+    return gone || each.number >= at_.segment;
+  });
+  if (found->number == at_.segment) return true;
+  if (at_.segment != 0) {
+    core::log::warn("stream_skips", {{"from", at_.segment}, {"to", found->number}});
+  }
+  at_ = {found->number, journal::kRecordsBegin};
+  return true;
+}
+
+bool DetailStream::read_header() {
+  std::array<std::uint8_t, journal::kSector> sector;
+  for (std::uint64_t at = 0; at < journal::kRecordsBegin; at += journal::kSector) {
+    if (file_->read(sector, at) == static_cast<ssize_t>(sector.size()) &&
+        journal::get_segment_header(sector, header_) == journal::HeaderFault::none &&
+        header_.segment == at_.segment) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool DetailStream::open_segment() {
   if (file_ != nullptr) return true;
-  const auto segments = core::list_journal(*names_);
-  if (!segments) return false;
-  const auto found = std::find_if(segments->begin(), segments->end(),
-                                  [&](const auto& each) { return each.number >= at_.segment; });
-  if (found == segments->end()) return false;
-  if (found->number != at_.segment) {
-    if (at_.segment != 0) {
-      core::log::warn("stream_skips", {{"from", at_.segment}, {"to", found->number}});
-    }
-    at_ = {found->number, journal::kRecordsBegin};
-  }
-  std::array<std::uint8_t, journal::kSector> sector;
   std::uint64_t size = 0;
+  if (!find_segment()) return false;
   if (names_->open(journal::segment_name(at_.segment), file_) != 0) return false;
-  const bool good = file_->size(size) == 0 && size <= kFileMax &&
-                    file_->read(sector, 0) == static_cast<ssize_t>(sector.size()) &&
-                    journal::get_segment_header(sector, header_) == journal::HeaderFault::none;
-  if (!good) {
+  if (file_->size(size) != 0 || size > kFileMax || !read_header()) {
     file_.reset();
     return false;
   }
   octets_.assign(size, 0);
-  read_ = at_.offset;
+  // The place is a file's word, and this file may not be the one that it was said of.
+  if (at_.offset < journal::kRecordsBegin || at_.offset > size) at_.offset = journal::kRecordsBegin;
+  at_.offset -= at_.offset % kPlace;
   return true;
 }
 
-// Behind the last record of a file that is closed.
-bool DetailStream::next_segment() {
+// Where no record is: past it when the file is closed, to the next record of it or to the next
+// file. A file is closed when there is a later one, and only then all of it can be read.
+bool DetailStream::pass_over() {
   const auto segments = core::list_journal(*names_);
-  if (!segments || segments->empty() || segments->back().number <= at_.segment) return false;
+  if (!segments) return false;
   const auto next = std::find_if(segments->begin(), segments->end(),
                                  [&](const auto& each) { return each.number > at_.segment; });
+  if (next == segments->end()) return false;
+  read_ = at_.offset;
+  while (more_octets()) {
+  }
+  const std::uint32_t seed = journal::seed_of(header_);
+  for (std::uint64_t at = at_.offset; at + journal::kRecordHeader <= read_; at += kPlace) {
+    if (!journal::get_record(octets_, at, header_, seed)) continue;
+    if (at != at_.offset) {
+      core::log::warn("stream_skips_damage",
+                      {{"file", at_.segment}, {"begin", at_.offset}, {"end", at}});
+    }
+    at_.offset = at;
+    return true;
+  }
   at_ = {next->number, journal::kRecordsBegin};
   file_.reset();
   return true;
@@ -152,22 +184,24 @@ bool DetailStream::more_octets() {
   return true;
 }
 
+// A record may begin there whose end was not read yet.
+bool DetailStream::is_cut(std::uint64_t at) const {
+  if (read_ >= octets_.size() || at + core::kJournalRecordMax <= read_) return false;
+  // A record that ends in zeros is whole before all of them were read.
+  return at >= read_ || !journal::all_zero(core::Octets(octets_).subspan(at, read_ - at));
+}
+
 // Whole records from the position on, into the batch. `end`: behind them.
 bool DetailStream::gather(Position& end) {
   batch_.clear();
   end = at_;
   const std::uint32_t seed = journal::seed_of(header_);
-  read_ = at_.offset & ~std::uint64_t{7};
+  read_ = at_.offset;
   if (!more_octets()) return false;
   while (batch_.size() < kBatch) {
     const auto record = journal::get_record(octets_, end.offset, header_, seed);
     if (!record) {
-      const bool cut = end.offset + core::kJournalRecordMax > read_ && read_ < octets_.size();
-      if (cut &&
-          !journal::all_zero(core::Octets(octets_).subspan(end.offset, read_ - end.offset)) &&
-          more_octets()) {
-        continue;
-      }
+      if (is_cut(end.offset) && more_octets()) continue;
       return !batch_.empty();
     }
     if (record->type == kDetailType) {
@@ -210,8 +244,8 @@ bool DetailStream::step() {
   if (!open_segment()) return false;
   Position end;
   if (!gather(end)) {
-    if (end.offset != at_.offset) at_ = end;  // of no interest
-    return next_segment();
+    at_ = end;  // past what is of no interest
+    return pass_over();
   }
   if (!add()) return false;
   at_ = end;

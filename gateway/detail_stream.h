@@ -5,6 +5,7 @@
 // 1. Each record is added at least once, in the order of the files, after it was written there.
 //    How far that is stands in the file `stream-position`, saved after each batch that Redis took:
 //    what a crash leaves behind it is added again. The entry's `message` tells them apart.
+//    Damage in a file, and a position that is none, lose what cannot be read and no more.
 // 2. Redis away, full or talking nonsense: counted, told once in the log, tried again each
 //    kRetryUs. Files that went meanwhile (keep_days) are passed over, and told.
 // 3. Memory: one file's octets, one batch.
@@ -65,9 +66,12 @@ class DetailStream {
   bool wait(std::int64_t us);
   Position load() const;
   void save() const;
+  bool find_segment();
+  bool read_header();
   bool open_segment();
-  bool next_segment();
+  bool pass_over();
   bool gather(Position& end);
+  bool is_cut(std::uint64_t at) const;
   bool more_octets();
   bool add();
 
