@@ -32,9 +32,11 @@ std::string refuse(const JournalOptions& o) {
 
 std::string_view journal_count_name(JournalCount count) noexcept {
   static constexpr std::array<std::string_view, kJournalCounts> names{
-      "batches",          "records",          "octets",      "syncs",     "segments",
-      "segments_created", "segments_removed", "free_octets", "accepting", "failed",
-      "refusals",         "stalls",           "sleeps",      "wakes"};
+      "batches",       "records",          "octets",           "syncs",
+      "segments",      "segments_created", "segments_removed", "free_octets",
+      "accepting",     "failed",           "refusals",         "stalls",
+      "segments_lost", "damaged_octets",   "directory_gone",   "sleeps",
+      "wakes"};
   return names[static_cast<std::size_t>(count)];
 }
 

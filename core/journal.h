@@ -14,8 +14,11 @@
 //   5 A segment is removed only when it is closed, older segments are gone, every stream said that
 //     it needs no segment so old, and all that the stream appended before it said so is durable,
 //     and what is kept apart of it is durable there.
-//   6 ~Journal writes and syncs what was published, and calls `wake` until it returns.
-//   7 No wake-up is lost: the journal's thread sleeps by the protocol of mailbox.h; `wake` is
+//   6 Files that others remove, replace or cut beneath it are noticed within seconds, told and
+//     counted (journal_segments.h); lost_upto() says which segments may have lost records, so that
+//     what is live is written anew. Without its directory accepting() is false.
+//   7 ~Journal writes and syncs what was published, and calls `wake` until it returns.
+//   8 No wake-up is lost: the journal's thread sleeps by the protocol of mailbox.h; `wake` is
 //     called after the store of a stream's mark, whenever that mark moved, and once after failing.
 #pragma once
 #include <algorithm>
@@ -72,9 +75,12 @@ struct JournalOptions {
   std::uint64_t reserve_octets = 0;                 // accepting() needs this much free space
   std::int64_t linger_us = 0;                       // gathers this long before it writes
   JournalTail tail;                                 // where JournalReader ended
+  std::uint64_t damaged_octets = 0;                 // what it reported, to be counted
   std::function<void(unsigned stream)> wake;        // on the journal's thread
   KeptApart* apart = nullptr;                       // outlives the journal; null: none
   Clock clock;                                      // default: read_clock
+  std::int64_t kept_less_mono_us = 0;               // a segment's header says when it was begun
+                                                    // by this too; 0: it does not
   std::uint64_t salt = 0;                           // of the checksums; 0: from the system
   bool own_thread = true;                           // false: the owner calls step()
 };
@@ -91,15 +97,18 @@ enum class JournalCount : std::uint8_t {
   segments,  // files that are there now
   segments_created,
   segments_removed,
-  free_octets,  // of the file system, as last seen
-  accepting,    // 1 or 0
-  failed,       // 1 or 0
-  refusals,     // times that accepting became false
-  stalls,       // times that a batch had no room to be written to
+  free_octets,     // of the file system, as last seen
+  accepting,       // 1 or 0
+  failed,          // 1 or 0
+  refusals,        // times that accepting became false
+  stalls,          // times that a batch had no room to be written to
+  segments_lost,   // removed, replaced or cut by others
+  damaged_octets,  // that the start found (JournalOptions::damaged_octets)
+  directory_gone,  // 1 or 0: the directory is no longer where it was
   sleeps,
   wakes  // of shards
 };
-inline constexpr std::size_t kJournalCounts = 14;
+inline constexpr std::size_t kJournalCounts = 17;
 std::string_view journal_count_name(JournalCount) noexcept;
 
 class Journal {
@@ -129,6 +138,7 @@ class Journal {
     std::atomic<bool> accepting{false};
     std::atomic<bool> failed{false};
     std::atomic<std::uint64_t> current_segment{0};
+    std::atomic<std::uint64_t> lost_upto{0};
   };
   explicit Journal(JournalOptions options);
   void start();
@@ -172,6 +182,10 @@ class Journal::Stream {
   // A record appended now will lie in this segment or a later one.
   std::uint64_t current_segment() const noexcept {
     return state_.current_segment.load(std::memory_order_acquire);
+  }
+  // Segments up to this one may have lost records; 0: none has.
+  std::uint64_t lost_upto() const noexcept {
+    return state_.lost_upto.load(std::memory_order_acquire);
   }
   // No record in older segments is needed any more, once what was appended so far is durable.
   void set_oldest_needed(std::uint64_t segment);

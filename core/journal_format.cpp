@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kName = "journal-";
 constexpr std::size_t kDigits = 20;
-constexpr std::size_t kHeaderOctets = 64;
+constexpr std::size_t kHeaderOctets = 96;
 
 template <class T>
 T load(const std::uint8_t* at) noexcept {
@@ -40,8 +40,18 @@ void put_segment_header(Out out, const SegmentHeader& header) noexcept {
   store(at + 48, header.created_wall_us);
   store(at + 56, header.streams);
   store(at + 60, std::uint32_t{header.begins_run});
+  store(at + 64, header.boot);
+  store(at + 72, header.created_mono_us);
+  store(at + 80, header.kept_us);
   store(at + 8, crc32c({at + 12, kSector - 12}));
   std::memcpy(at + kSector, at, kSector);
+  if (header.durable != 0) put_durable_mark(out, header.durable);
+}
+
+void put_durable_mark(Out sector, std::uint64_t durable) noexcept {
+  std::uint8_t* const at = sector.data();
+  store(at + 88, durable);
+  store(at + 8, crc32c({at + 12, kSector - 12}));
 }
 
 HeaderFault get_segment_header(Octets sector, SegmentHeader& header) noexcept {
@@ -59,12 +69,16 @@ HeaderFault get_segment_header(Octets sector, SegmentHeader& header) noexcept {
   header.created_wall_us = load<std::int64_t>(at + 48);
   header.streams = load<std::uint32_t>(at + 56);
   header.begins_run = load<std::uint32_t>(at + 60) != 0;
-  static_assert(60 + sizeof(std::uint32_t) <= kHeaderOctets);
+  header.boot = load<std::uint64_t>(at + 64);
+  header.created_mono_us = load<std::int64_t>(at + 72);
+  header.kept_us = load<std::int64_t>(at + 80);
+  header.durable = load<std::uint64_t>(at + 88);
+  static_assert(88 + sizeof(std::uint64_t) <= kHeaderOctets);
   return HeaderFault::none;
 }
 
-std::optional<RecordHeader> get_record(Octets segment, std::uint64_t at,
-                                       const SegmentHeader& header, std::uint32_t seed) noexcept {
+std::optional<RecordHeader> peek_record(Octets segment, std::uint64_t at,
+                                        const SegmentHeader& header) noexcept {
   if (at + kRecordHeader > segment.size()) return std::nullopt;
   const auto record = load<RecordHeader>(segment.data() + at);
   if (record.length < kRecordHeader || record.length > kRecordHeader + kJournalRecordMax) {
@@ -74,7 +88,15 @@ std::optional<RecordHeader> get_record(Octets segment, std::uint64_t at,
   if (whole > segment.size() - at || record.synced > at || record.stream >= header.streams) {
     return std::nullopt;
   }
-  if (record.crc != crc32c(segment.subspan(at + 4, whole - 4), seed)) return std::nullopt;
+  return record;
+}
+
+std::optional<RecordHeader> get_record(Octets segment, std::uint64_t at,
+                                       const SegmentHeader& header, std::uint32_t seed) noexcept {
+  const auto record = peek_record(segment, at, header);
+  if (!record) return std::nullopt;
+  const std::size_t whole = padded(record->length);
+  if (record->crc != crc32c(segment.subspan(at + 4, whole - 4), seed)) return std::nullopt;
   return record;
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/boot.h"
 #include "core/crc32c.h"
 #include "core/journal.h"
 #include "core/octets.h"
@@ -37,7 +38,13 @@ struct SegmentHeader {
   std::uint64_t octets = 0;               // of the file
   std::int64_t created_wall_us = 0;
   std::uint32_t streams = 0;
-  bool begins_run = false;  // the first one of a process
+  bool begins_run = false;           // the first one of a process
+  std::uint64_t boot = 0;            // of the machine, when it was begun; 0: not told
+  std::int64_t created_mono_us = 0;  // in that boot
+  std::int64_t kept_us = 0;          // JournalOptions::kept_less_mono_us; 0: not told
+  std::uint64_t durable = 0;  // its first copy alone: the octets that were durable, certainly
+
+  ClockPair clocks() const noexcept { return {boot, created_mono_us, created_wall_us}; }
 };
 
 struct RecordHeader {
@@ -66,6 +73,8 @@ constexpr std::size_t record_octets(std::size_t payload) noexcept {
 
 // Fills the first kRecordsBegin octets of a segment.
 void put_segment_header(Out out, const SegmentHeader& header) noexcept;
+// Into the first copy of a segment's header, in its first kSector octets.
+void put_durable_mark(Out sector, std::uint64_t durable) noexcept;
 
 enum class HeaderFault : std::uint8_t { none, zero, damaged, version };
 // One copy: `sector` holds kSector octets.
@@ -99,7 +108,10 @@ inline void put_record(std::uint8_t* out, const RecordFrame& frame, Octets paylo
   std::memcpy(out, &header.crc, 4);
 }
 
-// The header of the record at `at`, when a whole and undamaged one is there.
+// The header of the record at `at`, when one may be there: all but its checksum is looked at.
+std::optional<RecordHeader> peek_record(Octets segment, std::uint64_t at,
+                                        const SegmentHeader& header) noexcept;
+// When a whole and undamaged one is there.
 std::optional<RecordHeader> get_record(Octets segment, std::uint64_t at,
                                        const SegmentHeader& header, std::uint32_t seed) noexcept;
 

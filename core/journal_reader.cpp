@@ -123,7 +123,7 @@ std::string Reading::look(Found& found) {
     SegmentHeader header;
     const HeaderFault fault = journal::get_segment_header(sector, header);
     if (fault == HeaderFault::version) {
-      return "journal: " + name + " has a format that this program does not know";
+      return "journal: " + storage_.place(name) + newer_layout("a format");
     }
     if (fault != HeaderFault::zero) found.unwritten = false;
     const bool its = fault == HeaderFault::none && header.segment == found.number;
@@ -186,9 +186,10 @@ void Reading::give(const Found& found, std::uint64_t durable) {
   if (report_.damage.size() > before) quarantine(found.number);
   scan.for_each([&](const journal::RecordHeader& header, Octets payload, std::uint64_t at) {
     report_.octets += journal::padded(header.length);
-    if (header.type > kJournalTypeMax) return;
+    if (header.type == journal::kEndType) return;
     ++report_.records;
-    f_({header.type, header.stream, payload, found.number, at, found.header->streams, run_});
+    f_({header.type, header.stream, payload, found.number, at, found.header->streams, run_,
+        found.header->clocks()});
   });
   ++report_.segments;
   torn(scan.torn());
@@ -219,6 +220,13 @@ void Reading::torn(std::uint64_t octets) {
 
 }  // namespace
 
+std::string newer_layout(const std::string& what) {
+  return " has " + what +
+         " that this program does not know: a newer version wrote it. Start that version, or a "
+         "newer "
+         "one; nothing was removed";
+}
+
 tl::expected<JournalReport, std::string> read_journal(
     Storage& storage, const std::function<void(const JournalRecord&)>& f,
     const JournalReadOptions& options) {
@@ -232,7 +240,9 @@ tl::expected<std::vector<JournalSegment>, std::string> list_journal(Storage& sto
   if (std::string error = reading.find(); !error.empty()) return tl::unexpected(std::move(error));
   std::vector<JournalSegment> segments;
   for (const Found& found : reading.found()) {
-    if (found.header) segments.push_back({found.number, found.header->created_wall_us});
+    if (found.header) {
+      segments.push_back({found.number, found.header->clocks(), found.header->kept_us});
+    }
   }
   return segments;
 }

@@ -15,6 +15,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "core/boot.h"
 #include "core/journal.h"
 #include "core/octets.h"
 #include "core/storage.h"
@@ -29,6 +30,7 @@ struct JournalRecord {
   std::uint64_t offset = 0;  // in the segment's file
   unsigned streams = 1;      // of its run
   std::uint64_t run = 0;     // the segment that its process began with; 0: reclaimed since
+  ClockPair begun = {};      // its segment
 };
 
 struct JournalDamage {
@@ -57,7 +59,12 @@ struct JournalReadOptions {
   std::function<void(std::uint64_t read, std::uint64_t of)> progress;
 };
 
-// The error is a sentence: a directory or file that cannot be read at all.
+// What a program says of a file with a layout of a later one: " has <what> that ...". Nothing of it
+// may be taken for damage, or be removed.
+std::string newer_layout(const std::string& what);
+
+// The error is a sentence: a directory or file that cannot be read at all, or of a later layout.
+// Types that are not known are given like any other: who knows the records judges them.
 tl::expected<JournalReport, std::string> read_journal(
     Storage& storage, const std::function<void(const JournalRecord&)>& f,
     const JournalReadOptions& options = {});
@@ -65,7 +72,8 @@ tl::expected<JournalReport, std::string> read_journal(
 // The segments that were begun, oldest first, by their headers.
 struct JournalSegment {
   std::uint64_t number = 0;
-  std::int64_t begun_wall_us = 0;
+  ClockPair begun;
+  std::int64_t kept_us = 0;  // JournalOptions::kept_less_mono_us; 0: not told
 };
 tl::expected<std::vector<JournalSegment>, std::string> list_journal(Storage& storage);
 

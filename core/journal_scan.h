@@ -3,10 +3,12 @@
 //
 // After a good record comes the next; where none is good the scan looks for the next good one at
 // every multiple of 8 (not where the bad one's length points: it may be what is bad). Each gap is
-//   damage  when it was durable: a good record behind it, or the next segment's header, says so;
-//           or when none of its sectors is missing: a sector is written whole or not at all, and
-//           one that was not written still is all zeros;
+//   damage  when it was durable: a good record behind it, the next segment's header, or the mark in
+//           its own header says so; or when none of its sectors is missing: a sector is written
+//           whole or not at all, and one that was not written still is all zeros;
 //   torn    else: the batch was cut by a crash before its sync, and is cut there.
+// Each octet is hashed at most three times, whatever they are: what a peer wrote into a payload so
+// that it looks like the beginnings of records costs no more (hashed()).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -28,6 +30,8 @@ struct ScanInput {
   std::uint64_t durable = kUnknown;  // its end by the next segment's header
 };
 
+class Sums;
+
 class SegmentScan {
  public:
   explicit SegmentScan(const ScanInput& input);
@@ -40,15 +44,13 @@ class SegmentScan {
   std::uint64_t end() const noexcept { return end_; }      // of what counts
   std::uint64_t batch() const noexcept { return batch_; }  // where its last batch begins
   std::uint64_t torn() const noexcept { return torn_; }    // octets behind the end
+  std::uint64_t hashed() const noexcept { return hashed_; }
 
  private:
   void find_gaps();
   void judge();
-  std::uint64_t resync(std::uint64_t at) const;
+  std::uint64_t resync(std::uint64_t at, Sums& sums) const;
   bool sector_missing(const Region& gap) const;
-  std::optional<RecordHeader> record(std::uint64_t at) const {
-    return get_record(octets_, at, header_, seed_);
-  }
 
   Octets octets_;  // those that may count
   Octets file_;
@@ -60,6 +62,7 @@ class SegmentScan {
   std::uint64_t end_ = kRecordsBegin;
   std::uint64_t batch_ = 0;
   std::uint64_t torn_ = 0;
+  std::uint64_t hashed_ = 0;
 };
 
 template <class F>

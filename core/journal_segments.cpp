@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/log.h"
+
 namespace tollgate::core::journal {
 namespace {
 
@@ -58,7 +60,7 @@ std::string Segments::clear_behind() {
   bool removed = false;
   for (const std::uint64_t number : numbers) {
     if (number < next_) {
-      closed_.push_back(number);
+      closed_.push_back({number, 0, 0, false});
       continue;
     }
     if (const int error = storage_.remove(segment_name(number))) {
@@ -93,6 +95,10 @@ std::string Segments::rewrite_tail() {
 }
 
 int Segments::maintain(const Now& now) {
+  if (now.mono_us >= watch_at_us_) watch(now);
+  if (spare_lost_) {
+    if (const int error = remake_spare()) return error;
+  }
   bool due = now.mono_us >= retry_at_us_;
   if (removable() || (removal_failed_ && due)) {
     if (const int error = remove_oldest()) return error;
@@ -112,7 +118,7 @@ void Segments::look_at_space() {
 }
 
 int Segments::remove_oldest() {
-  const int error = storage_.remove(segment_name(closed_.front()));
+  const int error = storage_.remove(segment_name(closed_.front().number));
   removal_failed_ = error != 0 && error != ENOENT;
   if (removal_failed_) return 0;
   closed_.pop_front();
@@ -136,6 +142,7 @@ int Segments::make_spare() {
   }
   if ((error = spare.file->datasync()) != 0) return error;
   if ((error = storage_.sync_directory()) != 0) return error;
+  spare.id = spare.file->id();
   spare_ = std::move(spare);
   ++next_;
   counts_[JournalCount::segments].add();
@@ -164,23 +171,135 @@ int Segments::zero_ahead(bool idle, bool& did) {
 bool Segments::advance(const Now& now) {
   if (spare_.file == nullptr) return false;
   if (current_.file != nullptr) {
-    closed_.push_back(current_.number);
+    closed_.push_back({current_.number, current_.id, options_.segment_octets, current_lost_});
     previous_end_ = end_;
   }
   current_ = std::exchange(spare_, Segment{});
+  current_lost_ = false;
   end_ = 0;
+  marked_ = 0;
+  mark_synced_ = true;
   zero_due_ = 0;
   retry_at_us_ = now.mono_us;
   const bool begins_run = header_.segment == 0;
+  const std::int64_t less = options_.kept_less_mono_us;
+  const std::int64_t kept_us = less == 0 ? 0 : now.mono_us + less;
   header_ = SegmentHeader{current_.number, draw_salt(),      previous_end_, options_.segment_octets,
-                          now.wall_us,     options_.streams, begins_run};
+                          now.wall_us,     options_.streams, begins_run,    boot_id(),
+                          now.mono_us,     kept_us};
   seed_ = seed_of(header_);
   return true;
 }
 
-void Segments::written(std::uint64_t octets) noexcept {
+void Segments::written(Octets batch, std::uint64_t at, std::uint64_t octets,
+                       const Now& now) noexcept {
+  if (at == 0) {
+    const std::size_t n = std::min(batch.size(), first_block_.size());
+    std::copy_n(batch.begin(), n, first_block_.begin());
+  }
   end_ += octets;
+  mark_synced_ = true;
   zero_due_ += 2 * octets;
+  written_us_ = now.mono_us;
+}
+
+// In the first block, which is written whole again: its other sectors do not change. While batches
+// come the next one's sync makes it durable; else it gets its own.
+int Segments::mark(const Now& now, Out batch, bool now_or_never) {
+  if (current_.file == nullptr || !unmarked()) return 0;
+  const bool idle = now_or_never || now.mono_us - written_us_ >= kMarkIdleUs;
+  if (marked_ == end_) return idle ? sync_mark() : 0;
+  if (!idle && now.mono_us - marked_us_ < kMarkUs) return 0;
+  put_durable_mark(Out(first_block_).first(kSector), end_);
+  // The buffer begins with the first block's octets while that is not full.
+  if (end_ < kStorageBlock) std::copy_n(first_block_.begin(), kSector, batch.begin());
+  marked_us_ = now.mono_us;
+  const int error = current_.file->pwrite_all(first_block_, 0);
+  if (error == ENOSPC || error == EDQUOT) return 0;  // as for a batch: it is tried again
+  if (error != 0) return error;
+  marked_ = end_;
+  mark_synced_ = false;
+  return idle ? sync_mark() : 0;
+}
+
+int Segments::sync_mark() {
+  mark_synced_ = true;
+  return current_.file->datasync();
+}
+
+// ---- what others do to the files ----
+
+void Segments::watch(const Now& now) {
+  watch_at_us_ = now.mono_us + kWatchUs;
+  watch_directory();
+  if (away_) return;
+  if (current_.file != nullptr && !current_lost_) {
+    const Closed current{current_.number, current_.id, options_.segment_octets, false};
+    if (const char* const what = fault(current)) {
+      current_lost_ = true;
+      lost(current_.number, what);
+    }
+  }
+  const Closed spare{spare_.number, spare_.id, options_.segment_octets, false};
+  if (spare_.file != nullptr && fault(spare) != nullptr) {
+    log::warn("journal_spare_lost", {{"file", storage_.place(segment_name(spare_.number))}});
+    spare_lost_ = true;
+  }
+  watch_closed();
+}
+
+void Segments::watch_directory() {
+  const bool away = !storage_.here();
+  if (away != away_) {
+    const std::string place = storage_.place("");
+    if (away) {
+      log::error("journal_directory_gone", {{"directory", place}});
+    } else {
+      log::info("journal_directory_back", {{"directory", place}});
+    }
+  }
+  away_ = away;
+  counts_[JournalCount::directory_gone].set(away ? 1 : 0);
+}
+
+void Segments::watch_closed() {
+  for (std::size_t i = 0; i < std::min(kWatched, closed_.size()); ++i) {
+    if (++watched_ >= closed_.size()) watched_ = 0;
+    Closed& segment = closed_[watched_];
+    const char* const what = segment.lost ? nullptr : fault(segment);
+    if (what == nullptr) continue;
+    segment.lost = true;
+    lost(segment.number, what);
+  }
+}
+
+// Null: it is what was written, as far as its name tells.
+const char* Segments::fault(const Closed& segment) {
+  Storage::State state;
+  const int error = storage_.state(segment_name(segment.number), state);
+  if (error == ENOENT) return "the file is gone";
+  if (error != 0) return nullptr;  // nothing is known
+  if (segment.id != 0 && state.id != segment.id) return "another file has its name";
+  return state.octets < segment.octets ? "the file was cut" : nullptr;
+}
+
+void Segments::lost(std::uint64_t number, const char* what) {
+  lost_upto_ = std::max(lost_upto_, number);
+  counts_[JournalCount::segments_lost].add();
+  log::error("journal_file_lost", {{"file", storage_.place(segment_name(number))}, {"what", what}});
+}
+
+// Under the same number: a gap in them would be damage.
+int Segments::remake_spare() {
+  spare_lost_ = false;
+  if (spare_.file == nullptr) return 0;
+  const int error = storage_.remove(segment_name(spare_.number));
+  if (error != 0 && error != ENOENT) return passes(error) ? 0 : error;
+  next_ = spare_.number;
+  spare_ = {};
+  counts_[JournalCount::segments].sub();
+  retry_at_us_ = 0;
+  return 0;
 }
 
 std::uint64_t Segments::draw_salt() const {

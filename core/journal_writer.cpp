@@ -45,6 +45,7 @@ void Journal::Writer::Free::operator()(std::uint8_t* blocks) const noexcept {
 }
 
 tl::expected<void, std::string> Journal::Writer::open() {
+  counts_[JournalCount::damaged_octets].set(options_.damaged_octets);
   auto opened = segments_.open(options_.clock());
   state_.current_segment.store(segments_.number(), std::memory_order_release);
   show_state();
@@ -58,6 +59,7 @@ bool Journal::Writer::step() {
   const Now now = options_.clock();
   if (const int error = segments_.maintain(now)) return fail("the segments", error);
   show_state();
+  if (segments_.current_lost() && batch_empty() && !turn_over(now)) return false;
   if (!gather(now)) return false;
   const bool some = !batch_empty();
   if (some && !write(now)) return false;
@@ -65,6 +67,7 @@ bool Journal::Writer::step() {
     if (const int error = options_.apart->step()) return fail("what is kept apart", error);
   }
   announce();
+  if (const int error = segments_.mark(now, buffer())) return fail("the mark", error);
   bool zeroed = false;
   if (const int error = segments_.zero_ahead(!some && !finishing_, zeroed)) {
     return fail("the spare segment", error);
@@ -78,16 +81,20 @@ bool Journal::Writer::gather(const Now& now) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) take((first_ + i) % inputs_.size());
   first_ = (first_ + 1) % inputs_.size();
   if (!no_room_ || !batch_empty()) return true;
-  if (!segments_.advance(now)) {
-    if (!stalled_) counts_[JournalCount::stalls].add();
-    stalled_ = true;
-    return true;
-  }
+  if (segments_.spare()) return turn_over(now) && gather(now);  // once: a fresh segment has room
+  if (!stalled_) counts_[JournalCount::stalls].add();
+  stalled_ = true;
+  return true;
+}
+
+// To the spare, if there is one. False: failed.
+bool Journal::Writer::turn_over(const Now& now) {
+  if (!segments_.advance(now)) return true;
   if (const int error = segments_.maintain(now)) return fail("the spare segment", error);
   batch_begin_ = batch_end_ = 0;
   state_.current_segment.store(segments_.number(), std::memory_order_release);
   show_state();
-  return gather(now);  // once: a fresh segment has room
+  return true;
 }
 
 void Journal::Writer::take(std::size_t stream) {
@@ -143,7 +150,8 @@ bool Journal::Writer::write(const Now& now) {
   if (const int unsynced = segments_.file().datasync()) return fail("a batch, syncing", unsynced);
   stalled_ = false;
   sync_us_.observe(options_.clock().mono_us - now.mono_us);
-  segments_.written(batch_end_ - batch_begin_);
+  segments_.written({batch_.get(), blocks}, segments_.end() - batch_begin_,
+                    batch_end_ - batch_begin_, now);
   counts_[JournalCount::syncs].add();
   counts_[JournalCount::batches].add();
   counts_[JournalCount::records].add(batch_records_);
@@ -177,6 +185,9 @@ void Journal::Writer::announce() {
 }
 
 void Journal::Writer::show_state() {
+  if (state_.lost_upto.load(std::memory_order_relaxed) != segments_.lost_upto()) {
+    state_.lost_upto.store(segments_.lost_upto(), std::memory_order_release);
+  }
   const bool accepting = segments_.ready() && !state_.failed.load(std::memory_order_relaxed);
   if (accepting == state_.accepting.load(std::memory_order_relaxed)) return;
   state_.accepting.store(accepting, std::memory_order_release);
@@ -221,7 +232,9 @@ void Journal::Writer::finish() {
       !add_record(0, journal::kEndType, {})) {
     return;
   }
-  if (write(options_.clock())) announce();
+  if (!write(options_.clock())) return;
+  announce();
+  if (const int error = segments_.mark(options_.clock(), buffer(), true)) fail("the mark", error);
 }
 
 void Journal::Writer::stop() noexcept {
@@ -241,7 +254,10 @@ void Journal::Writer::rest() {
   sleeper_.fall_asleep();
   if (!input_waits() && !stopping_.load(std::memory_order_relaxed)) {
     counts_[JournalCount::sleeps].add();
-    wait(segments_.ready() && !segments_.retries() && apart_settled() ? -1 : retry_us);
+    const bool retries = !segments_.ready() || segments_.retries() || !apart_settled();
+    const std::int64_t idle_us =
+        segments_.unmarked() ? journal::Segments::kMarkIdleUs : journal::Segments::kWatchUs;
+    wait(retries ? std::min(idle_us, retry_us) : idle_us);
   }
   sleeper_.awake();
 }

@@ -49,6 +49,8 @@ class Journal::Writer final : private Waker {
 
   void wake() noexcept override;
   bool gather(const Now& now);
+  bool turn_over(const Now& now);
+  Out buffer() const { return {batch_.get(), kStorageBlock}; }
   void take(std::size_t stream);
   bool add_record(unsigned stream, std::uint32_t type, Octets payload);
   bool write(const Now& now);

@@ -96,6 +96,11 @@ class DiskFile final : public File {
     return 0;
   }
 
+  std::uint64_t id() const override {
+    struct stat status {};
+    return ::fstat(fd_.get(), &status) == 0 ? status.st_ino : 0;
+  }
+
  private:
   static bool aligned(Octets octets, std::uint64_t at) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(octets.data());
@@ -120,7 +125,8 @@ class DiskFile final : public File {
 
 class Directory final : public Storage {
  public:
-  Directory(Fd fd, StorageUse use) noexcept : fd_(std::move(fd)), use_(use) {}
+  Directory(std::string path, Fd fd, StorageUse use)
+      : path_(std::move(path)), fd_(std::move(fd)), use_(use) {}
 
   int create(std::string_view name, FilePtr& file) override {
     return use_ == StorageUse::read_only ? EROFS : open(name, O_RDWR | O_CREAT | O_EXCL, file);
@@ -170,6 +176,23 @@ class Directory final : public Storage {
     octets = std::uint64_t{status.f_bavail} * status.f_frsize;
     return 0;
   }
+  int state(std::string_view name, State& state) override {
+    const std::string path(name);
+    struct stat status {};
+    if (::fstatat(fd_.get(), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno;
+    state = {status.st_ino, static_cast<std::uint64_t>(status.st_size)};
+    return 0;
+  }
+  bool here() override {
+    struct stat ours {
+    }, there{};
+    return ::fstat(fd_.get(), &ours) == 0 && ours.st_nlink != 0 &&
+           ::stat(path_.c_str(), &there) == 0 && there.st_ino == ours.st_ino &&
+           there.st_dev == ours.st_dev;
+  }
+  std::string place(std::string_view name) const override {
+    return path_ + '/' + std::string(name);
+  }
 
  private:
   int open(std::string_view name, int flags, FilePtr& file) {
@@ -188,6 +211,7 @@ class Directory final : public Storage {
     return 0;
   }
 
+  std::string path_;
   Fd fd_;
   StorageUse use_;
 };
@@ -212,7 +236,7 @@ tl::expected<std::unique_ptr<Storage>, std::string> open_directory(const std::st
     }
     return tl::unexpected(sentence(path, "cannot be locked", errno));
   }
-  return std::make_unique<Directory>(std::move(fd), use);
+  return std::make_unique<Directory>(path, std::move(fd), use);
 }
 
 }  // namespace tollgate::core

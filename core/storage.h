@@ -9,7 +9,9 @@
 //     for all of them: a later write within them needs none. ENOSPC leaves nothing promised.
 //   4 The octets of one 512-octet sector are written whole or not at all. Everything above relies
 //     on that alone.
-//   5 A write that begins and ends at multiples of kStorageBlock, in the file and in memory, goes
+//   5 What others do to the files beneath us can be seen: state() and here() look at the names, not
+//     at what we have open.
+//   6 A write that begins and ends at multiples of kStorageBlock, in the file and in memory, goes
 //     to the disk itself where the file system can do that, past the system's cache: no copy, and
 //     datasync() has nothing left to write. What it promises is the same.
 #pragma once
@@ -37,6 +39,8 @@ class File {
   virtual int datasync() = 0;
   virtual int allocate(std::uint64_t size) = 0;
   virtual int size(std::uint64_t& octets) = 0;
+  // Of this file among those of its file system; 0: not told.
+  virtual std::uint64_t id() const { return 0; }
 };
 
 using FilePtr = std::unique_ptr<File>;
@@ -52,6 +56,17 @@ class Storage {
   virtual int link(std::string_view name, std::string_view second) = 0;  // one file, two names
   virtual int sync_directory() = 0;
   virtual int free_octets(std::uint64_t& octets) = 0;
+
+  // What has this name now.
+  struct State {
+    std::uint64_t id = 0;  // File::id()
+    std::uint64_t octets = 0;
+  };
+  virtual int state(std::string_view name, State& state) = 0;
+  // The directory is still where it was opened.
+  virtual bool here() { return true; }
+  // For people: the file's path, where there is one.
+  virtual std::string place(std::string_view name) const { return std::string(name); }
 };
 
 enum class StorageUse : std::uint8_t {

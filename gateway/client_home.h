@@ -189,9 +189,9 @@ class ClientHome final : public Delivery::Settler {
   void now_unsent(Message& message, const core::Now& now);
   void no_longer_unsent(Message& message);
   Message& restored_place(const Restored& restored, std::size_t body_length);
-  static void fill(Message& message, const proto::record::Accepted& accepted, const core::Now& now);
+  static void fill(Message& message, const proto::record::Accepted& accepted);
   void go_on(Message& message, const Restored& restored, const core::Now& now);
-  void told_again(Message& message, const Restored& restored, const core::Now& now);
+  void told_again(Message& message, const Restored& restored);
   void fail(Message& message, proto::MessageState state, proto::Status status,
             const core::Now& now);
   void end(Message& message, const Notice& last, const core::Now& now);

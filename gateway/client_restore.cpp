@@ -49,12 +49,9 @@ Message& ClientHome::restored_place(const Restored& restored, std::size_t body_l
   return ledger_.restore(ledger_.next_id(), body_length);
 }
 
-void ClientHome::fill(Message& message, const proto::record::Accepted& accepted,
-                      const core::Now& now) {
+void ClientHome::fill(Message& message, const proto::record::Accepted& accepted) {
   message.public_id = accepted.public_id;
-  message.accepted_us = now.mono_us - (now.wall_us - accepted.wall_us);
   message.accepted_wall_us = accepted.wall_us;
-  message.deadline_us = now.mono_us + (accepted.deadline_wall_us - now.wall_us);
   message.price_nano = accepted.price_nano;
   message.tables_version = accepted.tables_version;
   message.destination_id = accepted.destination_id;
@@ -71,7 +68,8 @@ Message* ClientHome::bring_back(Client& client, const proto::record::Carried& ca
                                 std::int64_t deadline_us, const core::Now& now) {
   if (ledger_.full()) return nullptr;
   Message* const message = &ledger_.restore(ledger_.next_id(), 0);
-  fill(*message, carried.accepted, now);
+  fill(*message, carried.accepted);
+  message->accepted_us = now.mono_us;
   restore_candidates(*message, carried.accepted);
   restore_particulars(*message, carried.accepted, carried.course);
   message->deadline_us = deadline_us;
@@ -125,7 +123,9 @@ MessageId ClientHome::restore(const Restored& restored, const RestoredPlaces& pl
   const bool unsent = restored.stage != LiveStage::awaiting && restored.stage != LiveStage::told;
   Message* const message = &restored_place(restored, unsent ? accepted.body.size() : 0);
   if (message->body) std::copy(accepted.body.begin(), accepted.body.end(), message->body.data());
-  fill(*message, accepted, now);
+  fill(*message, accepted);
+  message->accepted_us = restored.accepted_us;
+  message->deadline_us = restored.deadline_us;
   restore_candidates(*message, accepted);
   restore_particulars(*message, accepted, restored.course);
   message->client = places.client;
@@ -168,10 +168,12 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
       return doubt(message, now);
     case LiveStage::awaiting:
       message.stage = Stage::awaiting;
-      message.deadline_us = message.accepted_us + client.config().receipt_keep_us;
+      message.deadline_us = restored.carried_awaiting
+                                ? restored.deadline_us
+                                : restored.since_us + client.config().receipt_keep_us;
       break;
     case LiveStage::told:
-      return told_again(message, restored, now);
+      return told_again(message, restored);
   }
   if (restored.has_notice && wants_intermediate(message.registered_delivery)) {
     client.delivery().push(message);
@@ -179,14 +181,12 @@ void ClientHome::go_on(Message& message, const Restored& restored, const core::N
 }
 
 // Its time goes on where it was.
-void ClientHome::told_again(Message& message, const Restored& restored, const core::Now& now) {
+void ClientHome::told_again(Message& message, const Restored& restored) {
   Client& client = *clients_[message.client];
   if (wants_receipt(message.registered_delivery)) client.sub_owing();
   message.stage = Stage::told;
-  const std::int64_t until_wall_us = restored.carried_told
-                                         ? restored.accepted.deadline_wall_us
-                                         : restored.wall_us + client.config().receipt_keep_us;
-  message.deadline_us = now.mono_us + (until_wall_us - now.wall_us);
+  message.deadline_us = restored.carried_told ? restored.deadline_us
+                                              : restored.since_us + client.config().receipt_keep_us;
   if (!wants_final(message.registered_delivery, message.notice.state)) {
     return settle(message, How::no_receipt);
   }

@@ -19,6 +19,17 @@ constexpr std::string_view kPrefix = "dead-";
 constexpr std::size_t kPlaceOctets = 16;  // of the record that a letter is copied from
 constexpr auto kType = static_cast<std::uint32_t>(proto::record::Type::dead_letter);
 
+// A sentence, when the record is none that this program knows.
+std::string newer_letter(const core::Storage& names, const core::JournalRecord& record) {
+  proto::record::DeadLetter letter;
+  const bool known = record.type == kType && record.payload.size() >= kPlaceOctets &&
+                     proto::record::decode(record.payload.subspan(kPlaceOctets), letter);
+  if (known) return {};
+  return "dead letters: " + names.place(core::journal::segment_name(record.segment)) +
+         core::newer_layout("at octet " + std::to_string(record.offset) + " a record of type " +
+                            std::to_string(record.type));
+}
+
 }  // namespace
 
 DeadLetters::DeadLetters(DeadLettersOptions options)
@@ -37,9 +48,11 @@ tl::expected<std::unique_ptr<DeadLetters>, std::string> DeadLetters::open(
 std::string DeadLetters::read() {
   core::JournalReadOptions options;
   options.quarantine = true;
+  std::string newer;
   const auto report = core::read_journal(
       *names_,
       [&](const core::JournalRecord& record) {
+        if (newer.empty()) newer = newer_letter(*names_, record);
         if (record.payload.size() < kPlaceOctets) return;
         Place place;
         std::memcpy(&place.segment, record.payload.data(), 8);
@@ -48,6 +61,7 @@ std::string DeadLetters::read() {
       },
       options);
   if (!report) return report.error();
+  if (!newer.empty()) return newer;
   for (const core::JournalDamage& damage : report->damage) {
     core::log::error("dead_letters_damage", {{"file", damage.segment},
                                              {"begin", damage.begin},
@@ -98,7 +112,11 @@ void DeadLetters::keep(std::uint64_t segment, std::uint64_t offset, proto::Octet
 }
 
 int DeadLetters::step() {
-  if (!pending_ || error_ != 0) return error_;
+  if (error_ != 0) return error_;
+  if (!pending_) {  // looks after its files
+    if (files_ != nullptr) files_->step();
+    return 0;
+  }
   core::Journal::Stream& stream = files_->stream(0);
   const std::uint64_t newest = stream.current_segment();
   if (newest >= options_.files) stream.set_oldest_needed(newest - options_.files + 1);
@@ -115,11 +133,15 @@ int DeadLetters::step() {
 tl::expected<core::JournalReport, std::string> read_dead_letters(
     core::Storage& storage, const std::function<void(const proto::record::DeadLetter&)>& f) {
   PrefixedStorage names(storage, kPrefix);
-  return core::read_journal(names, [&](const core::JournalRecord& record) {
+  std::string newer;
+  auto report = core::read_journal(names, [&](const core::JournalRecord& record) {
     proto::record::DeadLetter letter;
+    if (newer.empty()) newer = newer_letter(names, record);
     if (record.type != kType || record.payload.size() < kPlaceOctets) return;
     if (proto::record::decode(record.payload.subspan(kPlaceOctets), letter)) f(letter);
   });
+  if (report && !newer.empty()) return tl::unexpected(std::move(newer));
+  return report;
 }
 
 }  // namespace tollgate::gateway

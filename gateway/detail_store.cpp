@@ -5,6 +5,7 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include "core/journal_format.h"
 #include "core/log.h"
 #include "gateway/prefixed_storage.h"
 #include "proto/detail.h"
@@ -18,6 +19,14 @@ namespace {
 
 constexpr std::string_view kPrefix = "records-";
 constexpr std::size_t kNumberOctets = 8;
+
+// A sentence, when the record is none that this program knows.
+std::string newer_record(const core::Storage& names, const core::JournalRecord& at) {
+  if (at.type == kDetailType) return {};
+  return "detail records: " + names.place(core::journal::segment_name(at.segment)) +
+         core::newer_layout("at octet " + std::to_string(at.offset) + " a record of type " +
+                            std::to_string(at.type));
+}
 
 }  // namespace
 
@@ -78,27 +87,46 @@ std::vector<std::vector<std::uint8_t>> UnwrittenDetails::without(
   return left;
 }
 
+tl::expected<DetailFiles, std::string> list_details(core::Storage& storage,
+                                                    const std::optional<KeptAt>& kept,
+                                                    const core::Now& now) {
+  PrefixedStorage names(storage, kPrefix);
+  const auto segments = core::list_journal(names);
+  if (!segments) return tl::unexpected(segments.error());
+  const KeptFiles times = kept_files(*segments, kept, core::pair_of(now));
+  DetailFiles files;
+  files.kept_less_mono_us = times.kept_less_mono_us;
+  for (std::size_t i = 0; i < segments->size(); ++i) {
+    files.files.push_back({(*segments)[i].number, times.begun_kept_us[i]});
+  }
+  return files;
+}
+
 tl::expected<DetailStore, std::string> open_details(const DetailStoreOptions& options,
                                                     const UnwrittenDetails& unwritten) {
   DetailStore store;
   store.names = std::make_unique<PrefixedStorage>(*options.storage, kPrefix);
-  const auto segments = core::list_journal(*store.names);
-  if (!segments) return tl::unexpected(segments.error());
-  for (const core::JournalSegment& each : *segments) {
-    store.files.push_back({each.number, each.begun_wall_us});
-  }
+  const core::Now now = options.clock ? options.clock() : core::read_clock();
+  auto files = list_details(*options.storage, options.kept, now);
+  if (!files) return tl::unexpected(files.error());
+  store.files = std::move(*files);
   // At least the last one, for its tail.
   core::JournalReadOptions reading;
   reading.quarantine = true;
-  if (!segments->empty()) reading.from = std::min(segments->back().number, unwritten.files_from());
+  if (!store.files.files.empty()) {
+    reading.from = std::min(store.files.files.back().segment, unwritten.files_from());
+  }
   absl::flat_hash_set<std::uint64_t> wanted, written;
   unwritten.for_each([&](std::uint64_t message) { wanted.insert(message); });
+  std::string newer;
   const auto look = [&](const core::JournalRecord& at) {
+    if (newer.empty()) newer = newer_record(*store.names, at);
     const std::uint64_t message = proto::detail::message_of(at.payload);
     if (wanted.contains(message)) written.insert(message);
   };
   auto report = core::read_journal(*store.names, look, reading);
   if (!report) return tl::unexpected(report.error());
+  if (!newer.empty()) return tl::unexpected(std::move(newer));
   store.missing =
       unwritten.without([&](std::uint64_t message) { return written.contains(message); });
 
@@ -111,8 +139,10 @@ tl::expected<DetailStore, std::string> open_details(const DetailStoreOptions& op
   journal.reserve_octets = options.reserve_octets;
   journal.linger_us = options.linger_us;
   journal.tail = report->tail;
+  journal.damaged_octets = report->damaged_octets;
   journal.apart = options.observer;
   journal.clock = options.clock;
+  journal.kept_less_mono_us = store.files.kept_less_mono_us;
   journal.salt = options.salt;
   journal.own_thread = options.own_thread;
   auto opened = core::Journal::open(std::move(journal));
@@ -130,11 +160,24 @@ tl::expected<core::JournalReport, std::string> read_details(
   if (!segments) return tl::unexpected(segments.error());
   core::JournalReadOptions reading;
   reading.progress = progress;
+  // The wall clock may have jumped: what was begun earlier than a file in front of it says nothing.
+  std::int64_t newest_us = std::numeric_limits<std::int64_t>::min();
   for (const core::JournalSegment& each : *segments) {
-    if (each.begun_wall_us <= from_us) reading.from = each.number;
+    if (each.begun.wall_us > from_us) break;
+    if (each.begun.wall_us < newest_us) continue;
+    newest_us = each.begun.wall_us;
+    reading.from = each.number;
   }
-  return core::read_journal(
-      names, [&](const core::JournalRecord& at) { f(at.payload); }, reading);
+  std::string newer;
+  auto report = core::read_journal(
+      names,
+      [&](const core::JournalRecord& at) {
+        if (newer.empty()) newer = newer_record(names, at);
+        if (at.type == kDetailType) f(at.payload);
+      },
+      reading);
+  if (report && !newer.empty()) return tl::unexpected(std::move(newer));
+  return report;
 }
 
 }  // namespace tollgate::gateway

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "core/journal_reader.h"
 #include "core/storage.h"
 #include "gateway/details.h"
+#include "gateway/kept_time.h"
 
 namespace tollgate::gateway {
 
@@ -63,6 +65,7 @@ struct DetailStoreOptions {
   std::uint64_t reserve_octets = 0;
   std::int64_t linger_us = 0;
   core::KeptApart* observer = nullptr;  // sees each record when it is written; outlives the store
+  std::optional<KeptAt> kept;           // from an earlier process
   core::Clock clock;
   std::uint64_t salt = 0;
   bool own_thread = true;
@@ -71,10 +74,15 @@ struct DetailStoreOptions {
 struct DetailStore {
   std::unique_ptr<core::Storage> names;
   std::unique_ptr<core::Journal> journal;
-  std::vector<DetailFile> files;                   // that were there
+  DetailFiles files;                               // that were there
   std::vector<std::vector<std::uint8_t>> missing;  // to be written first
   core::JournalReport report;                      // of what was looked at
 };
+
+// The files in a directory, for the process that begins now. The error is a sentence.
+tl::expected<DetailFiles, std::string> list_details(core::Storage& storage,
+                                                    const std::optional<KeptAt>& kept,
+                                                    const core::Now& now);
 
 // The error is a sentence.
 tl::expected<DetailStore, std::string> open_details(const DetailStoreOptions& options,

@@ -102,7 +102,7 @@ Detail detail_of(const record::Carried& carried, record::How how, std::int64_t s
 }
 
 Details::Details(const Config& config, core::Shard& shard, core::Journal::Stream* stream,
-                 const std::vector<DetailFile>* files)
+                 const DetailFiles* files)
     : shard_(shard),
       stream_(stream),
       backlog_max_(config.records.backlog_max),
@@ -110,8 +110,10 @@ Details::Details(const Config& config, core::Shard& shard, core::Journal::Stream
   constexpr std::size_t kFilesAhead = 1'024;
   if (!on()) return;
   places_.reserve(64);
-  files_.reserve((files != nullptr ? files->size() : 0) + kFilesAhead);
-  if (files != nullptr) files_.assign(files->begin(), files->end());
+  files_.reserve((files != nullptr ? files->files.size() : 0) + kFilesAhead);
+  if (files == nullptr) return;
+  files_.assign(files->files.begin(), files->files.end());
+  kept_less_mono_us_ = files->kept_less_mono_us;
 }
 
 proto::Octets Details::write(const record::Carried& carried, record::How how) {
@@ -173,17 +175,17 @@ void Details::turn_end() {
   const core::Now& now = shard_.now();
   if (now.mono_us - looked_us_ >= kLookUs) {
     looked_us_ = now.mono_us;
-    let_go(now.wall_us);
+    let_go(now.mono_us + kept_less_mono_us_);
   }
   stream_->publish();
 }
 
 // A file is old when the one behind it was begun so long ago.
-void Details::let_go(std::int64_t wall_us) {
+void Details::let_go(std::int64_t kept_us) {
   const std::uint64_t current = stream_->current_segment();
-  if (files_.empty() || files_.back().segment < current) files_.push_back({current, wall_us});
+  if (files_.empty() || files_.back().segment < current) files_.push_back({current, kept_us});
   bool any = false;
-  while (files_.size() > 1 && files_[1].begun_wall_us <= wall_us - keep_us_) {
+  while (files_.size() > 1 && files_[1].begun_kept_us <= kept_us - keep_us_) {
     files_.erase(files_.begin());
     any = true;
   }

@@ -9,7 +9,9 @@
 // 2. Records have numbers, 1, 2, 3 ... in each run; durable() says how far the files are.
 // 3. accepting() is false while more than `backlog_max` records wait for the files' disk, or it has
 //    no room: submits are refused, what was accepted goes on. Memory is bounded by that.
-// 4. Files whose records are all older than `keep_days` are removed, oldest first.
+// 4. Files whose records are all older than `keep_days` are removed, oldest first. Age is kept
+// time:
+//    no wall clock makes it grow.
 #pragma once
 
 #include <array>
@@ -27,10 +29,15 @@ namespace tollgate::gateway {
 // What is in a file of detail records: the one type of record there is.
 inline constexpr std::uint32_t kDetailType = 1;
 
-// A file that is there, and when it was begun.
-struct DetailFile {
-  std::uint64_t segment = 0;
-  std::int64_t begun_wall_us = 0;
+// The files that were there at the start, oldest first, and when they were begun, by kept time
+// (kept_time.h).
+struct DetailFiles {
+  struct File {
+    std::uint64_t segment = 0;
+    std::int64_t begun_kept_us = 0;
+  };
+  std::vector<File> files;
+  std::int64_t kept_less_mono_us = 0;
 };
 
 // The record of a message as it is carried in the journal, when it ends.
@@ -41,7 +48,7 @@ class Details {
  public:
   // `stream` null: no detail records. `files`: those that were there at the start; may be null.
   Details(const Config& config, core::Shard& shard, core::Journal::Stream* stream,
-          const std::vector<DetailFile>* files);
+          const DetailFiles* files);
 
   bool on() const { return stream_ != nullptr; }
   bool accepting() const {
@@ -74,7 +81,7 @@ class Details {
     std::uint64_t segment;
   };
   void append(proto::Octets record);
-  void let_go(std::int64_t wall_us);
+  void let_go(std::int64_t kept_us);
 
   core::Shard& shard_;
   core::Journal::Stream* stream_;
@@ -85,7 +92,8 @@ class Details {
   std::vector<Place> places_;         // where the numbers that are not durable begin
   std::vector<std::uint8_t> staged_;  // {Staged, octets}, again and again
   std::size_t head_ = 0;
-  std::vector<DetailFile> files_;
+  std::vector<DetailFiles::File> files_;
+  std::int64_t kept_less_mono_us_ = 0;
   std::int64_t looked_us_ = 0;
   std::array<std::uint8_t, proto::detail::kDetailMax> octets_;
 };

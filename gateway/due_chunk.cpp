@@ -69,6 +69,35 @@ class Appending {
   std::uint32_t seed_;
 };
 
+// Of a later version, by its header or the first of its records.
+bool is_newer(proto::Octets begin, const std::optional<journal::SegmentHeader>& header) {
+  if (!header) {
+    for (std::size_t at = 0; at < journal::kRecordsBegin; at += journal::kSector) {
+      journal::SegmentHeader other;
+      if (begin.size() >= at + journal::kSector &&
+          journal::get_segment_header(begin.subspan(at, journal::kSector), other) ==
+              journal::HeaderFault::version) {
+        return true;
+      }
+    }
+    return false;
+  }
+  std::uint64_t at = journal::kRecordsBegin;
+  const std::uint32_t seed = journal::seed_of(*header);
+  while (const auto record = journal::get_record(begin, at, *header, seed)) {
+    const auto payload =
+        begin.subspan(at + journal::kRecordHeader, record->length - journal::kRecordHeader);
+    const bool decided = record->type == static_cast<std::uint16_t>(record::Type::carried);
+    record::Carried carried;
+    const bool known =
+        decided ? record::decode_either(payload, carried)
+                : record::read(record->type, payload, [](const auto&) {}) == record::Reading::good;
+    if (!known) return true;
+    at += journal::padded(record->length);
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string chunk_name(std::uint64_t number) {
@@ -91,7 +120,7 @@ std::string damaged_chunk_name(std::uint64_t number) {
 void write_chunk(const DueChunk& chunk, std::string_view client, proto::Octets listed,
                  const ChunkSeal& seal, std::vector<std::uint8_t>& out) {
   record::Chunk first;
-  first.wall_us = seal.wall_us;
+  first.wall_us = seal.now.wall_us;
   first.receipts = chunk.receipts;
   first.first_message = chunk.first;
   first.first_deadline_wall_us = chunk.first_deadline_wall_us;
@@ -104,7 +133,9 @@ void write_chunk(const DueChunk& chunk, std::string_view client, proto::Octets l
   journal::SegmentHeader header;
   header.segment = chunk.number;
   header.salt = seal.salt;
-  header.created_wall_us = seal.wall_us;
+  header.created_wall_us = seal.now.wall_us;
+  header.created_mono_us = seal.now.mono_us;
+  header.boot = seal.now.boot;
   header.streams = 1;
   header.octets = journal::kRecordsBegin + journal::record_octets(length);
   record::for_each_loaded(listed, [&](proto::Octets payload) {
@@ -123,7 +154,8 @@ void write_chunk(const DueChunk& chunk, std::string_view client, proto::Octets l
 
 bool read_chunk_head(proto::Octets begin, std::uint64_t number, ChunkContent& content) {
   const auto header = header_of(begin, number);
-  if (!header) return false;
+  content.newer = is_newer(begin, header);
+  if (!header || content.newer) return false;
   const auto first =
       journal::get_record(begin, journal::kRecordsBegin, *header, journal::seed_of(*header));
   record::Chunk chunk;
@@ -135,6 +167,7 @@ bool read_chunk_head(proto::Octets begin, std::uint64_t number, ChunkContent& co
   }
   content.chunk.number = number;
   content.chunk.octets = static_cast<std::uint32_t>(header->octets);
+  content.written = header->clocks();
   fill(content, chunk);
   return true;
 }
@@ -172,6 +205,7 @@ ChunkReading read_chunk(proto::Octets file, std::uint64_t number, std::vector<st
   reading.damaged |= !headed || promised != reading.found;
   made.chunk.number = number;
   made.chunk.octets = static_cast<std::uint32_t>(file.size());
+  made.written = header->clocks();
   if (content != nullptr) *content = made;
   return reading;
 }

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/boot.h"
 #include "gateway/message.h"
 #include "proto/octets.h"
 
@@ -33,7 +34,7 @@ struct DueChunk {
 
 inline constexpr std::size_t kChunkListedMax = std::size_t{128} << 10;
 inline constexpr std::size_t kChunkOctetsMax = std::size_t{1} << 20;  // of a file; beyond: damage
-inline constexpr std::size_t kChunkHeadMax = 2048;  // header and chunk record are within these
+inline constexpr std::size_t kChunkHeadMax = 4096;  // header, chunk record and a receipt or more
 
 // "due-" and the number in 20 digits; 0: no chunk's name.
 std::string chunk_name(std::uint64_t number);
@@ -42,12 +43,14 @@ std::string damaged_chunk_name(std::uint64_t number);
 
 struct ChunkContent {
   DueChunk chunk;
-  std::string client;  // its system_id
+  std::string client;       // its system_id
+  core::ClockPair written;  // when: its times are by this wall clock
+  bool newer = false;       // written by a later version: not to be touched
 };
 
 struct ChunkSeal {
   std::uint64_t salt = 0;
-  std::int64_t wall_us = 0;
+  core::ClockPair now;
 };
 
 // The file's octets into `out`. `listed`: as in record::Loaded.
@@ -55,6 +58,7 @@ void write_chunk(const DueChunk& chunk, std::string_view client, proto::Octets l
                  const ChunkSeal& seal, std::vector<std::uint8_t>& out);
 
 // `begin`: the file's first kChunkHeadMax octets, or all there are. False: damaged, or torn.
+// `content.newer`: the file is whole, and of a layout that this program does not know.
 bool read_chunk_head(proto::Octets begin, std::uint64_t number, ChunkContent& content);
 
 struct ChunkReading {

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <set>
 
+#include "core/journal_reader.h"
+
 namespace tollgate::gateway {
 namespace {
 
@@ -28,7 +30,7 @@ bool look(core::Storage& storage, std::uint64_t number, ChunkContent& content, i
     return octets;
   };
   if (read_chunk_head(octets_of(kChunkHeadMax), number, content)) return true;
-  if (error != 0 && error != EIO) return false;
+  if (content.newer || (error != 0 && error != EIO)) return false;
   const std::vector<std::uint8_t> whole = octets_of(kChunkOctetsMax);
   if (error == EIO) error = 0;  // what cannot be read is damage
   std::vector<std::uint8_t> listed;
@@ -67,6 +69,10 @@ tl::expected<DueStock, std::string> take_stock(core::Storage& storage, const Rec
     int error = 0;
     const bool good = look(storage, number, content, error);
     if (error == ENOENT) continue;  // a gateway that runs has removed it
+    if (content.newer) {
+      return tl::unexpected("due store: " + storage.place(chunk_name(number)) +
+                            core::newer_layout("a record or a format"));
+    }
     if (error != 0) {
       return tl::unexpected(trouble(chunk_name(number), "cannot be read", error));
     }

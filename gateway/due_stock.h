@@ -7,8 +7,9 @@
 //    (A chunk's messages leave the journal all at once.) Both are removed.
 // 2. A file that is no chunk, and whose number is higher than any that the journal names, is a
 //    write that a crash cut: its messages never left the journal. It is removed.
-// 3. Every other chunk's receipts are due. What is damaged or missing of them is told.
-// 4. mend() makes the removals durable. It comes after Journal::open(): what was read last may have
+// 3. A chunk of a later version's layout stops the start: it is neither damage nor removed.
+// 4. Every other chunk's receipts are due. What is damaged or missing of them is told.
+// 5. mend() makes the removals durable. It comes after Journal::open(): what was read last may have
 //    been in the system's cache alone.
 #pragma once
 

@@ -40,8 +40,8 @@ const char* deed_name(DueDeed deed) {
 
 std::string_view due_count_name(DueCount count) {
   static constexpr std::array<std::string_view, kDueCounts> kNames{
-      "chunks", "octets",   "written", "read",         "removed",
-      "errors", "no_space", "damaged", "receipts_lost"};
+      "chunks", "octets",   "written", "read",    "removed",
+      "errors", "no_space", "damaged", "missing", "receipts_lost"};
   return kNames[static_cast<std::size_t>(count)];
 }
 
@@ -58,9 +58,9 @@ void DueStore::Waking::wake() noexcept {
   while (::write(event_, &one, sizeof one) < 0 && errno == EINTR) {
   }
 }
-void DueStore::Waking::wait() noexcept {
+void DueStore::Waking::wait(std::int64_t us) noexcept {
   pollfd wanted{event_, POLLIN, 0};
-  ::poll(&wanted, 1, -1);
+  ::poll(&wanted, 1, static_cast<int>(us / 1'000));
   std::uint64_t count = 0;
   while (::read(event_, &count, sizeof count) < 0 && errno == EINTR) {
   }
@@ -94,6 +94,7 @@ DueStore::DueStore(DueOptions options)
     : options_(std::move(options)),
       storage_(*options_.storage),
       sleeper_(&waking_),
+      there_(options_.numbers.begin(), options_.numbers.end()),
       number_(options_.numbers_behind),
       salt_(drawn(options_.salt)) {
   counts_[DueCount::chunks].set(options_.chunks);
@@ -130,12 +131,41 @@ void DueStore::rest() {
   sleeper_.fall_asleep();
   const bool waits = std::any_of(channels_.begin(), channels_.end(),
                                  [](const auto& channel) { return !channel->asked_.empty(); });
-  if (!waits && !stopping_.load(std::memory_order_relaxed)) waking_.wait();
+  if (!waits && !stopping_.load(std::memory_order_relaxed)) waking_.wait(kWatchUs);
   sleeper_.awake();
+}
+
+// By the names alone: what is in the chunks is looked at when they are read.
+void DueStore::watch() {
+  const bool gone = !storage_.here();
+  if (gone && !gone_) {
+    core::log::error("due_directory_gone", {{"directory", storage_.place("")}});
+  } else if (!gone && gone_) {
+    core::log::info("due_directory_back", {{"directory", storage_.place("")}});
+  }
+  gone_ = gone;
+  std::vector<std::string> names;
+  if (gone || storage_.list(names) != 0) return;
+  std::set<std::uint64_t> found;
+  for (const std::string& name : names) found.insert(chunk_number(name));
+  for (auto each = there_.begin(); each != there_.end();) {
+    if (found.contains(*each)) {
+      ++each;
+      continue;
+    }
+    core::log::error("due_chunk_missing",
+                     {{"file", storage_.place(chunk_name(*each))}, {"what", "others removed it"}});
+    counts_[DueCount::missing].add();
+    each = there_.erase(each);
+  }
 }
 
 bool DueStore::step() {
   bool some = false;
+  if (const core::Now at = now(); at.mono_us >= watch_at_us_) {
+    watch_at_us_ = at.mono_us + kWatchUs;
+    watch();
+  }
   for (const auto& channel : channels_) {
     DueJob* job = nullptr;
     channel->asked_.drain(1, [&](std::uint32_t, core::Octets record) {
@@ -172,8 +202,7 @@ void DueStore::perform(DueJob& job) {
 }
 
 std::uint64_t DueStore::next_number() {
-  const core::Now now = options_.clock ? options_.clock() : core::read_clock();
-  number_ = std::max(number_ + 1, static_cast<std::uint64_t>(now.wall_us));
+  number_ = std::max(number_ + 1, static_cast<std::uint64_t>(now().wall_us));
   return number_;
 }
 
@@ -190,9 +219,10 @@ int DueStore::clear_abandoned() {
 int DueStore::write(DueJob& job) {
   if (const int error = clear_abandoned()) return error;
   job.chunk.number = next_number();
-  const core::Now now = options_.clock ? options_.clock() : core::read_clock();
-  write_chunk(job.chunk, job.client_name, job.listed, {salt_ ^ job.chunk.number, now.wall_us},
-              file_);
+  const std::int64_t mono_us = now().mono_us;
+  // The shard's wall clock, by which the receipts' times are, may not be this thread's.
+  const core::ClockPair clocks{core::boot_id(), mono_us, mono_us - job.chunk.mono_less_wall_us};
+  write_chunk(job.chunk, job.client_name, job.listed, {salt_ ^ job.chunk.number, clocks}, file_);
   job.chunk.octets = static_cast<std::uint32_t>(file_.size());
   std::uint64_t free_octets = 0;
   if (const int error = storage_.free_octets(free_octets)) return error;
@@ -202,6 +232,7 @@ int DueStore::write(DueJob& job) {
     clear_abandoned();
     return error;
   }
+  there_.insert(job.chunk.number);
   counts_[DueCount::written].add();
   counts_[DueCount::chunks].add();
   counts_[DueCount::octets].add(file_.size());
@@ -261,6 +292,7 @@ void DueStore::damaged(DueJob& job, const char* what) {
 }
 
 int DueStore::remove(const DueChunk& chunk) {
+  there_.erase(chunk.number);
   const int error = storage_.remove(chunk_name(chunk.number));
   if (error != 0 && error != ENOENT) return error;
   if (const int unsynced = storage_.sync_directory()) return unsynced;

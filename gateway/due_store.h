@@ -12,7 +12,9 @@
 // 4. Damage is told in the log, counted, and keeps a second name (damaged-due-...) for people. What
 //    of the chunk is whole is given.
 // 5. A write leaves `reserve_octets` of the disk free: the journal's needs come first.
-// 6. A job belongs to its channel's shard between take() and ask(), and from the answer until
+// 6. Chunks that others remove, and a directory that is no longer where it was, are noticed within
+//    seconds, told in the log and counted. (Their receipts are lost; the reading counts them.)
+// 7. A job belongs to its channel's shard between take() and ask(), and from the answer until
 //    give_back(); in between to the store's thread.
 //
 // Bounds: kJobs jobs a shard, each with one chunk's octets.
@@ -23,6 +25,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -59,9 +62,10 @@ enum class DueCount : std::uint8_t {
   errors,        // writes, reads and removals that failed
   no_space,      // of them: the disk was full
   damaged,       // chunks
+  missing,       // chunks that others removed
   receipts_lost  // by damage
 };
-inline constexpr std::size_t kDueCounts = 9;
+inline constexpr std::size_t kDueCounts = 10;
 std::string_view due_count_name(DueCount count);
 
 struct DueOptions {
@@ -70,9 +74,10 @@ struct DueOptions {
   std::uint64_t numbers_behind = 0;  // the highest number ever given, as far as anyone knows
   std::uint64_t chunks = 0;          // that are there already
   std::uint64_t octets = 0;
-  core::Clock clock;       // default: read_clock
-  std::uint64_t salt = 0;  // of the checksums; 0: from the system
-  bool own_thread = true;  // false: the owner calls step()
+  std::vector<std::uint64_t> numbers;  // of those, for 6
+  core::Clock clock;                   // default: read_clock
+  std::uint64_t salt = 0;              // of the checksums; 0: from the system
+  bool own_thread = true;              // false: the owner calls step()
 };
 
 class DueStore {
@@ -100,14 +105,17 @@ class DueStore {
     Waking();
     ~Waking();
     void wake() noexcept override;
-    void wait() noexcept;
+    void wait(std::int64_t us) noexcept;
 
    private:
     int event_;
   };
 
+  static constexpr std::int64_t kWatchUs = 2'000'000;
+  core::Now now() const { return options_.clock ? options_.clock() : core::read_clock(); }
   void run();
   void rest();
+  void watch();
   void perform(DueJob& job);
   int write(DueJob& job);
   int put(const std::string& name);
@@ -125,6 +133,9 @@ class DueStore {
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<std::uint8_t> file_;        // the one in work
   std::vector<std::uint64_t> abandoned_;  // numbers of files that failed and are still there
+  std::set<std::uint64_t> there_;         // numbers of chunks that are
+  std::int64_t watch_at_us_ = 0;
+  bool gone_ = false;  // the directory
   std::uint64_t number_;
   std::uint64_t salt_;
   std::atomic<bool> stopping_{false};

@@ -45,11 +45,11 @@ class Flow final : private core::TurnStart {
     FlowCounters& counters;
     Auth& auth;
     Shared& shared;
-    std::uint64_t seed;                                     // of reconnects' jitter and the like
-    core::Journal::Stream* stream = nullptr;                // this shard's; null: no journal
-    DueStore::Channel* due = nullptr;                       // likewise
-    core::Journal::Stream* details = nullptr;               // null: no detail records
-    const std::vector<DetailFile>* detail_files = nullptr;  // that were there; null: none
+    std::uint64_t seed;                         // of reconnects' jitter and the like
+    core::Journal::Stream* stream = nullptr;    // this shard's; null: no journal
+    DueStore::Channel* due = nullptr;           // likewise
+    core::Journal::Stream* details = nullptr;   // null: no detail records
+    const DetailFiles* detail_files = nullptr;  // that were there; null: none
   };
 
   explicit Flow(const Setup& setup);

@@ -66,6 +66,7 @@ std::string open_due(const Config& config, const core::JournalReport& report, Ke
   options.numbers_behind = stock->highest;
   options.chunks = stock->chunks.size();
   options.octets = stock->octets();
+  for (const ChunkContent& each : stock->chunks) options.numbers.push_back(each.chunk.number);
   keeping.due = std::make_unique<DueStore>(std::move(options));
   keeping.stock = std::move(*stock);
   return {};
@@ -83,7 +84,16 @@ std::string open_records(const Config& config, KeepingOptions& asked,
   auto storage = core::open_directory(records.directory, core::StorageUse::exclusive);
   if (!storage) return storage.error();
   keeping.detail_storage = std::move(*storage);
+  if (std::string newer = newer_facts(records.directory); !newer.empty()) return newer;
+  const std::optional<KeptAt> kept = load_kept(records.directory);
+  const core::Now now = core::read_clock();
+  const auto files = list_details(*keeping.detail_storage, kept, now);
+  if (!files) return files.error();
+  keeping.kept =
+      std::make_unique<KeptClock>(records.directory, kept, files->kept_less_mono_us, now);
   LearningOptions learning;
+  learning.kept_less_mono_us = files->kept_less_mono_us;
+  if (kept) learning.past = kept->at;
   learning.directory = records.directory;
   learning.start = std::move(asked.facts);
   learning.keep_days = records.keep_days;
@@ -94,6 +104,7 @@ std::string open_records(const Config& config, KeepingOptions& asked,
   }
   DetailStoreOptions options;
   options.observer = keeping.learning.get();
+  options.kept = kept;
   options.storage = keeping.detail_storage.get();
   options.streams = config.gateway.shards;
   options.segment_octets = records.rotate_octets;
@@ -122,7 +133,7 @@ std::string open_records(const Config& config, KeepingOptions& asked,
                                         {"end", damage.end},
                                         {"what", damage.what}});
   }
-  core::log::info("records_opened", {{"files", keeping.details.files.size()},
+  core::log::info("records_opened", {{"files", keeping.details.files.files.size()},
                                      {"looked_at", keeping.details.report.records},
                                      {"recovered", keeping.details.missing.size()}});
   return {};
@@ -162,6 +173,10 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
   };
   const auto report = recover(*keeping.storage, *keeping.recovery, read);
   if (!report) return tl::make_unexpected(report.error());
+  if (std::string unread = unread_sentence(*keeping.storage, keeping.recovery->unread());
+      !unread.empty()) {
+    return tl::make_unexpected(std::move(unread));
+  }
   tell(*report, *keeping.recovery, core::read_clock().mono_us - began_us);
 
   core::JournalOptions options;
@@ -171,6 +186,7 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
   options.reserve_octets = config.journal.reserve_octets;
   options.ring_octets = ring_octets(config);
   options.tail = report->tail;
+  options.damaged_octets = report->damaged_octets;
   options.apart = keeping.dead_letters.get();
   options.wake = std::move(wake);
   auto journal = core::Journal::open(std::move(options));
@@ -183,6 +199,10 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
 }
 
 }  // namespace
+
+void Keeping::look(const core::Now& now) {
+  if (kept) kept->look(now);
+}
 
 tl::expected<Keeping, std::string> open_keeping(const Config& config, KeepingOptions options) {
   UnwrittenDetails unwritten;

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
-#include <fcntl.h>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <unistd.h>
 
 #include "core/log.h"
+#include "core/replace_file.h"
 #include "gateway/detail_store.h"
 #include "proto/detail.h"
 #include "routing/tables.h"
@@ -43,20 +42,31 @@ std::vector<std::uint32_t> numbers(const std::string& directory) {
   return all;
 }
 
-// Whole or not at all, and durable.
-bool write_file(const std::string& path, const std::string& text) {
-  const std::string beside = path + ".new";
-  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return false;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const ssize_t n = ::write(fd, text.data() + at, text.size() - at);
-    if (n <= 0) break;
-    at += static_cast<std::size_t>(n);
-  }
-  const bool good = at == text.size() && ::fdatasync(fd) == 0;
-  ::close(fd);
-  return good && std::rename(beside.c_str(), path.c_str()) == 0;
+constexpr std::int64_t kDayUs = std::int64_t{86'400} * 1'000'000;
+
+std::string days_file(const std::string& directory) {
+  return (fs::path(directory) / "facts-days").string();
+}
+
+std::map<std::int64_t, std::uint32_t> read_days(const std::string& directory) {
+  std::map<std::int64_t, std::uint32_t> days;
+  std::ifstream in(days_file(directory));
+  std::int64_t day = 0;
+  std::uint32_t number = 0;
+  while (in >> day >> number) days.emplace(day, number);
+  return days;
+}
+
+core::Clock clock_of(const LearningOptions& options) {
+  return options.clock ? options.clock : core::Clock(&core::read_clock);
+}
+
+// What an earlier process saw last: its own word, or that of the facts.
+std::optional<core::ClockPair> past_of(const LearningOptions& options) {
+  std::optional<core::ClockPair> past = options.past;
+  const std::int64_t told_us = options.start.wall_us;
+  if (!past && told_us != 0) past = core::ClockPair{0, 0, told_us};
+  return past;
 }
 
 }  // namespace
@@ -78,15 +88,27 @@ routing::Facts newest_facts(const std::string& directory) {
   return {};
 }
 
+std::string newer_facts(const std::string& directory) {
+  const auto all = numbers(directory);
+  if (all.empty()) return {};
+  const std::string path = facts_file(directory, all.back());
+  std::ifstream in(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (routing::read_facts(path, text) || !routing::facts_of_later_layout(text)) return {};
+  return "facts: " + path + core::newer_layout("rows or columns");
+}
+
 Learning::Learning(LearningOptions options)
     : options_(std::move(options)),
+      wall_(past_of(options_), core::pair_of(clock_of(options_)())),
       learner_(options_.learner, options_.start),
-      since_us_(options_.start.wall_us) {
-  if (!options_.clock) options_.clock = &core::read_clock;
+      since_us_(options_.start.wall_us),
+      days_(read_days(options_.directory)) {
+  options_.clock = clock_of(options_);
 }
 
 std::string Learning::recount(core::Storage& records) {
-  const std::int64_t now_us = options_.clock().wall_us;
+  const std::int64_t now_us = wall_.at(options_.clock());
   // Volumes count from the month's first instant, rates from what is at hand.
   const std::int64_t month_us =
       since_us_ != 0 ? since_us_ : now_us - std::int64_t{31} * 86'400 * 1'000'000;
@@ -94,7 +116,7 @@ std::string Learning::recount(core::Storage& records) {
   const auto report = read_details(records, month_us, [&](core::Octets octets) {
     proto::detail::Detail detail;
     if (!proto::detail::decode(octets, detail) || detail.settled_us <= since_us_) return;
-    count(octets);
+    count(octets, std::min(detail.settled_us, now_us));
     ++counted;
   });
   if (!report) return report.error();
@@ -117,16 +139,16 @@ bool Learning::wants(std::uint32_t type) const {
 }
 
 void Learning::keep(std::uint64_t, std::uint64_t, core::Octets payload) {
-  count(payload);
+  count(payload, wall_.at(options_.clock()));
 }
 
-void Learning::count(core::Octets record) {
+void Learning::count(core::Octets record, std::int64_t steady_us) {
   proto::detail::Detail detail;
   if (!proto::detail::decode(record, detail) || !detail.taken()) return;
-  learner_.billed(detail.client, detail.segments, detail.settled_us);
+  learner_.billed(detail.client, detail.segments, steady_us);
   // Only a carrier's own word teaches: not what nobody asked for, nor what we made of silence.
   if (detail.receipt_us == 0) return;
-  learner_.finished(detail.carrier, detail.mccmnc, detail.delivered(), detail.settled_us);
+  learner_.finished(detail.carrier, detail.mccmnc, detail.delivered(), steady_us);
 }
 
 void Learning::take_thresholds() {
@@ -140,10 +162,12 @@ void Learning::take_thresholds() {
 
 int Learning::step() {
   take_thresholds();
-  const std::int64_t wall_us = options_.clock().wall_us;
+  const core::Now now = options_.clock();
   routing::Facts facts;
-  if (!learner_.changed(wall_us, facts) || !write(facts)) return 0;
-  remove_old(wall_us);
+  if (!learner_.changed(wall_.at(now), facts) || !write(facts)) return 0;
+  const std::int64_t day = (now.mono_us + options_.kept_less_mono_us) / kDayUs;
+  note_day(day, facts.number);
+  remove_old(day);
   core::log::info(
       "facts",
       {{"number", facts.number}, {"rates", facts.rates.size()}, {"volumes", facts.volumes.size()}});
@@ -153,22 +177,36 @@ int Learning::step() {
 
 bool Learning::write(const routing::Facts& facts) {
   const std::string path = facts_file(options_.directory, facts.number);
-  const bool good = write_file(path, routing::facts_text(facts));
-  if (!good) core::log::error("facts_not_written", {{"file", path}});
-  return good;
+  const int error = core::replace_file(path, routing::facts_text(facts), 0644);
+  if (error != 0) {
+    core::log::error("facts_not_written", {{"file", path}, {"reason", std::strerror(error)}});
+  }
+  return error == 0;
 }
 
-void Learning::remove_old(std::int64_t wall_us) {
-  const std::int64_t keep_us = std::int64_t{options_.keep_days} * 86'400 * 1'000'000;
+void Learning::note_day(std::int64_t day, std::uint32_t number) {
+  if (!days_.emplace(day, number).second) return;
+  std::string text;
+  for (const auto& [each, first] : days_) {
+    text += std::to_string(each) + ' ' + std::to_string(first) + '\n';
+  }
+  // Without it the next start counts these days again.
+  if (const int error = core::replace_file(days_file(options_.directory), text)) {
+    core::log::warn("facts_days_not_written", {{"reason", std::strerror(error)}});
+  }
+}
+
+// A day is over when the next one begins: what was told before `keep_days` whole ones.
+void Learning::remove_old(std::int64_t day) {
+  auto kept = days_.upper_bound(day - options_.keep_days);
+  if (kept == days_.begin()) return;
+  --kept;
+  const std::uint32_t first = kept->second;
+  days_.erase(days_.begin(), kept);
   const auto all = numbers(options_.directory);
-  for (std::size_t i = 0; i + kLatest < all.size(); ++i) {
-    const std::string path = facts_file(options_.directory, all[i]);
-    std::ifstream in(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    const auto facts = routing::read_facts(path, text);
-    if (facts && facts->wall_us > wall_us - keep_us) return;
+  for (std::size_t i = 0; i + kLatest < all.size() && all[i] < first; ++i) {
     std::error_code error;
-    fs::remove(path, error);
+    fs::remove(facts_file(options_.directory, all[i]), error);
   }
 }
 

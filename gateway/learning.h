@@ -5,6 +5,10 @@
 // 1. Facts are on disk before anyone decides with them: a record's facts number can be looked up.
 // 2. A start begins with the newest facts file that can be read, and counts the records since.
 // 3. What cannot be written is told in the log and not handed over; the next change tries again.
+// 4. Time is steady time, the files' age is kept time (kept_time.h): a wall clock that jumps
+// neither
+//    removes facts nor turns the month. Since which facts each day of kept time has been there is
+//    in the file `facts-days`; a file that it does not tell of is kept.
 //
 // Threads: open() and the recount on the starting one; keep() and step() on that of the detail
 // records; thresholds() on any.
@@ -12,7 +16,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +26,7 @@
 #include "core/clock.h"
 #include "core/journal.h"
 #include "core/storage.h"
+#include "gateway/kept_time.h"
 #include "routing/facts.h"
 #include "routing/learner.h"
 
@@ -31,6 +38,8 @@ namespace tollgate::gateway {
 
 // The newest that can be read; number 0 when there are none.
 routing::Facts newest_facts(const std::string& directory);
+// A sentence, when the newest file is of a layout that this program does not know; else empty.
+std::string newer_facts(const std::string& directory);
 std::string facts_file(const std::string& directory, std::uint32_t number);
 
 struct LearningOptions {
@@ -39,6 +48,8 @@ struct LearningOptions {
   std::uint32_t keep_days = 30;                   // of the files
   std::function<void(routing::Facts)> hand_over;  // on the records' thread; may be empty
   core::Clock clock;                              // default: read_clock
+  std::int64_t kept_less_mono_us = 0;             // kept_time.h
+  std::optional<core::ClockPair> past;            // steady time of an earlier process
   routing::LearnerOptions learner = {};
 };
 
@@ -57,14 +68,17 @@ class Learning final : public core::KeptApart {
   bool settled() const override { return true; }
 
  private:
-  void count(core::Octets record);
+  void count(core::Octets record, std::int64_t steady_us);
   bool write(const routing::Facts& facts);
-  void remove_old(std::int64_t wall_us);
+  void note_day(std::int64_t day, std::uint32_t number);
+  void remove_old(std::int64_t day);
   void take_thresholds();
 
   LearningOptions options_;
+  SteadyWall wall_;
   routing::Learner learner_;
   std::int64_t since_us_;
+  std::map<std::int64_t, std::uint32_t> days_;  // of kept time: the first facts of each
   std::mutex mutex_;
   std::vector<std::pair<std::string, std::vector<std::uint64_t>>> thresholds_;  // by mutex_
 };

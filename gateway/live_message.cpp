@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "core/check.h"
+#include "gateway/timeline.h"
 
 namespace tollgate::gateway {
 
@@ -37,6 +39,10 @@ constexpr std::array<FindingWords, kFindings> kWords = {{
     {"conservation", "accepted is not settled + live"},
 }};
 
+std::int64_t line_us(const LiveMessage& message, std::int64_t wall_us) {
+  return saturated_sum(wall_us, message.line_less_wall_us);
+}
+
 void drop_body(LiveMessage& message) {
   if (message.accepted.size() <= message.head_length) return;
   message.accepted.resize(message.head_length);
@@ -57,6 +63,7 @@ void keep(LiveMessage& message, const record::Accepted& accepted) {
   message.head_length = static_cast<std::uint16_t>(length);
   message.decided = accepted.decision.known;
   message.accepted_wall_us = accepted.wall_us;
+  message.begun_line_less_us = message.line_less_wall_us;
 }
 
 constexpr std::size_t kTriedMax = 16;
@@ -123,11 +130,14 @@ Attempt attempt_of(const Record& record) {
 }
 
 void set(LiveMessage& message, const Attempt& attempt, Fate fate) {
-  if (attempt.number != message.attempt) message.carrier_message_id.clear();
+  if (attempt.number != message.attempt) {
+    message.carrier_message_id.clear();
+    message.carried_awaiting = false;
+  }
   message.attempt = attempt.number;
   message.fate = fate;
   message.carrier = attempt.carrier;
-  if (!message.told()) message.wall_us = attempt.wall_us;
+  if (!message.told()) message.since_line_us = line_us(message, attempt.wall_us);
   if (fate == Fate::sent) drop_body(message);
 }
 
@@ -167,18 +177,18 @@ Outcome outcome(LiveMessage& message, const Attempt& attempt, Fate fate, bool ne
 }
 
 // The best word wins, of intermediate ones the newest.
-void notice(LiveMessage& message, const record::Notice& notice, Source from, std::int64_t wall_us) {
+void notice(LiveMessage& message, const record::Notice& notice, Source from, std::int64_t line_us) {
   const bool newer =
       from > message.notice_from || (from == message.notice_from && from == Source::intermediate &&
-                                     wall_us >= message.notice_wall_us);
+                                     line_us >= message.notice_line_us);
   if (!newer) return;
   message.notice = notice;
   message.notice.error = {};
   message.notice_error = notice.error;
-  message.notice_wall_us = wall_us;
+  message.notice_line_us = line_us;
   message.notice_from = from;
   if (!message.told()) return;
-  message.wall_us = wall_us;
+  message.since_line_us = line_us;
   drop_body(message);
 }
 
@@ -272,7 +282,9 @@ Finding apply(LiveMessage& message, const record::Accepted& record) {
   if (message.settled) return Finding::after_settled;
   if (message.known()) return Finding::accepted_twice;
   keep(message, record);
-  if (message.fate == Fate::none && !message.told()) message.wall_us = record.wall_us;
+  if (message.fate == Fate::none && !message.told()) {
+    message.since_line_us = line_us(message, record.wall_us);
+  }
   return Finding::none;
 }
 
@@ -280,7 +292,8 @@ Finding apply(LiveMessage& message, const record::Intent& record) {
   if (record.attempt == 0) return Finding::malformed;
   if (record.attempt <= message.attempt) return Finding::none;
   // The carrier's stream may lie behind the client's: what it did before the end is read after it.
-  const bool before_end = message.told() && record.wall_us <= message.notice_wall_us;
+  const bool before_end =
+      message.told() && line_us(message, record.wall_us) <= message.notice_line_us;
   if (message.settled_with_cause()) return before_end ? Finding::none : Finding::after_settled;
   if (message.fate == Fate::sent) return Finding::second_submit;
   const bool ended = message.notice_from == Source::ended && !before_end;
@@ -328,7 +341,7 @@ Finding apply(LiveMessage& message, const record::InDoubt& record) {
 
 Finding apply(LiveMessage& message, const record::Receipt& record) {
   const Source from = record.notice.intermediate ? Source::intermediate : Source::receipt;
-  notice(message, record.notice, from, record.wall_us);
+  notice(message, record.notice, from, line_us(message, record.wall_us));
   if (!record.notice.intermediate && message.receipt_wall_us == 0) {
     message.receipt_wall_us = record.wall_us;
   }
@@ -337,7 +350,7 @@ Finding apply(LiveMessage& message, const record::Receipt& record) {
 
 Finding apply(LiveMessage& message, const record::Ended& record) {
   if (message.settled) return Finding::after_settled;
-  notice(message, record.notice, Source::ended, record.wall_us);
+  notice(message, record.notice, Source::ended, line_us(message, record.wall_us));
   return Finding::none;
 }
 
@@ -352,9 +365,10 @@ Finding apply(LiveMessage& message, const record::Settled& record) {
 Finding apply(LiveMessage& message, const record::Carried& record) {
   if (message.settled) return Finding::after_settled;
   if (record.stage == record::Stage::told) {
-    notice(message, record.notice, Source::carried, record.wall_us);
+    notice(message, record.notice, Source::carried, line_us(message, record.wall_us));
   } else if (record.notice.done_wall_us != 0 && message.notice_from == Source::none) {
-    notice(message, record.notice, Source::intermediate, 0);  // any receipt's own record is newer
+    // Any receipt's own record is newer.
+    notice(message, record.notice, Source::intermediate, std::numeric_limits<std::int64_t>::min());
   }
   Fate fate = Fate::none;
   if (record.stage == record::Stage::awaiting) fate = Fate::sent;
@@ -374,6 +388,7 @@ Finding apply(LiveMessage& message, const record::Carried& record) {
   if (same && message.carrier_message_id.empty()) {
     message.carrier_message_id = record.carrier_message_id;
   }
+  message.carried_awaiting = same && record.stage == record::Stage::awaiting;
   keep(message, record.accepted);
   merge(message, record.course);
   return Finding::none;

@@ -9,6 +9,8 @@
 // 2. The order in which two streams' records are woven does not change what comes out.
 // 3. After sent, the body is gone; before, it is there (for a message that is known).
 // 4. An intent without an outcome is never `queued`: it may have left.
+// 5. What follows from times (which word is newer, since when) is told by the line (timeline.h), so
+//    a wall clock that jumps changes nothing of it. What people read is kept as it was written.
 #pragma once
 
 #include <cstdint>
@@ -91,8 +93,10 @@ struct LiveMessage {
   std::string carrier_message_id;
   proto::record::Notice notice;  // its error is notice_error
   std::string notice_error;
-  std::int64_t notice_wall_us = 0;
-  std::int64_t wall_us = 0;  // of the record that made the stage
+  std::int64_t line_less_wall_us = 0;   // of the record to be applied: set before each
+  std::int64_t begun_line_less_us = 0;  // of the record in `accepted`
+  std::int64_t notice_line_us = 0;
+  std::int64_t since_line_us = 0;  // the record that made the stage
   proto::Status status = proto::Status::ESME_ROK;
   std::uint16_t head_length = 0;
   std::uint16_t attempt = 0;
@@ -103,6 +107,7 @@ struct LiveMessage {
   proto::record::Follows follows = proto::record::Follows::next;
   proto::record::How how = proto::record::How::told;
   bool settled = false;
+  bool carried_awaiting = false;  // a carrier has it, and it was carried so
   bool cut = false;  // began in the oldest segment there is: its intents may lie before it
 };
 

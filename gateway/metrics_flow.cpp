@@ -229,6 +229,7 @@ constexpr std::string_view kDueHelp[kDueCounts] = {
     "Writes, reads and removals of chunks that failed and are tried again",
     "Of them: the disk was full",
     "Chunks with damage, set aside",
+    "Chunks that others removed",
     "Receipts that could not be read from damaged chunks",
 };
 
@@ -311,7 +312,8 @@ void add_counts(Page& page, std::string_view family, std::string_view help,
                 const core::Cells<core::JournalCount, core::kJournalCounts>& counts) {
   const auto gauge = [](core::JournalCount count) {
     return count == core::JournalCount::segments || count == core::JournalCount::free_octets ||
-           count == core::JournalCount::accepting || count == core::JournalCount::failed;
+           count == core::JournalCount::accepting || count == core::JournalCount::directory_gone ||
+           count == core::JournalCount::damaged_octets || count == core::JournalCount::failed;
   };
   for (std::size_t i = 0; i < core::kJournalCounts; ++i) {
     const auto count = static_cast<core::JournalCount>(i);

@@ -23,6 +23,11 @@ class PrefixedStorage final : public core::Storage {
   int link(std::string_view name, std::string_view second) override;
   int sync_directory() override { return storage_.sync_directory(); }
   int free_octets(std::uint64_t& octets) override { return storage_.free_octets(octets); }
+  int state(std::string_view name, State& state) override {
+    return storage_.state(real(name), state);
+  }
+  bool here() override { return storage_.here(); }
+  std::string place(std::string_view name) const override { return storage_.place(real(name)); }
 
  private:
   std::string real(std::string_view name) const;

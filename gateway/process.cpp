@@ -86,9 +86,13 @@ class DiskWatch {
   DiskWatch(const char* full, const char* failed, const char* again)
       : full_(full), failed_(failed), again_(again) {}
 
-  void look(const core::Cells<core::JournalCount, core::kJournalCounts>& counts) {
+  void look(const core::Journal& journal) {
     using core::JournalCount;
-    if (counts[JournalCount::failed].get() != 0) return core::log::error(failed_);
+    const auto& counts = journal.counts();
+    if (counts[JournalCount::failed].get() != 0) {
+      return core::log::error(failed_, {{"reason", journal.failure()}});
+    }
+    if (counts[JournalCount::directory_gone].get() != 0) return;  // the journal has said so
     if (counts[JournalCount::accepting].get() != 0) {
       if (looks_ > 1) core::log::info(again_);
       looks_ = 0;
@@ -199,8 +203,9 @@ class Process {
   }
   void reclaim() { tables_.reclaim(); }
   void watch_disks() {
-    if (keeping_.journal) journal_watch_.look(keeping_.journal->counts());
-    if (keeping_.details.journal) records_watch_.look(keeping_.details.journal->counts());
+    keeping_.look(core::read_clock());
+    if (keeping_.journal) journal_watch_.look(*keeping_.journal);
+    if (keeping_.details.journal) records_watch_.look(*keeping_.details.journal);
   }
 
   void stop() {

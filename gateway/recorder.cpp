@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/boot.h"
 #include "core/check.h"
 #include "core/log.h"
 
@@ -47,7 +48,16 @@ Recorder::Recorder(const Config& config, const TablesReader& tables, core::Shard
       shard_(shard),
       stream_(streams.journal),
       details_(config, shard, streams.details, streams.detail_files) {
-  if (stream_ != nullptr) first_ = stream_->current_segment();
+  if (stream_ == nullptr) return;
+  first_ = stream_->current_segment();
+  const core::Now now = shard.time();  // as the segment's header says
+  wall_less_mono_us_ = now.wall_us - now.mono_us;
+}
+
+void Recorder::note_clock() {
+  const core::ClockPair clocks = core::pair_of(shard_.now());
+  wall_less_mono_us_ = clocks.wall_us - clocks.mono_us;
+  put(record::Clock{clocks.wall_us, clocks.mono_us, clocks.boot}, {});
 }
 
 std::string_view Recorder::carrier_name(std::uint16_t carrier) const {
@@ -121,7 +131,8 @@ void Recorder::goes_on_elsewhere(MessageId message) {
 bool Recorder::old(const Message& message) const {
   // While an order is out, its intent is the carrier's home's to keep.
   return stream_ != nullptr && message.stage != Stage::placed &&
-         message.segment + carry_behind() < stream_->current_segment();
+         (message.segment + carry_behind() < stream_->current_segment() ||
+          message.segment <= stream_->lost_upto());
 }
 
 void Recorder::carried(Message& message) {
@@ -224,7 +235,7 @@ std::uint64_t Recorder::parked(std::uint16_t carrier, std::string_view id, proto
   if (stream_ == nullptr || failed_) return 0;
   // Numbers do not repeat across restarts: the clock moves faster than receipts are parked.
   parked_number_ = std::max(parked_number_ + 1, static_cast<std::uint64_t>(shard_.now().wall_us));
-  keep_parked(carrier, {parked_number_, shard_.now().wall_us, carrier_name(carrier), id, pdu});
+  keep_parked(carrier, {parked_number_, shard_.now().wall_us, carrier_name(carrier), id, pdu}, 0);
   return parked_number_;
 }
 
@@ -241,15 +252,16 @@ bool Recorder::dead_letter(record::DeadLetter letter) {
   return true;
 }
 
-void Recorder::restored_parked(std::uint16_t carrier, const record::Parked& parked) {
+void Recorder::restored_parked(std::uint16_t carrier, record::Parked parked, std::int64_t age_us) {
   if (stream_ == nullptr || failed_) return;
-  keep_parked(carrier, parked);
+  parked.wall_us = shard_.now().wall_us - age_us;
+  keep_parked(carrier, parked, age_us);
 }
 
-void Recorder::keep_parked(std::uint16_t carrier, const record::Parked& parked) {
+void Recorder::keep_parked(std::uint16_t carrier, const record::Parked& parked,
+                           std::int64_t age_us) {
   append(parked, parked.pdu);
   const core::Now& now = shard_.now();
-  const std::int64_t age_us = std::max<std::int64_t>(now.wall_us - parked.wall_us, 0);
   const std::int64_t kept_us = std::max<std::int64_t>(
       std::int64_t{peers_of(*tables_).carriers[carrier].config->timers.early_receipt_ms} * 1000 -
           age_us,

@@ -11,13 +11,16 @@
 // 3. accepting() is false while the disk is full, and for good after an fsync error (failed()):
 //    then output that waits for records that may not be durable never leaves, and its connections
 //    are closed.
-// 4. With [records] a message's settled record has its detail record in it, and its segment stays
+// 4. The records' times can be told across a wall clock that jumps: where it did, a clock record
+//    stands in front of the first record that was written by the new one (timeline.h).
+// 5. With [records] a message's settled record has its detail record in it, and its segment stays
 //    until that is durable in its file too (details.h).
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <string_view>
@@ -38,7 +41,7 @@ class Recorder {
   struct Streams {
     core::Journal::Stream* journal = nullptr;  // null: no journal
     core::Journal::Stream* details = nullptr;  // null: no detail records
-    const std::vector<DetailFile>* detail_files = nullptr;
+    const DetailFiles* detail_files = nullptr;
   };
   Recorder(const Config& config, const TablesReader& tables, core::Shard& shard,
            const Streams& streams);
@@ -64,8 +67,8 @@ class Recorder {
   void relay_settled(const Message& message);  // a carrier has it, and that is all
   void ended(const Message& message, const Notice& notice);
   void settled(const Message& message, proto::record::How how);  // releases its segment
-  // True when the message lies in a segment so old that it should be carried forward; then
-  // carried() writes it whole and moves its hold.
+  // True when the message lies in a segment so old that it should be carried forward, or in one
+  // that others have removed; then carried() writes it whole and moves its hold.
   bool old(const Message& message) const;
   void carried(Message& message);
   // The home's ids go on behind this one.
@@ -109,8 +112,8 @@ class Recorder {
   // Kept as long as a carrier keeps such receipts parked. The number names it.
   std::uint64_t parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu);
   void unparked(std::uint64_t number, std::uint16_t carrier, proto::record::Unpark how);
-  // A recovered one, again under its number and time: its old segment can go.
-  void restored_parked(std::uint16_t carrier, const proto::record::Parked& parked);
+  // A recovered one of this age, again under its number: its old segment can go.
+  void restored_parked(std::uint16_t carrier, proto::record::Parked parked, std::int64_t age_us);
   // Told to nobody (its wall_us is set here). False: cannot be kept now. Without a journal the log
   // has it alone.
   bool dead_letter(proto::record::DeadLetter letter);
@@ -122,7 +125,10 @@ class Recorder {
  private:
   template <class Record>
   void append(const Record& record, proto::Octets rest = {});
-  void keep_parked(std::uint16_t carrier, const proto::record::Parked& parked);
+  template <class Record>
+  void put(const Record& record, proto::Octets rest);
+  void note_clock();
+  void keep_parked(std::uint16_t carrier, const proto::record::Parked& parked, std::int64_t age_us);
 
   struct ParkedHold {
     std::uint64_t segment;
@@ -150,8 +156,9 @@ class Recorder {
 
   std::uint64_t carry_behind() const;
 
-  static constexpr std::uint64_t kCarryBehind = 16;     // segments, with nothing live
-  static constexpr std::uint64_t kCarriedOctets = 512;  // of a carried record, about
+  static constexpr std::int64_t kClockSlackUs = 50'000;  // beyond: the wall clock was put elsewhere
+  static constexpr std::uint64_t kCarryBehind = 16;      // segments, with nothing live
+  static constexpr std::uint64_t kCarriedOctets = 512;   // of a carried record, about
 
   const Config& config_;
   const TablesReader& tables_;
@@ -173,13 +180,21 @@ class Recorder {
   std::uint64_t parked_number_ = 0;
   MessageId last_id_ = 0;
   std::uint64_t last_chunk_ = 0;
-  std::uint64_t ids_segment_ = 0;  // that both were noted in
+  std::uint64_t ids_segment_ = 0;       // that both were noted in
+  std::int64_t wall_less_mono_us_ = 0;  // as the journal has it
   bool failed_ = false;
 };
 
 template <class Record>
 void Recorder::append(const Record& record, proto::Octets rest) {
   if (stream_ == nullptr || failed_) return;
+  const core::Now& now = shard_.now();
+  if (std::abs(now.wall_us - now.mono_us - wall_less_mono_us_) > kClockSlackUs) note_clock();
+  put(record, rest);
+}
+
+template <class Record>
+void Recorder::put(const Record& record, proto::Octets rest) {
   const auto type = static_cast<std::uint32_t>(proto::record::type_of(record));
   shard_.shut_gate(
       stream_->append(type, proto::record::kHeadMax + rest.size(), [&](proto::Out out) {

@@ -1,11 +1,14 @@
 #include "gateway/recovery.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <limits>
 #include <numeric>
 #include <type_traits>
 #include <utility>
 
+#include "core/journal_format.h"
 #include "gateway/dead_letters.h"
 #include "gateway/detail_store.h"
 
@@ -71,6 +74,9 @@ std::uint64_t Recovery::findings() const {
 
 void Recovery::report(Finding finding, MessageId message) {
   if (finding == Finding::none) return;
+  if (finding == Finding::unknown_type || finding == Finding::malformed) {
+    if (unread_.count++ == 0) unread_ = {1, at_.type, at_.segment, at_.offset};
+  }
   ++counts_[static_cast<std::size_t>(finding)];
   if (found_) found_({finding, message, at_.segment, at_.offset});
 }
@@ -81,9 +87,12 @@ void Recovery::apply(const core::JournalRecord& journal_record) {
     whole_ = at_.segment == 1;
     first_segment_ = at_.segment;
   }
-  if (at_.run != run_) run_ends();
+  const bool new_run = at_.run != run_;
+  if (new_run) run_ends();
+  if (new_run || at_.segment != segment_) timeline_.segment(at_.begun, new_run);
   run_ = at_.run;
-  walls_.resize(std::max<std::size_t>({walls_.size(), at_.streams, at_.stream + 1U}), kNoTime);
+  segment_ = at_.segment;
+  lines_.resize(std::max<std::size_t>({lines_.size(), at_.streams, at_.stream + 1U}), kNoTime);
   switch (record::read(at_.type, at_.payload, [&](const auto& record) { on(record); })) {
     case record::Reading::good:
       return;
@@ -99,29 +108,33 @@ void Recovery::on(const Record& record) {
   const MessageId id = id_of(record);
   MessageId& highest = highest_[home_of(id)];
   highest = std::max(highest, id);
-  note_time(record.wall_us);
+  const std::int64_t shift_us = timeline_.shift_us(at_.stream, record.wall_us);
+  const std::int64_t line_us = saturated_sum(record.wall_us, shift_us);
+  note_time(line_us);
   if constexpr (std::is_same_v<Record, record::Accepted>) ++conservation_.accepted;
-  if (settled_.contains(id)) return on_settled_id(id, record);
+  if (settled_.contains(id)) return on_settled_id(id, record, shift_us);
   LiveMessage& message = messages_[id];
+  message.line_less_wall_us = shift_us;
   const bool known = message.known();
   if (std::is_same_v<Record, record::Carried> && !known) ++conservation_.carried_in;
   const bool overtaken = message.overtaken != 0;
   Finding finding = gateway::apply(message, record);
-  if (overtaken != (message.overtaken != 0)) note_overtaken(id, message, record.wall_us);
+  if (overtaken != (message.overtaken != 0)) note_overtaken(id, message, line_us);
   if (finding == Finding::intent_after_end && clock_back_) finding = Finding::none;
   // Of a message whose beginning is reclaimed, its intents may be too.
   if (kFromCarrier<Record> && !known && !whole_) finding = Finding::none;
   if (kBegins<Record> && !known) message.cut = !whole_ && at_.segment == first_segment_;
   if (message.cut && finding == Finding::outcome_without_intent) finding = Finding::none;
   report(finding, id);
-  if constexpr (std::is_same_v<Record, record::Settled>) settle(id, message, record.wall_us);
+  if constexpr (std::is_same_v<Record, record::Settled>) settle(id, message, line_us);
 }
 
 template <class Record>
-void Recovery::on_settled_id(MessageId id, const Record& record) {
+void Recovery::on_settled_id(MessageId id, const Record& record, std::int64_t shift_us) {
   const auto open = unproven_.find(id);
   if (open != unproven_.end()) {
     LiveMessage& message = open->second.message;
+    message.line_less_wall_us = shift_us;
     const Finding finding = gateway::apply(message, record);
     const bool cut = message.cut && finding == Finding::outcome_without_intent;
     report(cut ? Finding::none : finding, id);
@@ -133,7 +146,8 @@ void Recovery::on_settled_id(MessageId id, const Record& record) {
     ++conservation_.settled;
     report(Finding::settled_twice, id);
   } else if constexpr (!kFromCarrier<Record>) {
-    const bool late = std::is_same_v<Record, record::Intent> && ended_after(id, record.wall_us);
+    const bool late = std::is_same_v<Record, record::Intent> &&
+                      ended_after(id, saturated_sum(record.wall_us, shift_us));
     if (!late) report(Finding::after_settled, id);
   }
 }
@@ -145,19 +159,19 @@ bool Recovery::wants_cause(const LiveMessage& message) {
   return message.known() && !message.settled_with_cause() && !(message.cut && relayed);
 }
 
-void Recovery::settle(MessageId id, LiveMessage& message, std::int64_t wall_us) {
+void Recovery::settle(MessageId id, LiveMessage& message, std::int64_t line_us) {
   settled_.add(id);
   const bool known = message.known();
   ++(known ? conservation_.settled : conservation_.earlier);
   if (!known && whole_) report(Finding::settled_unknown, id);
-  over(id, message, {{}, at_.stream, wall_us});
+  over(id, message, {{}, at_.stream, line_us});
 }
 
 // `unproven`: all but the message.
 void Recovery::over(MessageId id, LiveMessage& message, Unproven unproven) {
   if (message.notice_from == LiveMessage::Source::ended) {
     if (ended_.size() == kEnded) ended_.pop_front();
-    ended_.emplace_back(id, message.notice_wall_us);
+    ended_.emplace_back(id, message.notice_line_us);
   }
   if (wants_cause(message)) {
     unproven.message = std::move(message);
@@ -178,6 +192,10 @@ void Recovery::on(const record::Settled& record) {
 void Recovery::on(const record::Ids& record) {
   MessageId& highest = highest_[home_of(record.message)];
   highest = std::max(highest, record.message);
+}
+
+void Recovery::on(const record::Clock& record) {
+  timeline_.clock(at_.stream, {record.boot, record.mono_us, record.wall_us});
 }
 
 // A journal holds none.
@@ -217,14 +235,15 @@ void Recovery::on(const record::Loaded& record) {
   highest_chunk_ = std::max(highest_chunk_, record.chunk);
   spilled_chunks_.erase(record.chunk);
   if (!loaded_chunks_.add(record.chunk)) return;
+  const std::int64_t shift_us = timeline_.shift_us(at_.stream, record.wall_us);
   record::for_each_loaded(record.messages, [&](proto::Octets octets) {
     record::Carried carried;
     if (!record::decode_either(octets, carried)) return report(Finding::malformed, 0);
-    load(carried);
+    load(carried, shift_us);
   });
 }
 
-void Recovery::load(const record::Carried& record) {
+void Recovery::load(const record::Carried& record, std::int64_t shift_us) {
   const MessageId id = record.accepted.message;
   MessageId& highest = highest_[home_of(id)];
   highest = std::max(highest, id);
@@ -232,6 +251,7 @@ void Recovery::load(const record::Carried& record) {
   unproven_.erase(id);
   LiveMessage& message = messages_[id];
   if (!message.known()) ++conservation_.loaded;
+  message.line_less_wall_us = shift_us;
   report(gateway::apply(message, record), id);
 }
 
@@ -242,7 +262,7 @@ void Recovery::on(const record::Parked& record) {
   Parked& parked = park->second.receipts[record.number];
   parked.carrier_message_id = record.carrier_message_id;
   parked.pdu.assign(record.pdu.begin(), record.pdu.end());
-  parked.wall_us = record.wall_us;
+  parked.line_us = saturated_sum(record.wall_us, timeline_.shift_us(at_.stream, record.wall_us));
 }
 
 void Recovery::on(const record::Unparked& record) {
@@ -265,46 +285,46 @@ void Recovery::judge_end(MessageId id, const LiveMessage& message) {
   }
 }
 
-bool Recovery::ended_after(MessageId id, std::int64_t wall_us) const {
+bool Recovery::ended_after(MessageId id, std::int64_t line_us) const {
   return std::any_of(ended_.begin(), ended_.end(),
-                     [=](const auto& one) { return one.first == id && wall_us <= one.second; });
+                     [=](const auto& one) { return one.first == id && line_us <= one.second; });
 }
 
-void Recovery::note_time(std::int64_t wall_us) {
-  std::int64_t& last = walls_[at_.stream];
-  clock_back_ = clock_back_ || wall_us < last;
-  last = wall_us;
+void Recovery::note_time(std::int64_t line_us) {
+  std::int64_t& last = lines_[at_.stream];
+  clock_back_ = clock_back_ || line_us < last;
+  last = line_us;
 }
 
-void Recovery::note_overtaken(MessageId id, const LiveMessage& message, std::int64_t wall_us) {
+void Recovery::note_overtaken(MessageId id, const LiveMessage& message, std::int64_t line_us) {
   if (message.overtaken == 0) {
     overtaken_.erase(id);
   } else {
-    overtaken_.emplace(id, wall_us);
+    overtaken_.emplace(id, line_us);
   }
 }
 
 // What another stream said before this time may have been cut from it by the end of the run: it
 // has nothing that is later.
-bool Recovery::may_be_cut(unsigned stream, std::int64_t wall_us) const {
-  if (walls_.size() < 2) return false;
+bool Recovery::may_be_cut(unsigned stream, std::int64_t line_us) const {
+  if (lines_.size() < 2) return false;
   if (clock_back_) return true;
-  for (unsigned s = 0; s < walls_.size(); ++s) {
-    if (s != stream && walls_[s] <= wall_us) return true;
+  for (unsigned s = 0; s < lines_.size(); ++s) {
+    if (s != stream && lines_[s] <= line_us) return true;
   }
   return false;
 }
 
 void Recovery::run_ends() {
   absl::erase_if(unproven_, [this](const auto& one) {
-    return may_be_cut(one.second.stream, one.second.wall_us);
+    return may_be_cut(one.second.stream, one.second.line_us);
   });
-  for (const auto& [id, wall_us] : overtaken_) {
+  for (const auto& [id, line_us] : overtaken_) {
     const auto message = messages_.find(id);
-    if (message != messages_.end() && may_be_cut(kNoStream, wall_us)) message->second.overtaken = 0;
+    if (message != messages_.end() && may_be_cut(kNoStream, line_us)) message->second.overtaken = 0;
   }
   overtaken_.clear();
-  walls_.clear();
+  lines_.clear();
   clock_back_ = false;
 }
 
@@ -337,6 +357,10 @@ const LiveMessage* Recovery::find(MessageId id) const {
   return message == messages_.end() || !message->second.known() ? nullptr : &message->second;
 }
 
+std::int64_t Recovery::mono_less_wall_us(const core::ClockPair& written) const {
+  return timeline_.mono_less_wall_us(written);
+}
+
 void Recovery::drain(const std::function<void(const Restored&)>& f) {
   std::vector<MessageId> ids;
   ids.reserve(messages_.size());
@@ -359,7 +383,13 @@ void Recovery::drain(const std::function<void(const Restored&)>& f) {
       restored.notice = message.notice;
       restored.notice.error = message.notice_error;
       message.course(restored.course);
-      restored.wall_us = message.wall_us;
+      restored.carried_awaiting = message.carried_awaiting;
+      const auto mono_us = [&](std::int64_t wall_us) {
+        return timeline_.mono_us(saturated_sum(wall_us, message.begun_line_less_us));
+      };
+      restored.accepted_us = mono_us(restored.accepted.wall_us);
+      restored.deadline_us = mono_us(restored.accepted.deadline_wall_us);
+      restored.since_us = timeline_.mono_us(message.since_line_us);
       f(restored);
     }
     messages_.erase(at);
@@ -369,7 +399,8 @@ void Recovery::drain(const std::function<void(const Restored&)>& f) {
 void Recovery::for_each_parked(const std::function<void(const ParkedReceipt&)>& f) const {
   for (const auto& [carrier, park] : parks_) {
     for (const auto& [number, parked] : park.receipts) {
-      f({carrier, number, parked.carrier_message_id, parked.pdu, parked.wall_us});
+      f({carrier, number, parked.carrier_message_id, parked.pdu,
+         timeline_.mono_us(parked.line_us)});
     }
   }
 }
@@ -378,6 +409,19 @@ std::uint64_t Recovery::parked() const {
   std::uint64_t count = 0;
   for (const auto& [carrier, park] : parks_) count += park.receipts.size();
   return count;
+}
+
+std::string unread_sentence(const core::Storage& storage, const Recovery::Unread& unread) {
+  if (unread.count == 0) return {};
+  std::array<char, 16> type{};
+  std::snprintf(type.data(), type.size(), "0x%04x", static_cast<unsigned>(unread.type));
+  const std::string_view name = record::type_name(unread.type);
+  std::string what = "at octet " + std::to_string(unread.offset) + " a record of type " +
+                     type.data() + (name.empty() ? "" : " (" + std::string(name) + ")") +
+                     (name.empty() ? "" : " with a layout");
+  if (unread.count > 1) what += ", and " + std::to_string(unread.count - 1) + " more like it,";
+  return "journal: " + storage.place(core::journal::segment_name(unread.segment)) +
+         core::newer_layout(what);
 }
 
 tl::expected<core::JournalReport, std::string> recover(core::Storage& storage, Recovery& recovery,

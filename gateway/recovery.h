@@ -37,6 +37,7 @@
 #include "core/journal_reader.h"
 #include "gateway/live_message.h"
 #include "gateway/message.h"
+#include "gateway/timeline.h"
 
 namespace tollgate::gateway {
 
@@ -73,7 +74,11 @@ struct Restored {
   bool carried_told = false;  // told, and carried so: accepted.deadline_wall_us ends its time
   proto::record::Notice notice;
   proto::record::Course course;
-  std::int64_t wall_us = 0;  // of the record that made the stage
+  bool carried_awaiting = false;  // awaiting, and carried so: likewise
+  // In the monotonic clock of now_is().
+  std::int64_t accepted_us = 0;
+  std::int64_t deadline_us = 0;  // accepted.deadline_wall_us
+  std::int64_t since_us = 0;     // of the record that made the stage
 };
 
 struct ParkedReceipt {
@@ -81,7 +86,7 @@ struct ParkedReceipt {
   std::uint64_t number = 0;
   std::string_view carrier_message_id;
   proto::Octets pdu;
-  std::int64_t wall_us = 0;
+  std::int64_t since_us = 0;  // in the monotonic clock of now_is()
 };
 
 struct Conservation {
@@ -114,6 +119,15 @@ class Recovery {
     return counts_[static_cast<std::size_t>(finding)];
   }
   std::uint64_t findings() const;
+  // Records that this program cannot read, though their octets are whole: a later version wrote
+  // them. A start must not go on without them.
+  struct Unread {
+    std::uint64_t count = 0;
+    std::uint32_t type = 0;  // of the first one
+    std::uint64_t segment = 0;
+    std::uint64_t offset = 0;
+  };
+  const Unread& unread() const { return unread_; }
   const Conservation& conservation() const { return conservation_; }  // whole after finish()
   // The highest id of a home that any record names; 0: none. New ids begin above it, also when
   // the wall clock has gone back.
@@ -130,7 +144,11 @@ class Recovery {
   // Null when it is not live. For tests and questions.
   const LiveMessage* find(MessageId id) const;
 
-  // After finish(): every live message in the order of the ids, home by home; frees as it goes.
+  // After finish(): the present, by which times are told from here on.
+  void now_is(const core::ClockPair& now) { timeline_.ends(now); }
+  // When that was in the present's monotonic clock. `written`: with the time, in the same place.
+  std::int64_t mono_less_wall_us(const core::ClockPair& written) const;
+  // After now_is(): every live message in the order of the ids, home by home; frees as it goes.
   void drain(const std::function<void(const Restored&)>& f);
   void for_each_parked(const std::function<void(const ParkedReceipt&)>& f) const;
   std::uint64_t parked() const;
@@ -139,7 +157,7 @@ class Recovery {
   struct Parked {
     std::string carrier_message_id;
     std::vector<std::uint8_t> pdu;
-    std::int64_t wall_us = 0;
+    std::int64_t line_us = 0;
   };
   struct Park {
     std::map<std::uint64_t, Parked> receipts;
@@ -153,28 +171,29 @@ class Recovery {
   void on(const proto::record::DeadLetter&) { ++dead_letters_; }
   void on(const proto::record::Settled& record);
   void on(const proto::record::Detailed&) {}
+  void on(const proto::record::Clock& record);
   void on(const proto::record::Ids& record);
   void on(const proto::record::Chunk& record);
   void on(const proto::record::Spilled& record);
   void on(const proto::record::Loaded& record);
   void spill(MessageId id);
-  void load(const proto::record::Carried& record);
+  void load(const proto::record::Carried& record, std::int64_t shift_us);
   template <class Record>
-  void on_settled_id(MessageId id, const Record& record);
+  void on_settled_id(MessageId id, const Record& record, std::int64_t shift_us);
   struct Unproven {
     LiveMessage message;
     unsigned stream = 0;  // of its settled record
-    std::int64_t wall_us = 0;
+    std::int64_t line_us = 0;
   };
   static bool wants_cause(const LiveMessage& message);
-  void settle(MessageId id, LiveMessage& message, std::int64_t wall_us);
+  void settle(MessageId id, LiveMessage& message, std::int64_t line_us);
   void over(MessageId id, LiveMessage& message, Unproven unproven);
   void judge_end(MessageId id, const LiveMessage& message);
   void report(Finding finding, MessageId message);
-  bool ended_after(MessageId id, std::int64_t wall_us) const;
-  void note_time(std::int64_t wall_us);
-  bool may_be_cut(unsigned stream, std::int64_t wall_us) const;
-  void note_overtaken(MessageId id, const LiveMessage& message, std::int64_t wall_us);
+  bool ended_after(MessageId id, std::int64_t line_us) const;
+  void note_time(std::int64_t line_us);
+  bool may_be_cut(unsigned stream, std::int64_t line_us) const;
+  void note_overtaken(MessageId id, const LiveMessage& message, std::int64_t line_us);
   void run_ends();
 
   std::function<void(const Found&)> found_;
@@ -194,7 +213,9 @@ class Recovery {
   // Live, with an earlier attempt whose outcome is yet to come; when the later one began.
   absl::flat_hash_map<MessageId, std::int64_t> overtaken_;
   std::uint64_t run_ = 0;
-  std::vector<std::int64_t> walls_;  // of the run: the time of each stream's last record
+  Timeline timeline_;
+  std::uint64_t segment_ = 0;        // that it knows
+  std::vector<std::int64_t> lines_;  // of the run: the time of each stream's last record
   bool clock_back_ = false;          // in the run: its times say nothing
   IdSet settled_;                    // spilled ones too
   std::map<std::uint64_t, std::uint32_t> spilled_chunks_;
@@ -203,6 +224,7 @@ class Recovery {
   std::map<std::string, Park, std::less<>> parks_;
   std::array<MessageId, 1u << (64 - kMessageCounterBits)> highest_{};
   std::array<std::uint64_t, kFindings> counts_{};
+  Unread unread_;
   Conservation conservation_;
 };
 
@@ -212,6 +234,9 @@ struct RecoveryProgress {
   std::uint64_t records = 0;
   std::uint64_t live = 0;
 };
+
+// A sentence that names the first one's file, type and place, and what to do; empty: there is none.
+std::string unread_sentence(const core::Storage& storage, const Recovery::Unread& unread);
 
 class DeadLetters;
 class UnwrittenDetails;

@@ -67,7 +67,7 @@ class Restoring {
     at->restore_awaiting(restored.carrier_message_id, id);
   }
 
-  void spilled(const ChunkContent& content) {
+  void spilled(const ChunkContent& content, std::int64_t mono_less_wall_us) {
     const auto client = clients_.find(content.client);
     if (client == clients_.end()) {
       core::log::warn("due_without_client", {{"chunk", content.chunk.number},
@@ -76,7 +76,9 @@ class Restoring {
       return;
     }
     ClientHome& home = flows_[homes_.of_client(client->second)]->clients();
-    home.spill().found(*home.client(client->second), content.chunk);
+    DueChunk chunk = content.chunk;
+    chunk.mono_less_wall_us = mono_less_wall_us;
+    home.spill().found(*home.client(client->second), chunk);
     counts.spilled += content.chunk.receipts;
   }
 
@@ -85,10 +87,10 @@ class Restoring {
     if (carrier == carriers_.end()) return without_carrier(receipt);
     Flow& flow = *flows_[homes_.of_carrier(carrier->second)];
     carriers::Carrier* at = flow.carriers().carrier(carrier->second);
-    const std::int64_t age_us = std::max<std::int64_t>(now.wall_us - receipt.wall_us, 0);
-    flow.recorder().restored_parked(carrier->second,
-                                    {receipt.number, receipt.wall_us, at->config().name,
-                                     receipt.carrier_message_id, receipt.pdu});
+    const std::int64_t age_us = std::max<std::int64_t>(now.mono_us - receipt.since_us, 0);
+    flow.recorder().restored_parked(
+        carrier->second,
+        {receipt.number, 0, at->config().name, receipt.carrier_message_id, receipt.pdu}, age_us);
     at->restore_parked(receipt.pdu, now.mono_us - age_us, receipt.number);
     ++counts.parked;
   }
@@ -136,11 +138,14 @@ RestoreCounts restore(const Peers& peers, const Homes& homes, const Left& left,
                       const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now) {
   Restoring restoring(peers, homes, flows);
   Recovery& recovery = left.recovery;
+  recovery.now_is(core::pair_of(now));
   for (std::size_t i = 0; i < flows.size(); ++i) {
     flows[i]->clients().begin_behind(recovery.highest_id(static_cast<unsigned>(i)));
     flows[i]->recorder().chunks_go_on_behind(left.stock.highest);
   }
-  for (const ChunkContent& each : left.stock.chunks) restoring.spilled(each);
+  for (const ChunkContent& each : left.stock.chunks) {
+    restoring.spilled(each, recovery.mono_less_wall_us(each.written));
+  }
   const std::uint64_t segment = recovery.first_segment();
   recovery.drain([&](const Restored& restored) { restoring.message(restored, segment); });
   for (const auto& flow : flows) {

@@ -38,7 +38,7 @@ struct Left {
   const DueStock& stock;  // of the due store
 };
 
-// `flows` by shard; `now`: parked receipts are kept by it.
+// `flows` by shard; `now`: the shards' clocks, in which what was left goes on.
 RestoreCounts restore(const Peers& peers, const Homes& homes, const Left& left,
                       const std::vector<std::unique_ptr<Flow>>& flows, const core::Now& now);
 

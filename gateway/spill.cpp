@@ -51,9 +51,7 @@ std::uint32_t Spill::enough() const {
   return scarce ? std::max(chunk_of_ / 8, 1U) : chunk_of_;
 }
 
-void Spill::found(Client& client, DueChunk chunk) {
-  const core::Now now = shard_.time();
-  chunk.mono_less_wall_us = now.mono_us - now.wall_us;
+void Spill::found(Client& client, const DueChunk& chunk) {
   Overflow& overflow = client.delivery().overflow();
   overflow.chunks.push_back(chunk);
   overflow.spilled += chunk.receipts;
@@ -198,6 +196,7 @@ void Spill::was_read(Client& client, DueJob& job, const core::Now& now) {
 // Their records come into list_. How many there are.
 std::uint32_t Spill::bring_back(Client& client, const DueJob& job, const core::Now& now) {
   std::uint32_t back = 0;
+  std::array<std::uint8_t, record::kHeadMax> head;
   list_.clear();
   record::for_each_loaded(job.listed, [&](proto::Octets octets) {
     record::Carried carried;
@@ -210,9 +209,11 @@ std::uint32_t Spill::bring_back(Client& client, const DueJob& job, const core::N
     if (message == nullptr) return;
     recorder_.came_back(*message);
     client.delivery().push_older(*message);
-    put_length(list_, octets.size());
-    list_.insert(list_.end(), octets.begin(), octets.end());
-    put_id(list_.data() + list_.size() - octets.size(), message->id);
+    // Written anew: its times by the wall clock of today.
+    const std::size_t length = recorder_.encode_due(*message, head);
+    TOLLGATE_CHECK(length != 0, "a told message fits a record");
+    put_length(list_, length);
+    list_.insert(list_.end(), head.begin(), head.begin() + static_cast<std::ptrdiff_t>(length));
     ++back;
   });
   return back;

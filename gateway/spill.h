@@ -49,7 +49,7 @@ class Spill {
   // A client of this home, before its first message; one of so many.
   void add(Client& client, std::uint32_t clients);
   // A chunk that was there at the start, in the order of their numbers.
-  void found(Client& client, DueChunk chunk);
+  void found(Client& client, const DueChunk& chunk);
 
   // Takes the store's answers.
   void drain(const core::Now& now);

@@ -330,6 +330,13 @@ void visit(Walk& walk, R& record) {
   walk.flag(record.earlier_runs);
 }
 
+template <class Walk, Is<Clock> R>
+void visit(Walk& walk, R& record) {
+  walk.number(record.wall_us);
+  walk.number(record.mono_us);
+  walk.number(record.boot);
+}
+
 template <class Walk, Is<Carried> R>
 void visit(Walk& walk, R& record) {
   visit_accepted(walk, record.accepted);
@@ -451,10 +458,10 @@ bool read_whole(Octets payload, Record& record) {
 }  // namespace
 
 std::string_view type_name(std::uint32_t type) {
-  static constexpr std::array<std::string_view, 17> kNames = {
+  static constexpr std::array<std::string_view, 18> kNames = {
       "accepted", "intent",  "sent",    "refused", "in_doubt", "receipt",
       "ended",    "settled", "carried", "parked",  "unparked", "dead_letter",
-      "ids",      "chunk",   "spilled", "loaded",  "detailed"};
+      "ids",      "chunk",   "spilled", "loaded",  "detailed", "clock"};
   const Reading known = read(type, {}, [](const auto&) {});
   return known == Reading::unknown ? std::string_view{} : kNames[(type & 0xFF) - 1];
 }
@@ -489,6 +496,7 @@ TOLLGATE_RECORD(Chunk)
 TOLLGATE_RECORD(Spilled)
 TOLLGATE_RECORD(Loaded)
 TOLLGATE_RECORD(Detailed)
+TOLLGATE_RECORD(Clock)
 #undef TOLLGATE_RECORD
 
 bool decode_decided(Octets payload, Accepted& record) {

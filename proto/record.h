@@ -64,6 +64,7 @@ enum class Type : std::uint32_t {
   spilled = kLayout << 8 | 15,
   loaded = kLayout << 8 | 16,
   detailed = kLayout << 8 | 17,
+  clock = kLayout << 8 | 18,
   // With a Decision, which the detail record tells of; the others are written where there is none.
   accepted_decided = 2 << 8 | 1,
   carried_decided = 2 << 8 | 9,
@@ -260,6 +261,15 @@ struct Detailed {
   bool earlier_runs = false;  // those of all runs before this one are durable too
 };
 
+// From here on the wall clock is another one, in this stream: it was put forward or back. (What
+// holds until the first of these stands in the segment's header.)
+struct Clock {
+  static constexpr Type kType = Type::clock;
+  std::int64_t wall_us = 0;
+  std::int64_t mono_us = 0;
+  std::uint64_t boot = 0;  // of the machine: mono_us counts in it alone
+};
+
 enum class Stage : std::uint8_t { queued, in_doubt, awaiting, told };
 
 // A live message whole, so that the segments with its older records can go. Its candidates are
@@ -407,6 +417,7 @@ std::size_t encode(const Chunk& record, Out out);
 std::size_t encode(const Spilled& record, Out out);
 std::size_t encode(const Loaded& record, Out out);
 std::size_t encode(const Detailed& record, Out out);
+std::size_t encode(const Clock& record, Out out);
 
 // False: malformed, and `record` holds nothing of use. Views point into `payload`.
 bool decode(Octets payload, Accepted& record);
@@ -426,6 +437,7 @@ bool decode(Octets payload, Chunk& record);
 bool decode(Octets payload, Spilled& record);
 bool decode(Octets payload, Loaded& record);
 bool decode(Octets payload, Detailed& record);
+bool decode(Octets payload, Clock& record);
 // The layouts with a Decision; and of either, for a Carried without a body.
 bool decode_decided(Octets payload, Accepted& record);
 bool decode_decided(Octets payload, Carried& record);
@@ -481,6 +493,8 @@ Reading read(std::uint32_t type, Octets payload, F&& f) {
       return as(Loaded{});
     case Type::detailed:
       return as(Detailed{});
+    case Type::clock:
+      return as(Clock{});
     case Type::settled_detailed:
       return as(Settled{});
     case Type::accepted_decided:

@@ -135,6 +135,24 @@ std::string facts_text(const Facts& facts) {
   return text;
 }
 
+bool facts_of_later_layout(std::string_view text) {
+  constexpr std::string_view kHead = "what,name,destination,value,of";
+  const auto is_word = [](std::string_view word) {
+    return !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == word.npos;
+  };
+  if (!text.starts_with(kHead)) return text.starts_with("what,");
+  if (text.size() > kHead.size() && text[kHead.size()] == ',') return true;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const std::string_view what = line.substr(0, line.find(','));
+    const bool ours = what == "what" || what == "number" || what == "time" || what == "month" ||
+                      what == "rate" || what == "volume";
+    if (is_word(what) && what.size() < line.size() && !ours) return true;
+  }
+  return false;
+}
+
 tl::expected<Facts, std::vector<TableFault>> read_facts(const std::string& file,
                                                         std::string_view text) {
   FaultList faults;

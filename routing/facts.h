@@ -51,6 +51,8 @@ std::uint32_t month_of(std::int64_t wall_us);
 std::int64_t month_end_us(std::int64_t wall_us);
 
 std::string facts_text(const Facts& facts);
+// It is like facts, with columns or kinds of rows that are not ours.
+bool facts_of_later_layout(std::string_view text);
 tl::expected<Facts, std::vector<TableFault>> read_facts(const std::string& file,
                                                         std::string_view text);
 

@@ -4,6 +4,11 @@
 #include <tuple>
 
 namespace tollgate::routing {
+namespace {
+
+constexpr std::int64_t kDayUs = std::int64_t{86'400} * 1'000'000;
+
+}  // namespace
 
 Learner::Learner(LearnerOptions options, Facts start)
     : options_(options), number_(start.number), month_(start.month), told_us_(start.wall_us) {
@@ -32,6 +37,7 @@ std::uint32_t Learner::ppm_of(const Learned& learned) {
 
 void Learner::fade(Learned& learned, std::int64_t wall_us) const {
   if (learned.halved_us == 0) learned.halved_us = wall_us;
+  learned.halved_us = std::min(learned.halved_us, wall_us);  // the clock was wrong, and is right
   for (; learned.of > 0 && wall_us - learned.halved_us >= options_.half_life_us;
        learned.halved_us += options_.half_life_us) {
     learned.of /= 2;
@@ -106,7 +112,9 @@ void Learner::thresholds(std::string_view name, std::vector<std::uint64_t> at) {
 
 void Learner::turn_month(std::int64_t wall_us) {
   const std::uint32_t month = month_of(wall_us);
-  if (month <= month_) return;
+  // A clock that is adjusted at the month's end has not gone back a month; one that was set wrong
+  // for long, and then right, has.
+  if (month == month_ || (month < month_ && month_of(wall_us + kDayUs) == month_)) return;
   month_news_ = month_news_ || month_ != 0;  // else nothing was told of any month
   month_ = month;
   for (auto& [name, sent] : sent_) {

@@ -1,4 +1,5 @@
-// What is learned from finished messages, and when it is worth telling. Pure: time is an argument.
+// What is learned from finished messages, and when it is worth telling. Pure: time is an argument,
+// steady time (gateway/kept_time.h): a jump in it is taken for time that passed.
 // One thread (that of the detail records).
 //
 // 1. A rate is told first when it was learned from at least `first_of` messages; then only when it
@@ -7,7 +8,8 @@
 // 2. Old messages fade: the counts of a carrier and destination are halved each `half_life_us`, and
 //    when they exceed `memory` messages. A rate that was told stays told without new messages.
 // 3. A volume is told when it crosses a threshold that its client was given; all volumes are told
-//    along with anything else. A new month begins at 0, is told, and never goes back.
+//    along with anything else. A new month begins at 0 and is told; by up to a day it never goes
+//    back.
 // 4. changed() numbers the facts from Facts::number of the start on, and tells at most one set each
 //    `least_us`; what is too early then is told later.
 // 5. Bounds: kLearnedRatesMax carriers x destinations, kVolumesMax clients; more are not learned.

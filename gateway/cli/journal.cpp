@@ -103,6 +103,7 @@ class Command {
   std::uint64_t findings_ = 0;
   std::uint64_t chosen_ = 0;  // records that are asked for
   std::uint64_t malformed_ = 0;
+  std::string unread_;  // a sentence: why a start would refuse
 };
 
 std::string found_text(const Found& found) {
@@ -200,6 +201,7 @@ void Command::print_audit() {
                     std::to_string(sum.spilled) + " + " + std::to_string(sum.live_total()) + "\n");
   print_due(true);
   for (const Found& found : found_) print(stdout, red(found_text(found), stdout) + "\n");
+  if (!unread_.empty()) print(stdout, red(unread_, stdout) + "\n");
   print(stdout, findings_ == 0 ? green("no findings", stdout) + "\n"
                                : counted(findings_, "finding") + "\n");
 }
@@ -283,6 +285,7 @@ Json Command::audit_json() {
   json["parked"] = recovery_.parked();
   json["dead_letters"] = recovery_.dead_letters();
   json["conservation_holds"] = sum.holds();
+  if (!unread_.empty()) json["unread"] = unread_;
   json["findings_total"] = findings_;
   json["findings"] = Json::array();
   for (const Found& found : found_) json["findings"].push_back(found_json(found));
@@ -312,7 +315,10 @@ int Command::run() {
   const auto report = core::read_journal(
       **storage, [this](const core::JournalRecord& record) { on_record(record); });
   if (!report) return complain(kFindings, report.error());
-  if (options_.audit) recovery_.finish();
+  if (options_.audit) {
+    recovery_.finish();
+    unread_ = unread_sentence(**storage, recovery_.unread());
+  }
   std::string trouble;
   if (options_.audit) trouble = due_.audit(recovery_, !report->damage.empty());
   if (trouble.empty() && options_.verify) trouble = due_.verify();

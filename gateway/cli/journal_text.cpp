@@ -166,6 +166,10 @@ void fill(Json& json, const record::Detailed& record) {
   json["file"] = record.segment;
   if (record.earlier_runs) json["earlier_runs"] = true;
 }
+void fill(Json& json, const record::Clock& record) {
+  json["boot"] = message_text(record.boot);
+  json["monotonic_us"] = record.mono_us;
+}
 void fill(Json& json, const record::Carried& record) {
   put_accepted(json, record.accepted);
   json["accepted"] = time_text(record.accepted.wall_us);

@@ -51,6 +51,7 @@ class FaultyStorage final : public Storage {
   std::uint64_t bit_flips = 0;       // by survive
   std::uint64_t writes_in_part = 0;  // those not of whole blocks (storage.h 5)
   bool crashed = false;
+  bool gone = false;  // the directory is no longer where it was
   bool keep_log = true;
   std::vector<std::pair<Op, std::string>> log;
   Names names;
@@ -93,6 +94,14 @@ class FaultyStorage final : public Storage {
     octets = capacity - std::min(capacity, used());
     return 0;
   }
+
+  int state(std::string_view name, State& state) override {
+    const auto at = names.find(name);
+    if (at == names.end()) return ENOENT;
+    state = {reinterpret_cast<std::uintptr_t>(at->second.get()), at->second->now.size()};
+    return 0;
+  }
+  bool here() override { return !gone; }
 
   std::uint64_t used() const {
     std::uint64_t sum = 0;

@@ -10,8 +10,7 @@
 #include "core/journal_format.h"
 #include "core/journal_reader.h"
 #include "core/journal_segments.h"
-#include "tests/core/faulty_storage.h"
-#include "tests/core/journal_world.h"
+#include "tests/core/journal_bench.h"
 #include "tests/core/temporary_directory.h"
 
 namespace tollgate::core {
@@ -19,47 +18,6 @@ namespace {
 
 using namespace testing;
 using journal::segment_name;
-
-constexpr std::size_t kSegment = 16'384;
-
-// A journal of one stream on a faulty disk, stepped by hand, with a clock of its own.
-struct Bench {
-  FaultyStorage& disk;
-  Now now{1'000'000, 5'000'000};
-  std::vector<StreamState> states{1};
-  int wakes = 0;
-  std::unique_ptr<Journal> journal;
-
-  explicit Bench(FaultyStorage& d, JournalTail tail = {}) : disk(d) {
-    JournalOptions options;
-    options.storage = &disk;
-    options.segment_octets = kSegment;
-    options.ring_octets = 2'048;
-    options.batch_octets = 4'096;
-    options.own_thread = false;
-    options.tail = tail;
-    options.clock = [this] { return now; };
-    options.wake = [this](unsigned) { ++wakes; };
-    auto opened = Journal::open(std::move(options));
-    if (!opened) FAIL(opened.error());
-    journal = std::move(*opened);
-  }
-  Journal::Stream& stream() { return journal->stream(0); }
-  std::uint64_t count(JournalCount c) const { return journal->counts()[c].get(); }
-  void append(int n = 1) {
-    for (; n > 0; --n) append_next(stream(), 0, states[0]);
-    stream().publish();
-  }
-  // All that can be done now.
-  void settle() {
-    do {
-      while (journal->step()) {
-      }
-      stream().publish();
-    } while (journal->step());
-    states[0].durable = stream().durable();
-  }
-};
 
 std::set<std::string> segments(const FaultyStorage& disk) {
   std::set<std::string> names;
@@ -80,6 +38,15 @@ TEST_CASE("crc32c: the standard's examples, and the instruction against the tabl
     const Octets all = Octets(octets).first(n);
     REQUIRE(crc32c(all, 7) == crc32c_by_table(all, 7));
     REQUIRE(crc32c(all.subspan(n / 3), crc32c(all.first(n / 3))) == crc32c(all));
+    if (n % 4 == 0) {
+      REQUIRE((crc32c_moved(crc32c(Octets(octets).first(7)), n) ^ crc32c(all)) ==
+              crc32c(all, crc32c(Octets(octets).first(7))));
+    }
+  }
+  const std::vector<std::uint8_t> zeros(kCrcMovedMax, 0);
+  for (const std::size_t n : {std::size_t{1'024}, std::size_t{65'540}, kCrcMovedMax}) {
+    CHECK((crc32c_moved(99, n) ^ crc32c(Octets(zeros).first(n))) ==
+          crc32c(Octets(zeros).first(n), 99));
   }
 }
 

@@ -67,7 +67,7 @@ std::vector<std::uint8_t> file_of(DueChunk& chunk, std::uint64_t number, std::ui
   std::vector<std::uint8_t> listed, file;
   chunk = chunk_of(500, count, listed);
   chunk.number = number;
-  write_chunk(chunk, "shop", listed, {9, 8}, file);
+  write_chunk(chunk, "shop", listed, {9, {1, 2, 8}}, file);
   return file;
 }
 

@@ -303,7 +303,7 @@ TEST_CASE("what is known of an attempt is never unlearnt") {
   CHECK(state(refused).status == proto::Status::ESME_RTHROTTLED);
   Book told;
   told.accepted().intent(1).sent(1).receipt().receipt();
-  CHECK(state(told).notice_wall_us == 4);  // the first final one
+  CHECK(state(told).notice_line_us == 4);  // the first final one
   Book again;
   again.accepted().carried(Stage::awaiting, 1).intent(2).sent(2, "b2");
   CHECK(state(again).attempt == 1);

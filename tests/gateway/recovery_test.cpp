@@ -381,11 +381,12 @@ TEST_CASE("parked receipts stay until they are taken out") {
   CHECK(recovery.findings() == 0);
   apply_parked(recovery, proto::record::Parked{2, 9, "alpha", "ab", pdu}, Type::parked);
   std::string left;
+  recovery.now_is({5, 100, 10});
   recovery.for_each_parked([&](const ParkedReceipt& parked) {
     left += std::string(parked.carrier) + std::to_string(parked.number) + " ";
     CHECK(proto::same_octets(parked.pdu, pdu));
     CHECK(parked.carrier_message_id == "ab");
-    CHECK(parked.wall_us == 9);
+    CHECK(parked.since_us == 100 - 1);  // it was parked at 9
   });
   CHECK(left == "alpha1 alpha3 beta1 beta2 beta3 ");
   apply_parked(recovery, proto::record::Unparked{7, 10, {}, "alpha"}, Type::unparked);
@@ -412,6 +413,8 @@ TEST_CASE("payloads that are none, and types of another version, are findings an
   CHECK(recovery.findings(Finding::unknown_type) == 1);
   CHECK(recovery.findings() == malformed + 1);
   CHECK(recovery.live() == 0);
+  // A start must not go on without them.
+  CHECK(recovery.unread().count == malformed + 1);
 }
 
 TEST_CASE("recovery reads half a million records a second and more") {

@@ -138,7 +138,8 @@ core::ShardsOptions World::shards_options(const WorldOptions& options) {
 }
 
 World::World(WorldOptions options)
-    : now_{1'000'000'000 + options.later_us, routing::kNow + options.later_us},
+    : now_{1'000'000'000 + options.later_us,
+           routing::kNow + options.later_us + options.wall_ahead_us},
       config_(make_config(options)),
       reader_(config_),
       tables_(compile(options.tables, 1)),

@@ -47,6 +47,7 @@ struct WorldOptions {
   // after each turn. Null: none. What ends the disk ends the world (abandon()).
   core::testing::FaultyStorage* disk = nullptr;
   std::int64_t later_us = 0;                        // than other worlds begin
+  std::int64_t wall_ahead_us = 0;                   // of what the wall clock should say
   core::testing::FaultyStorage* records = nullptr;  // the detail records' disk, may be the same
 };
 
@@ -135,6 +136,7 @@ class World {
   // Called before and behind the due store's steps of a turn: for faults that are its alone.
   std::function<void(bool begins)> around_due;
   DueStore* due() { return due_.get(); }
+  core::Journal* journal() { return journal_.get(); }
   const RestoreCounts& restored() const { return restored_; }
   std::uint64_t findings() const { return findings_; }  // of the start's recovery
   const DueStock& stock() const { return stock_; }      // as the start found it

@@ -110,6 +110,11 @@ class RecordMaker {
     fill(it.segment);
     it.earlier_runs = below(2) != 0;
   }
+  void make(Clock& it) {
+    fill(it.wall_us);
+    fill(it.mono_us);
+    fill(it.boot);
+  }
   void make(Decision& it) {
     it.known = true;
     fill(it.origin);
@@ -257,6 +262,7 @@ void with_each(F&& f) {
   f(Spilled{});
   f(Loaded{});
   f(Detailed{});
+  f(Clock{});
 }
 
 inline Octets rest_of(const Accepted& record) {

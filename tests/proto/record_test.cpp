@@ -56,6 +56,9 @@ bool same(const Detailed& a, const Detailed& b) {
   return a.wall_us == b.wall_us && a.upto == b.upto && a.segment == b.segment &&
          a.earlier_runs == b.earlier_runs;
 }
+bool same(const Clock& a, const Clock& b) {
+  return a.wall_us == b.wall_us && a.mono_us == b.mono_us && a.boot == b.boot;
+}
 bool same(const Course& a, const Course& b) {
   return a.sent_wall_us == b.sent_wall_us && a.receipt_wall_us == b.receipt_wall_us &&
          a.last == b.last && a.in_doubt == b.in_doubt && a.resends == b.resends &&
@@ -366,14 +369,14 @@ TEST_CASE("types have the names of their records, and no other number has one") 
   CHECK(names == std::vector<std::string_view>{"accepted", "intent", "sent", "refused", "in_doubt",
                                                "receipt", "ended", "settled", "carried", "parked",
                                                "unparked", "dead_letter", "ids", "chunk", "spilled",
-                                               "loaded", "detailed"});
+                                               "loaded", "detailed", "clock"});
   CHECK(type_name(static_cast<std::uint32_t>(Type::accepted_decided)) == "accepted");
   CHECK(type_name(static_cast<std::uint32_t>(Type::carried_decided)) == "carried");
   CHECK(type_name(static_cast<std::uint32_t>(Type::settled_detailed)) == "settled");
   CHECK(type_name(0).empty());
   CHECK(type_name(1).empty());
   CHECK(type_name(kLayout << 8).empty());
-  CHECK(type_name(kLayout << 8 | 18).empty());
+  CHECK(type_name(kLayout << 8 | 19).empty());
   CHECK(type_name((kLayout + 1) << 8 | 2).empty());
   CHECK(type_name((kLayout + 2) << 8 | 1).empty());
 }

@@ -1,0 +1,12 @@
+// A small file, whole or not at all, and durable: written beside, synced, renamed, its directory
+// synced. Any thread; two threads never the same path.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace tollgate::core {
+
+// 0 or an errno; then the old file is still there, or already the new one.
+int replace_file(const std::string& path, std::string_view content, unsigned mode = 0640);
+
+}  // namespace tollgate::core

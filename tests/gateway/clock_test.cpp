@@ -1,0 +1,404 @@
+// A wall clock that jumps, at run and between two runs: nothing is lost, nothing expires early or
+// is kept for ever, nothing is removed. And files that others remove beneath a gateway that runs.
+#include <memory>
+
+#include "gateway/kept_time.h"
+#include "gateway/timeline.h"
+#include "tests/catch_pch.h"
+#include "tests/gateway/world.h"
+
+namespace tollgate::gateway {
+namespace {
+
+using core::ClockPair;
+using core::testing::FaultyStorage;
+using core::testing::Survival;
+using proto::MessageState;
+using proto::Status;
+
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::int64_t kYear = 365 * kDay;
+constexpr std::int64_t kJumps[] = {kHour, -kHour, 31 * kDay, kYear, -kYear, 8'000 * kYear};
+
+// ---- the line of time ----
+
+TEST_CASE("the line goes as the monotonic clock, whatever the wall clock says", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    Timeline line;
+    line.segment({7, 1'000, 50'000}, true);
+    CHECK(line.shift_us(0, 50'100) == 0);
+    line.clock(0, {7, 2'000, 51'000 + jump});
+    CHECK(line.shift_us(0, 51'000 + jump) == -jump);
+    CHECK(line.shift_us(1, 51'000) == 0);  // another stream, that has not seen it yet
+    line.segment({7, 3'000, 52'000 + jump}, false);
+    CHECK(line.shift_us(0, 52'000 + jump) == -jump);
+    CHECK(line.shift_us(2, 52'000 + jump) == -jump);  // known by the segment alone
+    line.segment({7, 5'000, 90'000 - jump}, true);    // another run of that boot
+    CHECK(54'000 == 90'000 - jump + line.shift_us(0, 90'000 - jump));
+    line.ends({7, 6'000, 1});
+    CHECK(line.mono_us(54'000) == 5'000);
+    CHECK(line.mono_us(50'000) == 1'000);
+  }
+}
+
+TEST_CASE("over a boot the wall clock is believed for a day, and never back", "[clock]") {
+  const auto away = [](std::int64_t wall_later_us) {
+    Timeline line;
+    line.segment({7, 1'000, kYear}, true);
+    line.shift_us(0, kYear + 500);
+    line.ends({8, 10, kYear + 500 + wall_later_us});
+    return 10 - line.mono_us(kYear + 500);  // how long ago that was
+  };
+  CHECK(away(kHour) == kHour);
+  CHECK(away(31 * kDay) == Timeline::kGapMaxUs);
+  CHECK(away(-kHour) == 0);
+  CHECK(away(-kYear) == 0);
+}
+
+TEST_CASE("what an older layout wrote is told by its own times", "[clock]") {
+  Timeline line;
+  line.segment({0, 0, 1}, true);
+  CHECK(line.shift_us(0, kYear) == 0);
+  CHECK(line.shift_us(0, kYear + kHour) == 0);
+  line.ends({8, 10, kYear + 2 * kHour});
+  CHECK(line.mono_us(kYear + kHour) == 10 - kHour);
+}
+
+TEST_CASE("what was written elsewhere is told by the clocks beside it", "[clock]") {
+  Timeline line;
+  line.segment({7, 1'000, kYear}, true);
+  line.shift_us(0, kYear);
+  line.ends({8, 2'000, kYear + kHour + kDay * 900});
+  CHECK(line.mono_less_wall_us({8, 1'500, 77}) == 1'500 - 77);
+  const std::int64_t then_us = line.mono_us(kYear);
+  CHECK(line.mono_less_wall_us({7, 1'000, kYear}) == then_us - kYear);
+  CHECK(line.mono_less_wall_us({9, 1'000, kYear}) == 2'000 - Timeline::kGapMaxUs - kYear);
+}
+
+// ---- kept and steady time ----
+
+TEST_CASE("kept time never goes on faster than time", "[clock]") {
+  const std::vector<core::JournalSegment> files = {{1, {5, 100, 10 * kDay}, 40'000 * kDay},
+                                                   {2, {5, 200, 900 * kDay}, 40'001 * kDay}};
+  const auto now_us = [](const KeptFiles& kept, std::int64_t mono_us) {
+    return kept.kept_less_mono_us + mono_us;
+  };
+  CHECK(now_us(kept_files(files, {}, {5, 300, 5'000 * kDay}), 300) == 40'001 * kDay + 100);
+  // After a boot: what was saved, and nothing for the time in between.
+  CHECK(now_us(kept_files(files, {}, {6, 7, 5'000 * kDay}), 7) == 40'001 * kDay);
+  const KeptAt saved{{5, 900, 0}, 40'001 * kDay + 700};
+  CHECK(now_us(kept_files(files, saved, {6, 7, 5'000 * kDay}), 7) == 40'001 * kDay + 700);
+  CHECK(now_us(kept_files(files, saved, {5, 950, 5'000 * kDay}), 950) == 40'001 * kDay + 750);
+}
+
+TEST_CASE("older files are as old as later ones bear out", "[clock]") {
+  // The third was begun under a clock far behind, the fourth under one far ahead, the last is
+  // right.
+  const std::vector<core::JournalSegment> files = {{1, {0, 0, 100 * kDay}, 0},
+                                                   {2, {0, 0, 110 * kDay}, 0},
+                                                   {3, {0, 0, 1 * kDay}, 0},
+                                                   {4, {0, 0, 120 * kDay}, 0}};
+  const KeptFiles kept = kept_files(files, {}, {5, 50, 500 * kDay});
+  const std::int64_t now_us = kept.kept_less_mono_us + 50;
+  CHECK(now_us - kept.begun_kept_us[0] == 20 * kDay);
+  CHECK(now_us - kept.begun_kept_us[1] == 10 * kDay);
+  CHECK(now_us - kept.begun_kept_us[2] == 10 * kDay);
+  CHECK(now_us - kept.begun_kept_us[3] == 0);
+}
+
+TEST_CASE("steady time takes over a jump only after it has lasted", "[clock]") {
+  SteadyWall wall;
+  CHECK(wall.at({0, kYear}) == kYear);
+  CHECK(wall.at({kSecond, kYear + kSecond + 1'000}) == kYear + kSecond + 1'000);  // adjusted
+  const std::int64_t ahead = 31 * kDay;
+  CHECK(wall.at({kHour, kYear + kHour + ahead}) == kYear + kHour + 1'000);
+  CHECK(wall.at({kHour + kHour / 2, kYear + kHour + kHour / 2}) == kYear + kHour + kHour / 2);
+  CHECK(wall.at({2 * kHour, kYear + 2 * kHour + ahead}) == kYear + 2 * kHour);
+  CHECK(wall.at({3 * kHour, kYear + 3 * kHour + ahead}) == kYear + 3 * kHour + ahead);
+  // At a start: exactly within a boot, by what is likely over one.
+  const ClockPair past{3, 10, kYear};
+  CHECK(SteadyWall(past, {3, 20, 9 * kYear}).at({20, 9 * kYear}) == kYear + 10);
+  CHECK(SteadyWall(past, {4, 20, kYear + kDay}).at({20, kYear + kDay}) == kYear + kDay);
+  CHECK(SteadyWall(past, {4, 20, 9 * kYear}).at({20, 9 * kYear}) == kYear);
+  CHECK(SteadyWall(past, {4, 20, 5}).at({20, 5}) == kYear);
+}
+
+// ---- the gateway ----
+
+struct Disks {
+  std::unique_ptr<FaultyStorage> journal = std::make_unique<FaultyStorage>();
+  std::unique_ptr<FaultyStorage> records = std::make_unique<FaultyStorage>();
+
+  WorldOptions options() {
+    WorldOptions options;
+    options.disk = journal.get();
+    options.records = records.get();
+    options.change = [](Config& config) {
+      config.journal.segment_octets = config.records.rotate_octets = 65'536;
+    };
+    return options;
+  }
+  void crash() {
+    journal = journal->survive(Survival::keep_all, 1);
+    records = records->survive(Survival::keep_all, 1);
+  }
+};
+
+TEST_CASE("a jump between two runs: nothing expires early, all is told", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    INFO("by " << jump / kHour << " hours");
+    Disks disks;
+    WorldOptions options = disks.options();
+    {
+      World world(options);
+      ClientEnd& client = world.bind("shop");
+      client.submit({.to = "447700900001"});  // awaits its receipt
+      world.pass(50 * kMs);
+      world.carrier(0).listens = world.carrier(1).listens = false;
+      world.carrier(0).die();
+      world.carrier(1).die();
+      world.pass(50 * kMs);
+      client.submit({.to = "447700900002", .validity_period = "000000020000000R"});  // two hours
+      world.pass(50 * kMs);
+      REQUIRE(world.stage(Stage::awaiting) == 1);
+      REQUIRE(world.stage(Stage::waiting) == 1);
+      world.abandon();
+    }
+    disks.crash();
+    options = disks.options();
+    options.later_us = kHour;
+    options.wall_ahead_us = jump;
+    World world(options);
+    world.carrier(0).receipts = MessageState::delivered;
+    world.carrier(0).on_submit = [](const auto&) {
+      return CarrierEnd::Reply{Status::ESME_ROK, "second"};
+    };
+    ClientEnd& client = world.bind("shop");
+    REQUIRE(world.until([&] { return client.told.size() == 1; }));
+    CHECK(client.told[0].state == MessageState::delivered);
+    CHECK(client.told[0].from == "447700900002");
+    CHECK(world.stage(Stage::awaiting) == 1);
+    world.carrier(0).receipt("alpha1", MessageState::delivered);
+    REQUIRE(world.until([&] { return client.told.size() == 2; }));
+    world.pass(kSecond);
+    CHECK(written_details(*disks.records).size() == 2);
+    world.finish();
+  }
+}
+
+TEST_CASE("a message's time is over in its time, also across a jump", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    INFO("by " << jump / kHour << " hours");
+    Disks disks;
+    WorldOptions options = disks.options();
+    {
+      World world(options);
+      ClientEnd& client = world.bind("shop");
+      world.carrier(0).listens = world.carrier(1).listens = false;
+      world.carrier(0).die();
+      world.carrier(1).die();
+      world.pass(50 * kMs);
+      world.jump_wall(jump);
+      client.submit({.validity_period = "000000020000000R"});
+      world.pass(50 * kMs);
+      world.jump_wall(-jump);
+      world.pass(50 * kMs);
+      world.abandon();
+    }
+    disks.crash();
+    options = disks.options();
+    options.carriers_bound = false;
+    options.later_us = 3 * kHour;
+    World world(options);
+    world.carrier(0).listens = world.carrier(1).listens = false;
+    ClientEnd& client = world.bind("shop");
+    REQUIRE(world.until([&] { return client.told.size() == 1; }));
+    CHECK(client.told[0].state == MessageState::expired);
+    world.finish();
+  }
+}
+
+TEST_CASE("a jump while receipts wait for their client: each is told", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    INFO("by " << jump / kHour << " hours");
+    Disks disks;
+    const auto few = [](Config& config) {
+      config.journal.segment_octets = config.records.rotate_octets = 65'536;
+      config.clients[0].receipts_memory = 20;
+    };
+    WorldOptions options = disks.options();
+    options.change = few;
+    constexpr std::size_t kMessages = 300;
+    std::size_t accepted = 0;
+    {
+      World world(options);
+      world.carrier(0).receipts = MessageState::delivered;
+      ClientEnd& client = world.bind("shop", proto::Command::bind_transmitter);
+      std::vector<std::uint32_t> sent;
+      for (std::size_t i = 0; i < kMessages; ++i) {
+        sent.push_back(client.submit({.to = "44770090" + std::to_string(1'000 + i)}));
+        if (i == kMessages / 3) world.jump_wall(jump);
+        if (i == 2 * kMessages / 3) world.jump_wall(-jump);
+        if (i % 10 == 0) world.pass(5 * kMs, kMs);
+      }
+      REQUIRE(world.until([&] { return world.spilled() > kMessages / 2; }));
+      for (const std::uint32_t each : sent) {
+        accepted += client.answered(each) && client.status(each) == Status::ESME_ROK ? 1 : 0;
+      }
+      REQUIRE(accepted > kMessages / 2);
+      REQUIRE(world.messages() + world.spilled() == accepted);
+      world.abandon();
+    }
+    disks.crash();
+    options = disks.options();
+    options.change = few;
+    options.later_us = kHour;
+    options.wall_ahead_us = jump;
+    World world(options);
+    CHECK(world.findings() == 0);
+    CHECK(world.messages() + world.spilled() == accepted);
+    ClientEnd& client = world.bind("shop");
+    world.until([&] { return client.told.size() == accepted; }, 20'000);
+    REQUIRE(client.told.size() == accepted);
+    world.pass(kSecond);
+    CHECK(written_details(*disks.records).size() == accepted);
+    world.finish();
+  }
+}
+
+TEST_CASE("no wall clock removes detail records; their age does", "[clock]") {
+  Disks disks;
+  WorldOptions options = disks.options();
+  const auto files = [&] {
+    return std::count_if(disks.records->names.begin(), disks.records->names.end(),
+                         [](const auto& each) { return each.first.starts_with("records-"); });
+  };
+  const auto load = [](World& world, ClientEnd& client) {
+    world.carrier(0).receipts = MessageState::delivered;
+    for (int i = 0; i < 800; ++i) {
+      client.submit();
+      if (i % 10 == 0) world.pass(5 * kMs, kMs);
+    }
+    REQUIRE(world.until([&] { return world.messages() == 0; }));
+    world.pass(kSecond);
+  };
+  std::size_t written = 0;
+  {
+    World world(options);
+    load(world, world.bind("shop"));
+    written = written_details(*disks.records).size();
+    REQUIRE(files() > 3);
+    for (const std::int64_t jump : kJumps) {
+      world.jump_wall(jump);
+      world.pass(5 * kSecond, kSecond);
+      world.jump_wall(-jump);
+      world.pass(5 * kSecond, kSecond);
+      CHECK(written_details(*disks.records).size() == written);
+    }
+    world.abandon();
+  }
+  for (const std::int64_t jump : kJumps) {
+    disks.crash();
+    options = disks.options();
+    options.later_us += kHour;
+    options.wall_ahead_us = jump;
+    World world(options);
+    world.pass(5 * kSecond, kSecond);
+    CHECK(written_details(*disks.records).size() == written);
+    world.abandon();
+  }
+  disks.crash();
+  options = disks.options();
+  options.later_us = 2 * kHour;
+  World world(options);
+  load(world, world.bind("shop"));
+  const auto before = files();
+  // By idle days: no client, no carrier says anything.
+  world.advance(31 * kDay);
+  world.pass(5 * kSecond, kSecond);
+  CHECK(files() < before);
+  CHECK(written_details(*disks.records).size() < written + 800);
+  world.abandon();
+}
+
+// ---- files that others remove ----
+
+std::string newest_segment(const FaultyStorage& disk) {
+  std::string name;
+  for (const auto& [each, inode] : disk.names) {
+    const bool begun = each.starts_with("journal-") && !inode->now.empty() && inode->now[0] != 0;
+    if (begun) name = each;
+  }
+  return name;
+}
+
+TEST_CASE("a segment that others remove: told, and what is live is written anew", "[clock]") {
+  Disks disks;
+  WorldOptions options = disks.options();
+  {
+    World world(options);
+    ClientEnd& client = world.bind("shop");
+    for (int i = 0; i < 20; ++i) client.submit();
+    world.pass(50 * kMs);
+    REQUIRE(world.stage(Stage::awaiting) == 20);
+    disks.journal->names.erase(newest_segment(*disks.journal));
+    world.pass(5 * kSecond, 100 * kMs);
+    CHECK(world.journal()->counts()[core::JournalCount::segments_lost].get() == 1);
+    const std::uint32_t sent = client.submit();  // it goes on
+    world.pass(50 * kMs);
+    CHECK(client.status(sent) == Status::ESME_ROK);
+    world.pass(5 * kSecond, 100 * kMs);
+    world.abandon();
+  }
+  disks.crash();
+  options = disks.options();
+  options.later_us = kHour;
+  World world(options);
+  ClientEnd& client = world.bind("shop");
+  CHECK(world.stage(Stage::awaiting) == 21);
+  for (int i = 1; i <= 21; ++i) {
+    world.carrier(0).receipt("alpha" + std::to_string(i), MessageState::delivered);
+  }
+  REQUIRE(world.until([&] { return client.told.size() == 21; }));
+  world.finish();
+}
+
+TEST_CASE("a directory that is gone: nothing is accepted until it is back", "[clock]") {
+  Disks disks;
+  World world(disks.options());
+  ClientEnd& client = world.bind("shop");
+  const auto try_one = [&] {
+    const std::uint32_t sent = client.submit({.registered_delivery = 0});
+    world.pass(50 * kMs);
+    return client.status(sent);
+  };
+  CHECK(try_one() == Status::ESME_ROK);
+  disks.journal->gone = true;
+  world.pass(2 * kSecond, 100 * kMs);
+  CHECK(world.journal()->counts()[core::JournalCount::directory_gone].get() == 1);
+  CHECK(try_one() == Status::ESME_RMSGQFUL);
+  disks.journal->gone = false;
+  world.pass(2 * kSecond, 100 * kMs);
+  CHECK(try_one() == Status::ESME_ROK);
+  world.finish();
+}
+
+TEST_CASE("a spare that others cut or replace is made anew", "[clock]") {
+  Disks disks;
+  World world(disks.options());
+  ClientEnd& client = world.bind("shop");
+  const std::string spare = disks.journal->names.rbegin()->first.starts_with("journal-")
+                                ? disks.journal->names.rbegin()->first
+                                : std::string();
+  REQUIRE(spare != newest_segment(*disks.journal));
+  disks.journal->names[spare] = std::make_shared<core::testing::Inode>();
+  world.pass(3 * kSecond, 100 * kMs);
+  CHECK(disks.journal->names.at(spare)->now.size() == 65'536);
+  const std::uint32_t sent = client.submit({.registered_delivery = 0});
+  world.pass(50 * kMs);
+  CHECK(client.status(sent) == Status::ESME_ROK);
+  world.finish();
+}
+
+}  // namespace
+}  // namespace tollgate::gateway
