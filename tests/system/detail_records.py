@@ -10,9 +10,9 @@ def section(directory):
     return f'[records]\ndirectory = "{directory}"\nrotate_octets = 16777216\n'
 
 
-def read(program, directory):
+def read(program, directory, span=("--last", "30d")):
     """A dictionary for each record, oldest first."""
-    done = subprocess.run([str(program), "records", "--records", str(directory), "--last", "30d",
+    done = subprocess.run([str(program), "records", "--records", str(directory), *span,
                            "--json"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ValueError(f"tollgate records: status {done.returncode}: {done.stderr}")
@@ -28,9 +28,9 @@ def live(program, journal):
     return sum(audit[stage] for stage in stages) + audit["due"]["receipts"]
 
 
-def judge(program, directory, journal, client_log):
+def judge(program, directory, journal, client_log, span=("--last", "30d")):
     """(faults, a line for people)"""
-    records = read(program, directory)
+    records = read(program, directory, span)
     faults = []
     seen = collections.Counter(record["message"] for record in records)
     twice = [message for message, count in seen.items() if count > 1]

@@ -123,10 +123,10 @@ class Scene:
                                     self.options.relay)
         return found, taken
 
-    def judge_records(self):
+    def judge_records(self, span=("--last", "30d")):
         """After judge(): (faults, a line for people) of the detail records."""
         return detail_records.judge(self.options.bin / "tollgate", self.records, self.journal,
-                                    self.client_log)
+                                    self.client_log, span)
 
     def close(self):
         if self.load is not None and self.load.process.poll() is None:
