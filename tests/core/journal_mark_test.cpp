@@ -1,5 +1,6 @@
 // The mark in a segment's header: what was durable and cannot be read is damage, also at the end.
 #include <algorithm>
+#include <memory>
 
 #include "core/journal_format.h"
 #include "core/journal_reader.h"
@@ -51,9 +52,10 @@ TEST_CASE("zeros at the end after a clean end are damage, with their place", "[j
 
 TEST_CASE("after a crash zeros at the end are damage as far as the mark tells", "[journal]") {
   for (const bool idle : {false, true}) {
-    auto disk = std::make_unique<FaultyStorage>();
+    FaultyStorage before;
+    std::unique_ptr<FaultyStorage> disk;
     {
-      Bench bench(*disk);
+      Bench bench(before);
       for (int i = 0; i < 25; ++i) {
         bench.append();
         bench.settle();
@@ -61,7 +63,7 @@ TEST_CASE("after a crash zeros at the end are damage as far as the mark tells", 
       }
       if (idle) bench.now.mono_us += journal::Segments::kMarkIdleUs;
       if (idle) bench.settle();
-      disk = disk->survive(Survival::drop_all, 1);
+      disk = before.survive(Survival::drop_all, 1);
     }
     const ReadBack whole = read_back(*disk, 1);
     REQUIRE(whole.numbers[0].size() == 25);

@@ -1,7 +1,7 @@
 #include "gateway/recovery.h"
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <map>
 
 #include <catch2/catch.hpp>
@@ -417,6 +417,13 @@ TEST_CASE("payloads that are none, and types of another version, are findings an
   CHECK(recovery.unread().count == malformed + 1);
 }
 
+// Of this thread: what others do on the machine does not count.
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
 TEST_CASE("recovery reads half a million records a second and more") {
   Teller teller(8);
   const auto events = teller.merge(stories(teller, 60'000));
@@ -424,14 +431,13 @@ TEST_CASE("recovery reads half a million records a second and more") {
   payloads.reserve(events.size());
   for (const Event& event : events) payloads.push_back(event.payload());
   Recovery recovery;
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = cpu_seconds();
   for (std::size_t i = 0; i < events.size(); ++i) {
     recovery.apply(test::journal_record(events[i], payloads[i]));
   }
   recovery.finish();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  const double rate = static_cast<double>(events.size()) / took.count();
+  const double rate = static_cast<double>(events.size()) / (cpu_seconds() - begin);
   std::printf("recovery: %.2f million records/s of %zu\n", rate / 1e6, events.size());
   CHECK(recovery.conservation().holds());
-  CHECK(rate > 50'000);  // sanitizers and a busy machine; the figure that counts is printed
+  CHECK(rate > 50'000);  // with sanitizers; the figure that counts is printed
 }
