@@ -113,8 +113,11 @@ tl::expected<DetailStore, std::string> open_details(const DetailStoreOptions& op
   // At least the last one, for its tail.
   core::JournalReadOptions reading;
   reading.quarantine = true;
-  if (!store.files.files.empty()) {
-    reading.from = std::min(store.files.files.back().segment, unwritten.files_from());
+  if (!store.files.files.empty()) reading.from = store.files.files.back().segment;
+  if (!unwritten.empty()) {
+    // A file that is not there yet is one of other files, that are gone.
+    const std::uint64_t from = unwritten.files_from();
+    reading.from = from <= reading.from ? from : 0;
   }
   absl::flat_hash_set<std::uint64_t> wanted, written;
   unwritten.for_each([&](std::uint64_t message) { wanted.insert(message); });

@@ -122,10 +122,11 @@ bool DetailStream::find_segment() {
   return true;
 }
 
+// As core/journal_reader.h reads it.
 bool DetailStream::read_header() {
-  std::array<std::uint8_t, journal::kSector> sector;
   for (std::uint64_t at = 0; at < journal::kRecordsBegin; at += journal::kSector) {
-    if (file_->read(sector, at) == static_cast<ssize_t>(sector.size()) &&
+    std::array<std::uint8_t, journal::kSector> sector{};
+    if (file_->read(sector, at) >= 0 &&
         journal::get_segment_header(sector, header_) == journal::HeaderFault::none &&
         header_.segment == at_.segment) {
       return true;
@@ -135,18 +136,30 @@ bool DetailStream::read_header() {
 }
 
 bool DetailStream::open_segment() {
-  if (file_ != nullptr) return true;
-  std::uint64_t size = 0;
-  if (!find_segment()) return false;
-  if (names_->open(journal::segment_name(at_.segment), file_) != 0) return false;
-  if (file_->size(size) != 0 || size > kFileMax || !read_header()) {
-    file_.reset();
-    return false;
+  while (file_ == nullptr) {
+    if (!find_segment()) return false;
+    if (names_->open(journal::segment_name(at_.segment), file_) != 0) return false;
+    std::uint64_t size = 0;
+    if (file_->size(size) == 0 && size <= kFileMax && read_header()) {
+      octets_.assign(size, 0);
+      // The place is a file's word, and this file may not be the one that it was said of.
+      const bool is_place = at_.offset >= journal::kRecordsBegin && at_.offset <= size;
+      at_.offset = is_place ? at_.offset - at_.offset % kPlace : journal::kRecordsBegin;
+    } else if (!next_segment()) {
+      file_.reset();
+      return false;
+    }
   }
-  octets_.assign(size, 0);
-  // The place is a file's word, and this file may not be the one that it was said of.
-  if (at_.offset < journal::kRecordsBegin || at_.offset > size) at_.offset = journal::kRecordsBegin;
-  at_.offset -= at_.offset % kPlace;
+  return true;
+}
+
+bool DetailStream::next_segment() {
+  const auto segments = core::list_journal(*names_);
+  if (!segments || segments->empty() || segments->back().number <= at_.segment) return false;
+  const auto next = std::find_if(segments->begin(), segments->end(),
+                                 [&](const auto& each) { return each.number > at_.segment; });
+  at_ = {next->number, journal::kRecordsBegin};
+  file_.reset();
   return true;
 }
 
@@ -154,10 +167,7 @@ bool DetailStream::open_segment() {
 // file. A file is closed when there is a later one, and only then all of it can be read.
 bool DetailStream::pass_over() {
   const auto segments = core::list_journal(*names_);
-  if (!segments) return false;
-  const auto next = std::find_if(segments->begin(), segments->end(),
-                                 [&](const auto& each) { return each.number > at_.segment; });
-  if (next == segments->end()) return false;
+  if (!segments || segments->empty() || segments->back().number <= at_.segment) return false;
   read_ = at_.offset;
   while (more_octets()) {
   }
@@ -171,12 +181,11 @@ bool DetailStream::pass_over() {
     at_.offset = at;
     return true;
   }
-  at_ = {next->number, journal::kRecordsBegin};
-  file_.reset();
-  return true;
+  return next_segment();
 }
 
 bool DetailStream::more_octets() {
+  if (read_ >= octets_.size()) return false;
   const std::size_t n = std::min<std::size_t>(kReadStep, octets_.size() - read_);
   const ssize_t got = file_->read(core::Out(octets_).subspan(read_, n), read_);
   if (got <= 0) return false;

@@ -69,6 +69,7 @@ class DetailStream {
   bool find_segment();
   bool read_header();
   bool open_segment();
+  bool next_segment();
   bool pass_over();
   bool gather(Position& end);
   bool is_cut(std::uint64_t at) const;
