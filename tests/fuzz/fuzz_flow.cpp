@@ -8,14 +8,13 @@
 // when all behave and enough time has passed, nothing is left of any message.
 #include <array>
 #include <crypt.h>
-#include <fcntl.h>
 #include <map>
 
-#include "core/log.h"
 #include "gateway/recovery.h"
 #include "proto/pdu_visit.h"
 #include "proto/tlv.h"
 #include "tests/fuzz/input.h"
+#include "tests/fuzz/log.h"
 #include "tests/gateway/world.h"
 
 using namespace tollgate;
@@ -346,14 +345,7 @@ class Play {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const bool quiet = [] {
-    core::log::Options nowhere;
-    nowhere.least = core::log::Level::error;
-    nowhere.fd = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    core::log::start(nowhere);
-    return true;
-  }();
-  must(quiet);
+  fuzz::log_nowhere();
   Input in(data, size);
   Play(in).run();
   return 0;

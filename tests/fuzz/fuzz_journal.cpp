@@ -3,192 +3,56 @@
 // chunk of due receipts; then the input damages the octets.
 //
 // What must hold: a record that is given was written, there and so, and is given once and in order;
-// what is missing in front of one that is given was told as damage or as torn; without damage all
-// are given. Recovery takes any records: its counts of messages agree or it tells a finding, and
-// what is live it hands over. Of a damaged chunk only receipts that were written come back, in
-// their order.
+// what is missing in front of one that is given, or was durable by what it says, was told as
+// damage; without damage all are given. Recovery takes any records: its counts of messages agree or
+// it tells a finding, and what is live it hands over. Of a damaged chunk only receipts that were
+// written come back, in their order.
 #include <map>
+#include <set>
 #include <vector>
 
-#include "core/journal_format.h"
 #include "core/journal_reader.h"
-#include "gateway/dead_letters.h"
-#include "gateway/detail_store.h"
 #include "gateway/due_chunk.h"
 #include "gateway/due_stock.h"
 #include "gateway/recovery.h"
-#include "tests/core/faulty_storage.h"
-#include "tests/fuzz/input.h"
-#include "tests/proto/record_support.h"
+#include "tests/fuzz/disk.h"
 
 using namespace tollgate;
 using fuzz::Input;
 using fuzz::must;
-namespace journal = core::journal;
 namespace record = proto::record;
 
 namespace {
 
-using Octets = std::vector<std::uint8_t>;
-
-constexpr std::size_t kSegmentOctets = 16 * 1024, kDamagesMax = 8;
-
-// Records of any type; what names messages, carriers and chunks is of a few.
-class Records {
- public:
-  explicit Records(Input& in) : in_(in), maker_(in.octet()) {}
-
-  struct One {
-    std::uint32_t type = 0;
-    Octets payload;
-  };
-  One next() {
-    One one;
-    const unsigned chosen = in_.octet();
-    unsigned types = 0;
-    record::test::with_each([&](auto) { ++types; });
-    unsigned type = 0;
-    record::test::with_each([&](auto made) {
-      if (type++ != chosen % types) return;
-      maker_.make(made);
-      name(made);
-      one = {static_cast<std::uint32_t>(record::type_of(made)), record::test::payload_of(made)};
-    });
-    if (chosen >= 250) {
-      one.type = in_.two();
-      const auto raw = in_.counted();
-      one.payload.assign(raw.begin(), raw.end());
-    }
-    return one;
-  }
-  Octets carried(std::uint64_t message) {
-    record::Carried made;
-    maker_.make(made);
-    made.accepted.message = message;
-    made.accepted.body = {};
-    return record::test::payload_of(made);
-  }
-
- private:
-  template <class R>
-  void name(R& made) {
-    if constexpr (requires { made.accepted; }) name(made.accepted);
-    if constexpr (requires { made.chunk; }) made.chunk = 1 + in_.below(4);
-    if constexpr (requires { made.number; }) made.number = in_.below(4);
-    if constexpr (requires { made.attempt; })
-      made.attempt = static_cast<std::uint16_t>(in_.below(4));
-    if constexpr (requires { made.carrier; }) made.carrier = in_.flag() ? "alpha" : "bravo";
-    if constexpr (requires { made.wall_us; }) made.wall_us = in_.two();
-    if constexpr (requires { made.messages; }) give_messages(made);
-    if constexpr (
-        requires { made.message; } && !requires { made.chunk; }) {
-      made.message = std::uint64_t{in_.below(2)} << 58 | in_.below(6);
-    }
-  }
-  void give_messages(record::Spilled& made) {
-    ids_.assign(8 * (1 + in_.below(3)), 0);
-    for (std::size_t at = 0; at < ids_.size(); at += 8) ids_[at] = in_.octet() % 6;
-    made.messages = ids_;
-  }
-  void give_messages(record::Loaded& made) {
-    if (in_.below(4) == 0) return;
-    const Octets one = carried(in_.below(6));
-    listed_.assign(
-        {static_cast<std::uint8_t>(one.size()), static_cast<std::uint8_t>(one.size() >> 8), 0, 0});
-    listed_.insert(listed_.end(), one.begin(), one.end());
-    made.messages = listed_;
-  }
-
-  Input& in_;
-  record::test::RecordMaker maker_;
-  Octets ids_, listed_;
-};
-
-struct Written {
-  std::uint32_t type = 0;
-  unsigned stream = 0;
-  Octets payload;
-};
-using Place = std::pair<std::uint64_t, std::uint64_t>;  // segment, offset
-
-// True when an octet has another value than before.
-bool damage(Octets& octets, Input& in) {
-  if (octets.empty()) return false;
-  const Octets before = octets;
-  const std::size_t at = in.two() % octets.size();
-  switch (in.below(4)) {
-    case 0:
-      octets[at] ^= static_cast<std::uint8_t>(1U << in.below(8));
-      break;
-    case 1:
-      octets.resize(at);
-      break;
-    case 2:
-      std::fill_n(octets.begin() + static_cast<std::ptrdiff_t>(at / 512 * 512),
-                  std::min<std::size_t>(512, octets.size() - at / 512 * 512), 0);
-      break;
-    default: {
-      const auto with = in.counted();
-      std::copy_n(with.begin(), std::min(with.size(), octets.size() - at),
-                  octets.begin() + static_cast<std::ptrdiff_t>(at));
-    }
-  }
-  return octets != before;
-}
+using fuzz::Octets;
+using fuzz::Place;
+using fuzz::Records;
+using fuzz::Written;
 
 class Journal {
  public:
   explicit Journal(Input& in) : in_(in), records_(in) {
     disk_.keep_log = false;
     const unsigned segments = 1 + in.below(4);
-    for (unsigned number = 1; number <= segments; ++number) write_segment(number);
-    for (std::size_t i = in_.below(kDamagesMax); i > 0; --i) {
-      const auto inode = disk_.names[journal::segment_name(1 + in_.below(segments))];
-      if (inode != nullptr) damaged_ = damage(inode->now, in_) || damaged_;
+    for (unsigned i = 0; i < segments; ++i) segments_.add(in_, [this] { return records_.next(); });
+    for (std::size_t i = in_.below(fuzz::kDamagesMax); i > 0; --i) {
+      const auto inode = disk_.names[segments_.name(1 + in_.below(segments))];
+      if (inode != nullptr) damaged_ = fuzz::damage(inode->now, in_) || damaged_;
     }
   }
 
   void run() {
     read();
     recover();
-    must(gateway::read_details(disk_, 0, [](proto::Octets) {}).has_value() || damaged_);
   }
 
  private:
-  void write_segment(std::uint64_t number) {
-    journal::SegmentHeader header;
-    header.segment = number;
-    header.salt = 5 + number;
-    header.previous_end = end_;
-    header.octets = kSegmentOctets;
-    header.streams = 2;
-    header.begins_run = number == 1 || in_.below(4) == 0;
-    Octets octets(kSegmentOctets);
-    journal::put_segment_header(octets, header);
-    std::uint64_t at = journal::kRecordsBegin, synced = at;
-    for (unsigned left = in_.below(24); left > 0; --left) {
-      const unsigned stream = in_.below(2);
-      Records::One one = records_.next();
-      const std::size_t room = journal::record_octets(one.payload.size());
-      if (one.type > core::kJournalTypeMax || at + room > octets.size()) continue;
-      if (in_.below(3) == 0) synced = at;
-      journal::put_record(octets.data() + at, {one.type, stream, synced, journal::seed_of(header)},
-                          one.payload);
-      written_[{number, at}] = {one.type, stream, std::move(one.payload)};
-      at += room;
-    }
-    end_ = at;
-    const auto inode = std::make_shared<core::testing::Inode>();
-    inode->now = inode->durable = std::move(octets);
-    disk_.names[journal::segment_name(number)] = inode;
-  }
-
   void read() {
     std::vector<Place> given;
     const auto report = core::read_journal(disk_, [&](const core::JournalRecord& read) {
       const Place place{read.segment, read.offset};
-      const auto found = written_.find(place);
-      must(found != written_.end() && (given.empty() || given.back() < place));
+      const auto found = segments_.written.find(place);
+      must(found != segments_.written.end() && (given.empty() || given.back() < place));
       const Written& one = found->second;
       must(one.type == read.type && one.stream == read.stream &&
            proto::same_octets(one.payload, read.payload));
@@ -196,11 +60,23 @@ class Journal {
     });
     if (!report) return must(damaged_);
     must(report->records == given.size());
-    if (!damaged_) must(given.size() == written_.size() && report->damage.empty());
-    if (given.empty() || !report->damage.empty() || report->torn_octets != 0) return;
-    const auto last = written_.find(given.back());
-    const auto in_front = std::distance(written_.begin(), last);
-    must(static_cast<std::size_t>(in_front) + 1 == given.size());
+    if (!damaged_) must(given.size() == segments_.written.size() && report->damage.empty());
+    if (report->damage.empty()) must(!durable_is_missing(given));
+  }
+
+  // What another record proves to have been durable may not go as torn.
+  bool durable_is_missing(const std::vector<Place>& given) const {
+    std::map<std::uint64_t, std::uint64_t> durable;  // of a segment: up to where
+    for (const Place& place : given) {
+      durable[place.first - 1] = fuzz::kSegmentOctets;
+      auto& upto = durable[place.first];
+      upto = std::max({upto, place.second, segments_.written.at(place).synced});
+    }
+    const std::set<Place> there(given.begin(), given.end());
+    return std::any_of(segments_.written.begin(), segments_.written.end(), [&](const auto& each) {
+      const Place& place = each.first;
+      return !there.contains(place) && place.second < durable[place.first];
+    });
   }
 
   void recover() {
@@ -221,8 +97,7 @@ class Journal {
   Input& in_;
   Records records_;
   core::testing::FaultyStorage disk_;
-  std::map<Place, Written> written_;
-  std::uint64_t end_ = journal::kUnknown;
+  fuzz::Segments segments_{disk_, "journal-"};
   bool damaged_ = false;
 };
 
@@ -248,7 +123,7 @@ void chunk(Input& in) {
   Octets file, back;
   gateway::write_chunk(due, "shop", listed, {in.four(), in.two()}, file);
   bool damaged = false;
-  for (std::size_t i = in.below(4); i > 0; --i) damaged = damage(file, in) || damaged;
+  for (std::size_t i = in.below(4); i > 0; --i) damaged = fuzz::damage(file, in) || damaged;
   const std::uint64_t number = in.below(8) == 0 ? 9 : due.number;
   gateway::ChunkContent content;
   (void)gateway::read_chunk_head(
