@@ -156,6 +156,8 @@ constexpr CellRow<TablesCounters> kTablesRows[] = {
 constexpr CellRow<TablesCounters> kTablesRedisRows[] = {
     {{"tables_redis_up", "Whether Redis answers: 1 or 0", Kind::gauge}, &TablesCounters::redis_up},
     {{"tables_redis_errors_total", "Failed attempts to read Redis"}, &TablesCounters::redis_errors},
+    {{"tables_cache_damaged_total", "Times that the cache on disk was not what was written to it"},
+     &TablesCounters::cache_damaged},
     {{"tables_redis_version", "The current version in Redis, as last seen", Kind::gauge},
      &TablesCounters::redis_version},
     {{"tables_published_timestamp_seconds", "When the version in use was published", Kind::gauge},

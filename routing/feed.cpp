@@ -237,6 +237,7 @@ void Feed::compile_with_facts() {
                                           {"facts", options_.facts.number}});
     return;
   }
+  if (from_redis() && !cache_is(true)) return;  // the files that are fetched bring them in force
   std::vector<TableFault> faults;
   if (auto tables = compile(directory_, version_, faults)) return take_over(std::move(tables));
   tell_faults(faults);
@@ -247,11 +248,12 @@ void Feed::compile_with_facts() {
 // Rows in force change: a directory may have been edited, a version never is.
 void Feed::compile_again() {
   if (!from_redis()) return load_directory();
+  valid_until_us_ = kNever;
+  if (!cache_is(true)) return;
   std::vector<TableFault> faults;
   if (auto tables = compile(directory_, version_, faults)) return take_over(std::move(tables));
   tell_faults(faults);
   refuse(version_, Refusal::faults, "its rows of today have faults");
-  valid_until_us_ = kNever;
 }
 
 }  // namespace tollgate::routing

@@ -10,7 +10,9 @@
 //    before it is published, and never asked for again.
 // 3. Numbers only go up: a Redis that holds an older version than the one in force was emptied or
 //    restored, and is not followed until it holds a newer one.
-// 4. Rows with dates switch at their instant: the same directory is compiled again then.
+// 4. Rows with dates switch at their instant: the same directory is compiled again then. Of what
+//    others did to the cache meanwhile nothing comes in force: it is told, counted and fetched
+//    again.
 // 5. Of a scheduled draft's gateways one publishes it, checked like a version.
 // 6. New facts never put in force what else has changed in a directory: files that were edited
 //    since they were loaded wait for reload(), and the facts with them.
@@ -81,6 +83,7 @@ class Feed {
   void tell_faults(const std::vector<TableFault>& faults) const;
 
   bool from_cache();
+  bool cache_is(bool by_content);
   void poll();
   void follow(std::uint32_t number);
   void take(const TableVersion& version);
@@ -109,7 +112,7 @@ class Feed {
 
   // What is in force.
   std::uint32_t version_ = 0;
-  Sha256 checksum_{};
+  TableVersion taken_;  // from Redis or the cache
   std::string directory_;
   std::string stamp_;  // of the directory's files when they were loaded
   std::int64_t since_us_ = 0;
@@ -120,6 +123,7 @@ class Feed {
   Redis subscription_;
   TableCache cache_;
   bool verify_current_ = true;  // look at the current version's checksum: the connection is new
+  bool cache_spoilt_ = false;   // by others; until it is written anew
   std::int64_t next_poll_us_ = 0;
   std::int64_t next_due_us_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t next_report_us_ = 0;

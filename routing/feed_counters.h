@@ -35,6 +35,7 @@ struct alignas(core::kCacheLine) TablesCounters {
   core::Cell redis;                           // gauge: 1 = they come from there
   core::Cell redis_up;                        // gauge: it answers
   core::Cell redis_errors;                    // failed attempts to read it
+  core::Cell cache_damaged;                   // times that the cache was not what was written
   core::Cell redis_version;                   // gauge: its current version
   core::Cell published_wall_us;               // gauge: when the version in use was published
   core::Cell fetch_us;                        // gauge: getting the version in use

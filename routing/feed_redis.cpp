@@ -76,6 +76,7 @@ void Feed::listen() {
 }
 
 void Feed::poll() {
+  if (version_ != 0) cache_is(false);
   next_poll_us_ = core::read_clock().mono_us + options_.poll_us;
   if (!store_.redis().connected()) verify_current_ = true;
   const auto number = store_.current();
@@ -110,7 +111,9 @@ void Feed::follow(std::uint32_t number) {
     return refuse(number, Refusal::damaged, version.error().reason);
   }
   verify_current_ = false;
-  if (number == version_ && version->checksum == checksum_) return accept();
+  if (number == version_ && version->checksum == taken_.checksum && !cache_spoilt_) {
+    return accept();
+  }
   const bool again = refused_ && refused_checksum_ == version->checksum;
   if (!again || core::read_clock().mono_us >= refused_until_us_) take(*version);
 }
@@ -127,6 +130,11 @@ void Feed::take(const TableVersion& version) {
   const std::int64_t fetch_us = core::read_clock().mono_us - begin;
   std::vector<TableFault> faults;
   auto tables = compile(*directory, version.number, faults);
+  // Compiled was what was published, and not what others did to it meanwhile.
+  if (const auto whole = cache_.checked(version); !whole) {
+    cache_.drop(version);
+    return refuse_for(version, kDamagedAgain, Refusal::cache, whole.error());
+  }
   if (tables == nullptr) {
     tell_faults(faults);
     cache_.drop(version);
@@ -135,12 +143,31 @@ void Feed::take(const TableVersion& version) {
   // In force all the same: only a start without Redis would miss it.
   if (const auto kept = cache_.keep(version); !kept)
     core::log::error("tables_cache_failed", {{"reason", kept.error()}});
-  checksum_ = version.checksum;
+  taken_ = version;
+  cache_spoilt_ = false;
   accept();
   counters_.fetch_us.set(static_cast<std::uint64_t>(fetch_us));
   counters_.published_wall_us.set(static_cast<std::uint64_t>(version.when_us));
   next_report_us_ = 0;
   take_over(std::move(tables));
+}
+
+// Whether the files of the version in force are those that were published: by what is in them, or
+// by their names and lengths. Else they are fetched again, as soon as Redis answers.
+bool Feed::cache_is(bool by_content) {
+  if (cache_spoilt_) return false;
+  std::string reason;
+  if (by_content) {
+    if (const auto good = cache_.checked(taken_); !good) reason = good.error();
+  } else if (const auto good = cache_.seen(taken_); !good) {
+    reason = good.error();
+  }
+  if (reason.empty()) return true;
+  core::log::error("tables_cache_damaged", {{"reason", reason}});
+  counters_.cache_damaged.add();
+  cache_spoilt_ = verify_current_ = true;
+  next_poll_us_ = 0;
+  return false;
 }
 
 // At the start, when Redis gave nothing that could be used.
@@ -150,6 +177,7 @@ bool Feed::from_cache() {
     const auto directory = cache_.checked(version);
     if (!directory) {
       core::log::error("tables_cache_damaged", {{"reason", directory.error()}});
+      counters_.cache_damaged.add();
       continue;
     }
     std::vector<TableFault> faults;
@@ -158,7 +186,7 @@ bool Feed::from_cache() {
       tell_faults(faults);
       continue;
     }
-    checksum_ = version.checksum;
+    taken_ = version;
     counters_.published_wall_us.set(static_cast<std::uint64_t>(version.when_us));
     core::log::warn("tables_from_cache", {{"version", version.number}, {"directory", *directory}});
     take_over(std::move(tables));

@@ -175,14 +175,24 @@ tl::expected<void, std::string> TableCache::open() {
 
 tl::expected<std::string, std::string> TableCache::checked(const TableVersion& version) {
   const std::string path = folder(version);
-  if (std::find(checked_.begin(), checked_.end(), path) != checked_.end()) return path;
   for (const TableFile& file : version.files) {
     if (is_content(fs::path(path) / file.name, file)) continue;
     return tl::unexpected(printable(path) + ": " + file.name +
                           " is not what was published (SHA-256)");
   }
-  checked_.push_back(path);
   return path;
+}
+
+tl::expected<void, std::string> TableCache::seen(const TableVersion& version) const {
+  const fs::path path = folder(version);
+  for (const TableFile& file : version.files) {
+    std::error_code error;
+    const auto octets = fs::file_size(path / file.name, error);
+    if (!error && octets == file.octets) continue;
+    const std::string what = error ? error.message() : "is not as long as what was published";
+    return tl::unexpected(printable(path.string()) + ": " + file.name + ": " + what);
+  }
+  return {};
 }
 
 StoreResult<void> TableCache::write_files(const TableVersion& version, const std::string& into,
@@ -191,12 +201,13 @@ StoreResult<void> TableCache::write_files(const TableVersion& version, const std
     return tl::unexpected<StoreError>(
         {StoreFault::refused, "cannot write " + because(into + "/" + name, errno)});
   };
+  const bool shares = !good_.empty() && checked(good_.front());
   for (const TableFile& file : version.files) {
     const fs::path path = fs::path(into) / file.name;
     std::error_code error;
     if (!make_folder(into) || !make_folder(path.parent_path())) return failed(file.name);
-    const TableFile* same = good_.empty() ? nullptr : find_file(good_.front().files, file.name);
-    if (same != nullptr && same->sha256 == file.sha256 && checked(good_.front())) {
+    const TableFile* same = shares ? find_file(good_.front().files, file.name) : nullptr;
+    if (same != nullptr && same->sha256 == file.sha256) {
       fs::create_hard_link(fs::path(folder(good_.front())) / file.name, path, error);
       if (!error) continue;
     }
@@ -229,7 +240,6 @@ StoreResult<std::string> TableCache::write(const TableVersion& version, const Fe
     return tl::unexpected<StoreError>(
         {StoreFault::refused, "cannot rename " + because(beside, error.value())});
   }
-  checked_.push_back(path);
   return path;
 }
 
@@ -254,7 +264,6 @@ void TableCache::drop(const TableVersion& version) {
   const std::string path = folder(version);
   std::error_code error;
   fs::remove_all(path, error);
-  std::erase(checked_, path);
   std::erase_if(good_, [&](const TableVersion& each) { return folder(each) == path; });
 }
 

@@ -8,7 +8,8 @@
 //
 // 1. A folder is whole before it has its name (rename), and good before it has `.version`.
 // 2. Files that two versions share are one file on disk (hard links), and are never written again.
-// 3. A folder from an earlier run is used only after each file's SHA-256 was checked.
+// 3. A folder that was not just written is used only after each file's SHA-256 was checked: an
+//    earlier run left it, or others have been at it since.
 // 4. At most kCachedVersionsMax good folders are kept, the one in force always.
 #pragma once
 #include <functional>
@@ -47,6 +48,8 @@ class TableCache {
   const std::vector<TableVersion>& good() const { return good_; }
   // The folder, when each of its files still is what was published.
   tl::expected<std::string, std::string> checked(const TableVersion& version);
+  // The same by names and lengths alone: whether others have removed or cut any.
+  tl::expected<void, std::string> seen(const TableVersion& version) const;
 
  private:
   std::string folder(const TableVersion& version) const;
@@ -58,7 +61,6 @@ class TableCache {
   std::string directory_;
   int lock_ = -1;
   std::vector<TableVersion> good_;
-  std::vector<std::string> checked_;  // folders, in this run
 };
 
 }  // namespace tollgate::routing

@@ -327,6 +327,47 @@ TEST_CASE("a gateway starts without Redis from its last good tables", "[feed]") 
   CHECK_FALSE(Followed(world.options()).started());
 }
 
+TEST_CASE("what others do to the cache of a running gateway comes never in force", "[feed]") {
+  World world({"--appendonly", "yes", "--appendfsync", "always"});
+  Followed followed(world.options());
+  REQUIRE(followed.started());
+  const fs::path rates = world.server.folder() / "cache" / world.cached().at(0) / "rates/alpha.csv";
+  const auto read = [&] {
+    std::ifstream in(rates, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const std::string written = read();
+  const auto damaged = [&] { return followed.counters().cache_damaged.get(); };
+  fs::remove(rates);
+  REQUIRE(within(2, [&] { return followed.published() == 1; }));  // fetched again
+  CHECK(damaged() == 1);
+  CHECK(read() == written);
+  fs::resize_file(rates, written.size() / 2);
+  REQUIRE(within(2, [&] { return followed.published() == 2; }));
+  CHECK(damaged() == 2);
+  CHECK(read() == written);
+  // Of the same length: seen when the files are used.
+  std::string dearer = written;
+  std::replace(dearer.begin(), dearer.end(), '1', '9');
+  std::ofstream(rates, std::ios::binary) << dearer;
+  followed.facts(5);
+  CHECK(within(2, [&] { return followed.facts() == 5; }));
+  CHECK(followed.cost() == 1);
+  CHECK(damaged() == 3);
+  CHECK(read() == written);
+  // Without Redis: what is in force stays. With it: mended.
+  world.server.kill();
+  fs::remove_all(rates.parent_path().parent_path());
+  followed.facts(6);
+  CHECK(within(2, [&] { return damaged() == 4; }));
+  CHECK(followed.cost() == 1);
+  CHECK(followed.facts() == 5);
+  world.server.start();
+  CHECK(within(5, [&] { return followed.facts() == 6 && read() == written; }));
+  CHECK(followed.version() == 1);
+  CHECK(damaged() == 4);
+}
+
 TEST_CASE("the cache keeps a few versions, shares their files, and has one user", "[feed]") {
   World world;
   Followed followed(world.options());
