@@ -113,6 +113,7 @@ std::size_t Connection::read_step(const Now& now) {
   if (got <= 0) {
     if (got == -EAGAIN) {
       behind_ = 0;
+      read_full_ = false;
       socket_->arm_read();
     } else {
       fail(got == 0 ? CloseReason::by_peer : CloseReason::read_error, static_cast<int>(-got));
@@ -120,13 +121,14 @@ std::size_t Connection::read_step(const Now& now) {
     return 0;
   }
   const auto size = static_cast<std::size_t>(got);
+  read_full_ = size == room;
   if (kept != 0) {
     std::memcpy(scratch, rest_.data() + rest_begin_, kept);
   }
   deliver({scratch, kept + size}, now);
   if (open_ && !paused_) {
     rest_undelivered_ = leftover_size() != 0 && !may_go_on();
-    if (size == room || rest_undelivered_) {
+    if (read_full_ || rest_undelivered_) {
       behind_ = static_cast<std::uint32_t>(std::min<std::size_t>(behind_ + size, UINT32_MAX));
       ready_again();
     } else {

@@ -196,6 +196,9 @@ class Connection final : private Socket::Events,
     return Hook<ReadHook>::linked() && behind_ < kBehindMost * limits_.input_max;
   }
 
+  // Inside on_input: the socket may hold more than was given, since the last read got all it may.
+  bool read_was_full() const noexcept { return read_full_; }
+
   void close_after_flush();
   void close();
   bool is_open() const noexcept { return open_; }        // neither closed nor handed over
@@ -279,6 +282,7 @@ class Connection final : private Socket::Events,
   bool writable_owed_ = false;     // and has fallen to the low-water mark since
   bool input_ended_ = false;       // the peer closed its side while we are closing
   bool rest_undelivered_ = false;  // the rest has not been seen by on_input since it was paused
+  bool read_full_ = false;
   bool in_callback_ = false;
 };
 

@@ -54,12 +54,12 @@ void Client::pause(Session& session, const core::Now& now) {
 void Client::resume_paused(const core::Now& now) {
   if (paused_.empty()) return;
   if (has_room()) full_since_us_ = 0;  // others may have made it
-  if (full_since_us_ != 0 && !out_of_patience(now)) return;
-  std::vector<Session*> resumed;
-  resumed.swap(paused_);
-  for (Session* session : resumed) session->resume();
-  resumed.clear();
-  if (paused_.empty()) paused_.swap(resumed);  // keeps its memory
+  const bool all = full_since_us_ == 0 || out_of_patience(now);
+  std::erase_if(paused_, [&](Session* session) {
+    const bool resumes = all || session->held_too_long(now);
+    if (resumes) session->resume();
+    return resumes;
+  });
 }
 
 void Client::add_unsent(const Message& message, const core::Now& now) {

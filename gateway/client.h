@@ -5,7 +5,9 @@
 // 1. unsent counts its messages that no carrier has yet, at most queue_max; owing those whose
 //    receipt is yet to come, at most receipts_max. At either bound its sessions stop reading and go
 //    on an eighth below it. When that takes longer than queue_full_us they are read all the same,
-//    until there is room: what does not fit is answered ESME_RMSGQFUL. So no submit waits longer.
+//    until there is room: what does not fit is answered ESME_RMSGQFUL. The same is done with a
+//    session whose submits have waited for kHeldMaxUs while room came and went (session.h). So no
+//    PDU waits longer.
 // 2. While receipts_max receipts are here and no session takes them, a submit that wants one more
 //    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
 //    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of

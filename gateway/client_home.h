@@ -84,10 +84,10 @@ class ClientHome final : public Delivery::Settler {
 
   // From sessions.
   // The next submit waits where it is: for the mail, or for room in the client's queue.
-  bool holds(const Client& client, const core::Now& now) const {
+  bool holds(const Client& client, bool for_too_long, const core::Now& now) const {
     if (!outbox_.empty()) return true;
     const bool full = client.receipts_full() || (client.queue_full() && !client.mixed(now));
-    return full && !client.out_of_patience(now);
+    return full && !client.out_of_patience(now) && !for_too_long;
   }
   void refused(Client& client, proto::Status status);
   Submitted submit(Client& client, const proto::SubmitSm& sm, std::uint8_t version,

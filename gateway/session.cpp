@@ -65,7 +65,10 @@ std::size_t Session::on_input(core::Connection&, core::Octets input, const core:
         client_ == nullptr ? proto::kPduLengthMaxUnbound : proto::kPduLengthMax;
     proto::Frame frame;
     const auto result = proto::next_frame(input.subspan(consumed), longest, frame);
-    if (result == proto::FrameResult::need_more) break;
+    if (result == proto::FrameResult::need_more) {
+      if (!connection_.read_was_full()) held_since_us_ = 0;
+      break;
+    }
     if (result == proto::FrameResult::bad_length) {
       on_bad_length(frame);
       return input.size();
@@ -179,7 +182,8 @@ bool Session::over_window() {
 
 // False: not now; reading stops until the client's queue has room again.
 bool Session::may_submit(const core::Now& now) {
-  if (!home_->holds(*client_, now)) return true;
+  if (!home_->holds(*client_, held_too_long(now), now)) return true;
+  if (held_since_us_ == 0) held_since_us_ = now.mono_us;
   connection_.pause_reading();
   home_->pause(*client_, *this);
   return false;

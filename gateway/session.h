@@ -11,7 +11,8 @@
 // answered
 //    as their carriers answer. A submit is answered only once it is accepted or refused; while
 //    neither may happen now (the client's queue is full, our output is above its high-water mark,
-//    mail is spilled) reading stops and the octets stay where they are.
+//    mail is spilled) reading stops and the octets stay where they are, kHeldMaxUs at most while
+//    it is the queue.
 // 3. At most client.window submits are unanswered: more in one flight get ESME_RTHROTTLED.
 // 4. At most client.receipts_window deliver_sm are without a response; one that gets none within
 //    response_timeout_us is told again, and the session is closed.
@@ -87,6 +88,13 @@ inline constexpr std::uint32_t kBeforeBindMax = 64;
 // Their answers, unread, and the bind's.
 inline constexpr std::size_t kUnboundOutputMax = 2'048;
 static_assert(kUnboundOutputMax > (kBeforeBindMax + 8) * proto::kHeaderLength);
+// on_writable never comes before the bind's answer: it would go on reading behind a bind.
+static_assert(kUnboundOutputMax <= core::ConnectionLimits{}.high_water);
+
+// Submits that wait for room hold up what comes after them on their session, an enquire_link too.
+// After this time all that the client has sent is read whatever room comes and goes, and what does
+// not fit is refused: clients hang up when an enquire_link has no answer for 5 to 10 s.
+inline constexpr std::int64_t kHeldMaxUs = 3'000'000;
 
 // What a session needs before it has a client.
 class Door {
@@ -156,6 +164,10 @@ class Session final : public core::Connection::Owner {
   void limits_changed(const core::Now& now);
   // Reading goes on after a pause.
   void resume();
+  // Its submits have waited for too long, though for moments there was room for some.
+  bool held_too_long(const core::Now& now) const {
+    return held_since_us_ != 0 && now.mono_us - held_since_us_ > kHeldMaxUs;
+  }
   // A receipt may be sent now.
   bool can_tell() const;
   // Sends the message's notice as deliver_sm; false when the output is full.
@@ -220,8 +232,9 @@ class Session final : public core::Connection::Owner {
   ClientHome* home_ = nullptr;
   Window<Told> told_;
   std::int64_t unbind_us_ = 0;
-  std::int64_t look_us_ = 0;       // checking: until the next look whether the peer is there
-  std::uint32_t before_bind_ = 0;  // requests
+  std::int64_t look_us_ = 0;        // checking: until the next look whether the peer is there
+  std::uint32_t before_bind_ = 0;   // requests
+  std::int64_t held_since_us_ = 0;  // a submit waits, or all since it did; 0: all was read
   std::int64_t opened_us_;
   std::int64_t heard_us_;   // last PDU
   std::int64_t active_us_;  // last PDU other than enquire_link

@@ -1,4 +1,9 @@
 // The bind's session: connecting, binding, staying, leaving; and what a carrier may do wrong.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "tests/carriers/world.h"
 
 using namespace tollgate;
@@ -25,6 +30,33 @@ void send_raw(Peer& peer, std::initializer_list<std::uint32_t> words) {
   for (const std::uint32_t word : words) proto::store_u32(octets.data() + (at++ * 4), word);
   peer.send(octets);
 }
+
+// A port of whose connections none comes about: the one that waits to be accepted fills it.
+class Deaf {
+ public:
+  Deaf() {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* const address = reinterpret_cast<sockaddr*>(&at);
+    socklen_t length = sizeof at;
+    REQUIRE(::bind(listening_, address, length) == 0);
+    REQUIRE(::listen(listening_, 0) == 0);
+    REQUIRE(::getsockname(listening_, address, &length) == 0);
+    REQUIRE(::connect(waiting_, address, length) == 0);
+    port_ = ntohs(at.sin_port);
+  }
+  ~Deaf() {
+    ::close(waiting_);
+    ::close(listening_);
+  }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  int listening_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int waiting_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::uint16_t port_ = 0;
+};
 
 // The bind stands and works.
 void require_alive(World& world, Peer& peer, std::uint64_t message) {
@@ -142,15 +174,42 @@ TEST_CASE("already bound counts as bound, and a refused submit then binds anew")
   CHECK(world.carrier().state().up() == false);
 }
 
-TEST_CASE("no bind response, none of unbind, no connection: each has its time-out") {
+TEST_CASE("a bind that is never answered has its time-out, and is called again") {
   World world;
   world.build();
+  REQUIRE(world.until([&] { return world.smsc.peers.size() == 1; }));
   REQUIRE(world.until([&] { return world.bind_state() == BindState::binding; }));
-  world.pass_ms(9'900, 100);
+  SECTION("by a carrier that is silent") {
+    world.pass_ms(9'900, 100);
+  }
+  SECTION("by one that says this and that all the time") {
+    for (std::uint32_t second = 0; second < 9; ++second) {
+      world.smsc.peers[0]->send_header(Command::enquire_link, second + 1);
+      world.pass_ms(1'100, 100);
+    }
+  }
   CHECK(world.bind_state() == BindState::binding);
   world.pass_ms(200, 100);
   CHECK(world.bind_state() == BindState::down);
   REQUIRE(world.until([&] { return world.smsc.peers[0]->ended(); }));
+  REQUIRE(calls_again(world, 2'000));
+  CHECK(world.next(*world.smsc.peers[1], Command::bind_transceiver));
+}
+
+TEST_CASE("a connection that never comes about has its time-out, and is called again") {
+  Deaf deaf;
+  World world;
+  world.add_bind().address.port = deaf.port();
+  world.build();
+  REQUIRE(world.until([&] { return world.bind_state() == BindState::connecting; }));
+  world.pass_ms(9'900, 100);
+  CHECK(world.bind_state() == BindState::connecting);
+  world.pass_ms(200, 100);
+  CHECK(world.bind_state() == BindState::down);
+  REQUIRE(world.until([&] {
+    world.advance_ms(10);
+    return world.bind_state() == BindState::connecting;
+  }));
 }
 
 TEST_CASE("generic_nack is an answer to a bind") {

@@ -166,6 +166,42 @@ TEST_CASE("a queue that empties too slowly: every PDU is answered within queue_f
   world.finish();
 }
 
+TEST_CASE("an enquire_link behind waiting submits is answered, though there is room now and then",
+          "[limits]") {
+  World world({.carriers = 1, .change = [](Config& config) {
+                 config.clients[0].queue_max = 8;
+                 config.carriers[0].timers.response_ms = 600'000;
+               }});
+  world.carrier(0).on_submit = [](const auto&) { return std::nullopt; };
+  ClientEnd& client = world.bind("shop");
+  for (int i = 0; i < 60; ++i) client.submit();
+  const std::uint32_t enquiry = client.send_empty(Command::enquire_link);
+  world.settle();
+  std::size_t done = 0;
+  for (int drops = 0; drops < 4;
+       ++drops) {  // each makes room, before patience with a full queue ends
+    CHECK_FALSE(client.answered(enquiry));
+    world.pass(800 * kMs, 100 * kMs);
+    release(world, 0, done, 1);
+    world.settle();
+  }
+  CHECK(client.answered(enquiry));
+  CHECK(count_status(client, Status::ESME_ROK) + count_status(client, Status::ESME_RMSGQFUL) == 60);
+  // All was read, so that what comes now waits for room again.
+  client.submit();
+  const std::uint32_t waits = client.submit();
+  world.pass(500 * kMs, 100 * kMs);
+  CHECK_FALSE(client.answered(waits));
+  release(world, 0, done, 1'000);
+  world.settle();
+  CHECK(client.status(waits) == Status::ESME_ROK);
+  while (world.messages() > 0) {
+    release(world, 0, done, 1'000);
+    world.pass(kMs, kMs);
+  }
+  world.finish();
+}
+
 TEST_CASE("the ledger is full: ESME_RMSGQFUL until something is settled", "[limits]") {
   World world({.change = [](Config& config) { config.gateway.limits.messages_per_shard = 8; }});
   ClientEnd& client = world.bind("shop");
