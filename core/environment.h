@@ -15,6 +15,10 @@ std::uint64_t raise_descriptor_limit();
 // No core dump, and no look into our memory by other processes of this user: passwords are in it.
 void forbid_dumps();
 
+// What we make from here on is for our user alone, whatever umask we were started with: messages,
+// numbers and passwords are in it.
+void keep_files_private();
+
 // An exception that nobody caught is told by log::say(), which waits for no reader, and aborts.
 void tell_when_terminated();
 

@@ -199,7 +199,7 @@ class Directory final : public Storage {
     const std::string path(name);
     int fd = -1;
     const int error = result_of([&] {
-      return fd = ::openat(fd_.get(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0640);
+      return fd = ::openat(fd_.get(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
     });
     if (error != 0) return error;
     Fd made(fd);
@@ -225,7 +225,7 @@ std::string sentence(const std::string& path, const char* what, int error) {
 tl::expected<std::unique_ptr<Storage>, std::string> open_directory(const std::string& path,
                                                                    StorageUse use) {
   const bool exclusive = use == StorageUse::exclusive;
-  if (exclusive && ::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
+  if (exclusive && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return tl::unexpected(sentence(path, "cannot be made", errno));
   }
   Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

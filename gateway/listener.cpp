@@ -71,16 +71,17 @@ bool Listener::admit(const core::Address& peer, Sources::Place& place) {
   if (admission.verdict != Sources::Verdict::admitted) {
     const bool source = admission.verdict == Sources::Verdict::source_full;
     (source ? counters_.door.source_full : counters_.door.over_limit).add();
-    core::log::warn("door_full", {core::log::Field::from_peer("peer", source ? peer.host : ""),
+    core::log::warn("door_full", {core::log::Field::from_peer("peer", peer.host),
                                   {"reason", source ? "unbound_per_source" : "unbound_max"}});
     return false;
   }
   if (admission.gives_way == 0) return true;
   counters_.door.gave_way.add();
+  Session& oldest = *sessions_.at(admission.gives_way).session;
   core::log::warn("gave_way",
-                  {core::log::Field::from_peer("peer", admission.of_source ? peer.host : ""),
+                  {core::log::Field::from_peer("peer", oldest.peer().host),
                    {"reason", admission.of_source ? "unbound_per_source" : "unbound_max"}});
-  sessions_.at(admission.gives_way).session->close();
+  oldest.close();
   return true;
 }
 

@@ -12,6 +12,8 @@ namespace tollgate::gateway::cli {
 int run(const RunOptions& options) {
   core::tell_when_terminated();
   core::hold_reload();
+  core::keep_files_private();
+  if (!options.core_dumps) core::forbid_dumps();
   auto config = load_config(options.config);
   if (!config) {
     for (const ConfigFault& fault : config.error()) print(stderr, fault.text() + "\n");
@@ -19,7 +21,6 @@ int run(const RunOptions& options) {
     return kFindings;
   }
   if (options.shards != 0) config->gateway.shards = options.shards;
-  if (!options.core_dumps) core::forbid_dumps();
   core::raise_descriptor_limit();
   return run_process(std::move(*config));
 }

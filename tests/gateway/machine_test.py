@@ -48,6 +48,12 @@ def limited(limit, soft, hard=None):
     return lambda: resource.setrlimit(limit, (soft, hard or soft))
 
 
+def processor_s(process):
+    """The processor's time that it has had."""
+    times = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def limit_of(process, name):
     """(soft, hard) of a running process."""
     for line in pathlib.Path(f"/proc/{process.pid}/limits").read_text().splitlines():
@@ -132,8 +138,30 @@ class Limits(cli_test.Gateway):
         process.send_signal(signal.SIGTERM)
         said = process.stderr.read()
         self.assertEqual(process.wait(WAIT_S), 0)
-        self.assertIn("warn door_full ", said)
+        self.assertRegex(said, "warn (door_full|gave_way) peer=127.0.0.1 reason=")
         self.assertNotIn("accept_failed", said)  # the bound was lowered in time
+
+    def test_no_descriptor_for_a_connection_is_said_and_waited_for(self):
+        process, ports = self.start()
+        self.scrape(ports)  # it has its spare ones now
+        numbers = [int(fd) for fd in os.listdir(f"/proc/{process.pid}/fd")]
+        most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (max(numbers) + 1, most[1]))
+        clients = []
+        for _ in range(max(numbers) + 2 - len(numbers)):  # one more than there is room for
+            clients.append(socket.create_connection(("127.0.0.1", ports["smpp"]), timeout=WAIT_S))
+            self.addCleanup(clients[-1].close)
+            clients[-1].sendall(bytes.fromhex(cli_test.ENQUIRE))
+        read_to(process, " error accept_failed ")
+        begin, worked = time.monotonic(), processor_s(process)
+        while time.monotonic() < begin + 1:
+            time.sleep(0.1)
+        took = time.monotonic() - begin
+        self.assertLess(processor_s(process) - worked, took / 2)  # it does not ask all the time
+        self.assertRegex(self.scrape(ports), r"\ntollgate_shard_accept_errors_total\S* [1-9]")
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, most)
+        for client in clients:
+            self.assertEqual(len(client.recv(16, socket.MSG_WAITALL)), 16)
 
     def test_what_the_machine_lacks_is_said(self):
         def said(*arguments):
@@ -196,6 +224,20 @@ class Secrets(cli_test.Gateway):
         self.assertNotEqual(self.bind(ports["smpp"], self.PASSWORD[:-1] + b"?"), 0)
         self.assertGreater(self.hits(process, self.HASH[-40:].encode()), 0)  # it can find things
         self.assertEqual(self.hits(process, self.PASSWORD[:-1]), 0)
+
+
+    def test_what_it_writes_is_for_its_user_alone(self):
+        before = set(self.folder.rglob("*"))
+        process, ports = self.start(preexec_fn=lambda: os.umask(0))
+        self.assertEqual(self.bind(ports["smpp"], b"shop-pw"), 0)
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        self.assertEqual(process.wait(WAIT_S), 0)
+        made = {str(path.relative_to(self.folder)): path.stat().st_mode & 0o777
+                for path in set(self.folder.rglob("*")) - before}
+        self.assertTrue(any("journal" in name for name in made), made)
+        self.assertTrue(any("records" in name for name in made), made)
+        self.assertEqual({name: mode for name, mode in made.items() if mode & 0o077}, {})
 
 
 class Start(cli_test.Gateway):
