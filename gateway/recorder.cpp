@@ -233,7 +233,8 @@ void Recorder::receipt(MessageId message, std::uint16_t carrier, const Notice& n
 
 std::uint64_t Recorder::parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu) {
   if (stream_ == nullptr || failed_) return 0;
-  // Numbers do not repeat across restarts: the clock moves faster than receipts are parked.
+  // Numbers do not repeat across restarts: the clock moves faster than receipts are parked, and
+  // where it was put back they go on behind those that are still parked.
   parked_number_ = std::max(parked_number_ + 1, static_cast<std::uint64_t>(shard_.now().wall_us));
   keep_parked(carrier, {parked_number_, shard_.now().wall_us, carrier_name(carrier), id, pdu}, 0);
   return parked_number_;
@@ -254,6 +255,7 @@ bool Recorder::dead_letter(record::DeadLetter letter) {
 
 void Recorder::restored_parked(std::uint16_t carrier, record::Parked parked, std::int64_t age_us) {
   if (stream_ == nullptr || failed_) return;
+  parked_number_ = std::max(parked_number_, parked.number);
   parked.wall_us = shard_.now().wall_us - age_us;
   keep_parked(carrier, parked, age_us);
 }

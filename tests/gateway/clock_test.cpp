@@ -266,6 +266,34 @@ TEST_CASE("a jump while receipts wait for their client: each is told", "[clock]"
   }
 }
 
+TEST_CASE("no number of a parked receipt comes again, whatever the wall clock", "[clock]") {
+  Disks disks;
+  WorldOptions options = disks.options();
+  const auto park = [&](int which) {
+    World world(options);
+    world.bind("shop");
+    world.carrier(0).receipt("nobody" + std::to_string(which), MessageState::delivered);
+    world.pass(kSecond);
+    world.abandon();
+    disks.crash();
+    options = disks.options();
+  };
+  park(1);
+  options.later_us = kHour;
+  options.wall_ahead_us = -kYear;
+  park(2);
+  std::map<std::string, std::uint64_t> numbers;  // by their ids
+  const auto report = core::read_journal(*disks.journal, [&](const core::JournalRecord& record) {
+    proto::record::Parked parked;
+    const bool is_parked = record.type == static_cast<std::uint32_t>(proto::record::Type::parked) &&
+                           proto::record::decode(record.payload, parked);
+    if (is_parked) numbers.emplace(parked.carrier_message_id, parked.number);
+  });
+  REQUIRE(report);
+  REQUIRE(numbers.size() == 2);
+  CHECK(numbers.at("nobody2") > numbers.at("nobody1"));
+}
+
 TEST_CASE("no wall clock removes detail records; their age does", "[clock]") {
   Disks disks;
   WorldOptions options = disks.options();
