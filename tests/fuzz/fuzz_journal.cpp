@@ -121,7 +121,10 @@ void chunk(Input& in) {
     listed.insert(listed.end(), one.begin(), one.end());
   }
   Octets file, back;
-  gateway::write_chunk(due, "shop", listed, {in.four(), in.two()}, file);
+  gateway::ChunkSeal seal;
+  seal.salt = in.four();
+  seal.now.wall_us = in.two();
+  gateway::write_chunk(due, "shop", listed, seal, file);
   bool damaged = false;
   for (std::size_t i = in.below(4); i > 0; --i) damaged = fuzz::damage(file, in) || damaged;
   const std::uint64_t number = in.below(8) == 0 ? 9 : due.number;

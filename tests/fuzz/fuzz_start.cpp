@@ -266,7 +266,10 @@ class Play {
       }
       listed.insert(listed.end(), one.begin(), one.end());
     }
-    write_chunk(due, "shop", listed, {in_.four(), in_.two()}, file);
+    ChunkSeal seal;
+    seal.salt = in_.four();
+    seal.now.wall_us = in_.two();
+    write_chunk(due, "shop", listed, seal, file);
     const auto inode = std::make_shared<core::testing::Inode>();
     inode->now = inode->durable = std::move(file);
     disk_.names[chunk_name(due.number)] = inode;
