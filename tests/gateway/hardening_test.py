@@ -3,6 +3,7 @@
 
 hardening_test.py TOLLGATE SOURCE_DIRECTORY [compiled]     compiled: with TOLLGATE_HARDEN
 """
+import json
 import pathlib
 import platform
 import re
@@ -45,8 +46,14 @@ class Program(unittest.TestCase):
         self.assertTrue(re.search(r"__(memcpy|read|recv|snprintf|strncpy|memmove)_chk@", symbols),
                         "no fortified call")
 
+    def test_what_ships_is_compiled_so(self):
+        presets = json.loads((SOURCE / "CMakePresets.json").read_text())["configurePresets"]
+        release = next(preset for preset in presets if preset["name"] == "release")
+        self.assertEqual(release["cacheVariables"]["TOLLGATE_HARDEN"], "ON")
+
     @unittest.skipUnless(COMPILED and platform.machine() == "x86_64", "compiled without")
-    def test_jumps_have_places_to_land(self):
+    def test_returns_have_a_shadow_and_jumps_places_to_land(self):
+        self.assertRegex(output("readelf", "-nW", TOLLGATE), r"x86 feature:.*\bSHSTK\b")
         landings = TOLLGATE.read_bytes().count(b"\xf3\x0f\x1e\xfa")  # endbr64
         functions = len(re.findall(r" FUNC .* \d+ \S*tollgate", output("readelf", "-sW", TOLLGATE)))
         self.assertGreater(landings, functions // 2)
