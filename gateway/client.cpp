@@ -56,7 +56,7 @@ void Client::resume_paused(const core::Now& now) {
   if (has_room()) full_since_us_ = 0;  // others may have made it
   const bool all = full_since_us_ == 0 || out_of_patience(now);
   std::erase_if(paused_, [&](Session* session) {
-    const bool resumes = all || session->held_too_long(now);
+    const bool resumes = all || session->held_longer_than(held_max_us(), now);
     if (resumes) session->resume();
     return resumes;
   });

@@ -6,8 +6,8 @@
 //    receipt is yet to come, at most receipts_max. At either bound its sessions stop reading and go
 //    on an eighth below it. When that takes longer than queue_full_us they are read all the same,
 //    until there is room: what does not fit is answered ESME_RMSGQFUL. The same is done with a
-//    session whose submits have waited for kHeldMaxUs while room came and went (session.h). So no
-//    PDU waits longer.
+//    session whose submits have waited for held_max_us() while room came and went (session.h). So
+//    no PDU waits longer.
 // 2. While receipts_max receipts are here and no session takes them, a submit that wants one more
 //    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
 //    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of
@@ -92,6 +92,11 @@ class Client {
     return full_since_us_ != 0 && now.mono_us - full_since_us_ > config_->queue_full_us;
   }
 
+  // Submits that wait for room hold up what comes after them on their session, an enquire_link too.
+  // After this time all that the session sent is read whatever room comes and goes, and what does
+  // not fit is refused: clients hang up when an enquire_link has no answer for 5 to 10 s.
+  std::int64_t held_max_us() const { return std::max(kHeldMaxUs, config_->queue_full_us); }
+
   // Once a turn, whoever asks: true the first time.
   bool touch() { return !std::exchange(touched_, true); }
   void untouch() { touched_ = false; }
@@ -111,6 +116,7 @@ class Client {
 
  private:
   static constexpr std::int64_t kMixedUs = 1'000'000;
+  static constexpr std::int64_t kHeldMaxUs = 3'000'000;
 
   struct Share {
     std::uint32_t messages = 0;

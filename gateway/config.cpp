@@ -291,7 +291,7 @@ void read_client(Section& section, PeerPlace& place, ClientConfig& client,
   section.integer("sessions_max", client.sessions_max, {1, 10'000});
   section.integer("queue_max", client.queue_max, {1, 100'000'000});
   section.integer("queue_octets_max", client.queue_octets_max, {256 * 1024, 0xFFFFFFFF});
-  section.seconds("queue_full_seconds", client.queue_full_us, {0.01, 3});
+  section.seconds("queue_full_seconds", client.queue_full_us, {0.01, 3600});
   section.integer("receipts_max", client.receipts_max, {1, 100'000'000});
   section.integer("receipts_memory", client.receipts_memory, {1, 10'000'000});
   section.integer("receipts_window", client.receipts_window, {1, 10'000});

@@ -182,7 +182,7 @@ bool Session::over_window() {
 
 // False: not now; reading stops until the client's queue has room again.
 bool Session::may_submit(const core::Now& now) {
-  if (!home_->holds(*client_, held_too_long(now), now)) return true;
+  if (!home_->holds(*client_, held_longer_than(client_->held_max_us(), now), now)) return true;
   if (held_since_us_ == 0) held_since_us_ = now.mono_us;
   connection_.pause_reading();
   home_->pause(*client_, *this);

@@ -8,11 +8,10 @@
 //    accept. From then on the client waits for us: we close only if it has hung up, which is looked
 //    for now and then, since it is not read.
 // 2. Requests are answered in the order they came, but for those that are relayed: they are
-// answered
-//    as their carriers answer. A submit is answered only once it is accepted or refused; while
-//    neither may happen now (the client's queue is full, our output is above its high-water mark,
-//    mail is spilled) reading stops and the octets stay where they are, kHeldMaxUs at most while
-//    it is the queue.
+//    answered as their carriers answer. A submit is answered only once it is accepted or refused;
+//    while neither may happen now (the client's queue is full, our output is above its high-water
+//    mark, mail is spilled) reading stops and the octets stay where they are, Client::held_max_us()
+//    at most while it is the queue.
 // 3. At most client.window submits are unanswered: more in one flight get ESME_RTHROTTLED.
 // 4. At most client.receipts_window deliver_sm are without a response; one that gets none within
 //    response_timeout_us is told again, and the session is closed.
@@ -91,11 +90,6 @@ static_assert(kUnboundOutputMax > (kBeforeBindMax + 8) * proto::kHeaderLength);
 // on_writable never comes before the bind's answer: it would go on reading behind a bind.
 static_assert(kUnboundOutputMax <= core::ConnectionLimits{}.high_water);
 
-// Submits that wait for room hold up what comes after them on their session, an enquire_link too.
-// After this time all that the client has sent is read whatever room comes and goes, and what does
-// not fit is refused: clients hang up when an enquire_link has no answer for 5 to 10 s.
-inline constexpr std::int64_t kHeldMaxUs = 3'000'000;
-
 // What a session needs before it has a client.
 class Door {
  public:
@@ -164,9 +158,9 @@ class Session final : public core::Connection::Owner {
   void limits_changed(const core::Now& now);
   // Reading goes on after a pause.
   void resume();
-  // Its submits have waited for too long, though for moments there was room for some.
-  bool held_too_long(const core::Now& now) const {
-    return held_since_us_ != 0 && now.mono_us - held_since_us_ > kHeldMaxUs;
+  // Its submits have waited for longer than that, though for moments there was room for some.
+  bool held_longer_than(std::int64_t most_us, const core::Now& now) const {
+    return held_since_us_ != 0 && now.mono_us - held_since_us_ > most_us;
   }
   // A receipt may be sent now.
   bool can_tell() const;
