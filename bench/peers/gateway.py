@@ -17,10 +17,17 @@ TABLES = ROOT / "deploy" / "tables"
 QUICK_HASH = "$5$rounds=1000$tollgate$.UEstDa/9j.g69HwbeMgDkSMoU6Zicl8jSzlz1eson/"
 
 
+_KEPT = []  # sockets that hold the ports of free_port()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that the kernel gives to nobody else while this process lives;
+    a program that sets SO_REUSEADDR may listen on it."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    _KEPT.append(kept)
+    return kept.getsockname()[1]
 
 
 def toml(values, carriers):
