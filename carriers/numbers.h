@@ -19,9 +19,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
-
-#include <absl/container/flat_hash_map.h>
 
 #include "carriers/orders.h"
 
@@ -35,10 +34,11 @@ class Numbers {
 
   // A new order: true when it may begin now, and has. Otherwise it is held, behind all others.
   bool begin(std::uint32_t order, std::uint32_t most) {
-    const auto [at, fresh] = names_.try_emplace(orders_[order].to, kNoLine);
-    if (fresh) at->second = take_line(orders_[order].to);
-    orders_[order].line = at->second;
-    Line& line = lines_[at->second];
+    const std::uint64_t number = orders_[order].to;
+    std::uint32_t index = find(number);
+    if (index == kNoLine) index = take_line(number);
+    orders_[order].line = index;
+    Line& line = lines_[index];
     if (line.rests || line.begun >= most || !line.held.empty()) {
       line.held.push_back(order);
       ++held_;
@@ -52,8 +52,8 @@ class Numbers {
   bool rests(std::uint32_t order) const { return line_of(order).rests; }
   // One to this number has no response yet.
   bool open(std::uint64_t number) const {
-    const auto at = names_.find(number);
-    return at != names_.end() && lines_[at->second].open != 0;
+    const std::uint32_t at = find(number);
+    return at != kNoLine && lines_[at].open != 0;
   }
 
   // It left on this bind; and its response has come, or will not.
@@ -138,8 +138,8 @@ class Numbers {
     Bind* bind = nullptr;
     std::uint64_t number = 0;
     std::uint32_t begun = 0;
-    std::uint32_t open = 0;  // of those: sent, without a response
-    std::uint32_t next_free = kNoLine;
+    std::uint32_t open = 0;        // of those: sent, without a response
+    std::uint32_t next = kNoLine;  // of its place in first_, or of those that are free
     bool rests = false;
   };
   struct Time {
@@ -151,15 +151,37 @@ class Numbers {
   Line& line_of(std::uint32_t order) { return lines_[orders_[order].line]; }
   const Line& line_of(std::uint32_t order) const { return lines_[orders_[order].line]; }
 
+  // The numbers are hashes already: their lowest bits say where a chain of lines begins.
+  std::uint32_t& first_of(std::uint64_t number) { return first_[number & (first_.size() - 1)]; }
+  std::uint32_t find(std::uint64_t number) const {
+    std::uint32_t at = first_[number & (first_.size() - 1)];
+    while (at != kNoLine && lines_[at].number != number) at = lines_[at].next;
+    return at;
+  }
   std::uint32_t take_line(std::uint64_t number) {
-    if (free_ == kNoLine) {
-      lines_.emplace_back(orders_);
-      free_ = static_cast<std::uint32_t>(lines_.size() - 1);
+    if (free_ == kNoLine) add_line();
+    const std::uint32_t index = free_;
+    Line& line = lines_[index];
+    free_ = line.next;
+    line.number = number;
+    line.next = std::exchange(first_of(number), index);
+    return index;
+  }
+  // None is free: each of those before is in a chain.
+  void add_line() {
+    lines_.emplace_back(orders_);
+    free_ = static_cast<std::uint32_t>(lines_.size() - 1);
+    if (lines_.size() <= first_.size()) return;
+    first_.assign(first_.size() * 2, kNoLine);
+    for (std::uint32_t at = 0; at < free_; ++at) {
+      lines_[at].next = std::exchange(first_of(lines_[at].number), at);
     }
-    const std::uint32_t line = free_;
-    free_ = lines_[line].next_free;
-    lines_[line].number = number;
-    return line;
+  }
+  void free_line(std::uint32_t index) {
+    std::uint32_t* link = &first_of(lines_[index].number);
+    while (*link != index) link = &lines_[*link].next;
+    *link = std::exchange(lines_[index].next, free_);
+    free_ = index;
   }
   // It began before all that are held but those that began with it.
   void hold(Line& line, std::uint32_t order) {
@@ -177,9 +199,7 @@ class Numbers {
     Line& line = lines_[index];
     while (!line.rests && line.begun < most && !line.held.empty()) begin_first(line, f);
     if (line.begun != 0 || line.rests || !line.held.empty()) return;
-    names_.erase(line.number);
-    line.next_free = free_;
-    free_ = index;
+    free_line(index);
   }
   template <class F>
   void begin_first(Line& line, F& f) {
@@ -195,7 +215,7 @@ class Numbers {
   }
 
   Orders& orders_;
-  absl::flat_hash_map<std::uint64_t, std::uint32_t> names_;  // a number's line
+  std::vector<std::uint32_t> first_ = std::vector<std::uint32_t>(1024, kNoLine);
   std::vector<Line> lines_;
   std::uint32_t free_ = kNoLine;
   std::vector<Time> times_;  // a heap, the next one in front
