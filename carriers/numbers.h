@@ -13,7 +13,8 @@
 //    names it until ended().
 // 2. Held orders come back by HeldOrder::number, the order of taking.
 // 3. Each operation is O(1), with `most` for one that comes back, and O(log n) in the numbers that
-//    rest. Memory: a line for each number of the carrier's orders, recycled.
+//    rest; a table that is full doubles. Memory: a line for each number of the carrier's orders,
+//    recycled.
 #pragma once
 
 #include <algorithm>
