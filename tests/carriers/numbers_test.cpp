@@ -11,6 +11,7 @@ using namespace tollgate::carriers;
 // Many numbers, some of whose hashes end alike, come, wait one behind the other and go, in any
 // order: beside a queue for each of them.
 TEST_CASE("each number has its own line, however many there are", "[numbers]") {
+  static constexpr std::uint8_t kBody[1] = {};
   Orders orders(20'000, 1024);
   Numbers numbers(orders);
   std::map<std::uint64_t, std::deque<std::uint32_t>> expected;  // the first one has begun
@@ -22,7 +23,7 @@ TEST_CASE("each number has its own line, however many there are", "[numbers]") {
     const std::uint64_t number = random() % 2 == 0 || known.empty()
                                      ? std::uint64_t{random() % 9'000} << (random() % 2 * 16)
                                      : known[random() % known.size()];
-    const std::uint32_t order = orders.take({});
+    const std::uint32_t order = orders.take(kBody);
     REQUIRE(order != kNoOrder);
     orders[order].to = number;
     orders[order].number = ++taken;
