@@ -29,9 +29,9 @@ void check_repeats(Sheet& sheet, std::vector<Row>& rows, std::size_t column, Thi
 }  // namespace
 
 std::uint32_t SourceTables::destination(std::string_view digits) {
-  std::size_t code = 1;
-  for (char c : digits) code = code * 10 + static_cast<std::size_t>(c - '0');
-  if (by_code[code] != 0) return by_code[code];
+  std::uint32_t code = 1;
+  for (char c : digits) code = code * 10 + static_cast<std::uint32_t>(c - '0');
+  if (const auto known = by_code.find(code); known != by_code.end()) return known->second;
   const std::uint32_t country = digits.size() == 3 ? 0 : destination(digits.substr(0, 3));
   const auto id = static_cast<std::uint32_t>(destinations.size());
   by_code[code] = id;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "routing/compile.h"
@@ -103,7 +104,7 @@ struct SourceTables {
   std::vector<Destination> destinations = std::vector<Destination>(1);  // [0] unknown
   std::vector<std::uint32_t> country_of;  // [destination] id of its country's default
   std::vector<bool> reachable;            // [destination] some number leads to it or its country
-  std::vector<std::uint32_t> by_code = std::vector<std::uint32_t>(2'000'000);
+  std::unordered_map<std::uint32_t, std::uint32_t> by_code;  // 1 and its digits: its id
   std::vector<Currency> currencies;
   std::string base_currency;
   Dialling dialling;
