@@ -117,6 +117,7 @@ std::uint32_t Awaiting::find_handle(Key key, std::uint64_t hash) const {
 }
 
 std::optional<Awaiting::Meant> Awaiting::find(Key key, std::uint64_t hash) const {
+  __builtin_prefetch(&marks_[mark_of(hash)], 1);  // settle() often comes next
   const std::uint32_t at = find_handle(key, hash);
   if (at == kNone) return std::nullopt;
   Meant meant;

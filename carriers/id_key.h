@@ -24,26 +24,35 @@ struct IdKey {
   }
 };
 
-// A seeded hash of short keys: multiply and fold, eight octets at a time. The seed keeps a carrier
-// from choosing ids that collide.
+// A seeded hash of short keys: multiply and fold, sixteen and eight octets at a time; what is left
+// at the end is read together with octets before it. The seed keeps a carrier from choosing ids
+// that collide.
 inline std::uint64_t hash_of(std::span<const std::uint8_t> key, std::uint64_t seed) {
   const auto fold = [](std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;
     const Wide product = Wide{a} * b;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
   };
+  const auto read = []<class Word>(Word word, const std::uint8_t* from) {
+    std::memcpy(&word, from, sizeof(word));
+    return std::uint64_t{word};
+  };
   std::uint64_t hash = seed ^ (key.size() * 0x9E3779B97F4A7C15U);
   const std::uint8_t* at = key.data();
-  std::size_t left = key.size();
-  while (left > 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, 8);
-    hash = fold(hash ^ word, 0xA0761D6478BD642FU);
-    at += 8;
-    left -= 8;
+  const std::uint8_t* end = at + key.size();
+  const std::uint64_t second = fold(seed, 0x589965CC75374CC3U);
+  for (; end - at > 16; at += 16) {
+    hash = fold(hash ^ read(std::uint64_t{}, at), second ^ read(std::uint64_t{}, at + 8));
   }
+  for (; end - at > 8; at += 8) hash = fold(hash ^ read(std::uint64_t{}, at), 0xA0761D6478BD642FU);
   std::uint64_t word = 0;
-  if (left != 0) std::memcpy(&word, at, left);  // of an empty key there may be no octets at all
+  if (key.size() >= 8) {
+    word = read(std::uint64_t{}, end - 8);
+  } else if (key.size() >= 4) {
+    word = read(std::uint32_t{}, at) | read(std::uint32_t{}, end - 4) << 32;
+  } else if (!key.empty()) {
+    word = at[0] | std::uint64_t{at[key.size() / 2]} << 8 | std::uint64_t{end[-1]} << 16;
+  }
   hash = fold(hash ^ word, 0xE7037ED1A0B428DBU);
   return fold(hash ^ seed, 0x8EBC6AF09C88C6E3U);
 }

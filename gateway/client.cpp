@@ -95,15 +95,6 @@ void Client::uncharge(Message& message) {
   message.charged = kNoCarrier;
 }
 
-bool Client::little_for(std::uint16_t carrier, std::uint64_t windows) const {
-  const Share share = carrier < shares_.size() ? shares_[carrier] : Share{};
-  const auto quarter = [](std::uint64_t most, std::uint64_t used) {
-    return (2 * most - std::min(used, 2 * most)) / 4;
-  };
-  return share.messages < windows + quarter(config_->queue_max, unsent_) &&
-         share.octets < quarter(octets_max(), octets_);
-}
-
 void Client::add_owing(const core::Now& now) {
   counters_.receipts_owing.set(++owing_);
   note_full(now);

@@ -72,7 +72,14 @@ class Client {
   bool queue_full() const { return unsent_ >= config_->queue_max || octets_ >= octets_max(); }
   // Of what its queue has room for, twice, the carrier holds less than a quarter of what is left:
   // however many are slow, there is some left for the next.
-  bool little_for(std::uint16_t carrier, std::uint64_t windows = 0) const;
+  bool little_for(std::uint16_t carrier, std::uint64_t windows = 0) const {
+    const Share share = carrier < shares_.size() ? shares_[carrier] : Share{};
+    const auto quarter = [](std::uint64_t most, std::uint64_t used) {
+      return (2 * most - std::min(used, 2 * most)) / 4;
+    };
+    return share.messages < windows + quarter(config_->queue_max, unsent_) &&
+           share.octets < quarter(octets_max(), octets_);
+  }
   // It has just sent to several carriers.
   bool mixed(const core::Now& now) const {
     return mixed_us_ != 0 && now.mono_us - mixed_us_ <= kMixedUs;
