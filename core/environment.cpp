@@ -57,7 +57,11 @@ void tell_when_terminated() {
   });
 }
 
-void hold_reload() {
+void hold_signals() {
+  for (const int number : {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR}) {
+    std::signal(number, SIG_IGN);
+  }
+  for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) std::signal(number, SIG_IGN);
   sigset_t reload;
   ::sigemptyset(&reload);
   ::sigaddset(&reload, SIGHUP);

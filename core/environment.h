@@ -22,7 +22,8 @@ void keep_files_private();
 // An exception that nobody caught is told by log::say(), which waits for no reader, and aborts.
 void tell_when_terminated();
 
-// SIGHUP waits until there are Signals (core/signals.h), instead of ending the process.
-void hold_reload();
+// SIGHUP waits until there are Signals (core/signals.h), and what means nothing to us is ignored
+// (SIGUSR1, which scripts that rotate logs send, and others), instead of ending the process.
+void hold_signals();
 
 }  // namespace tollgate::core

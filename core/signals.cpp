@@ -11,7 +11,7 @@ Signals::Signals(SignalCalls calls) : calls_(std::move(calls)) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   ::sigemptyset(&set_);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set_, number);
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGXCPU, SIGHUP}) ::sigaddset(&set_, number);
   TOLLGATE_CHECK(::pthread_sigmask(SIG_BLOCK, &set_, nullptr) == 0, "signals can be blocked");
   thread_ = std::thread([this] { run(); });
 }

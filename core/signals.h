@@ -13,7 +13,7 @@
 namespace tollgate::core {
 
 struct SignalCalls {
-  std::function<void()> on_stop;    // SIGTERM, SIGINT
+  std::function<void()> on_stop;    // SIGTERM, SIGINT, SIGQUIT, SIGXCPU (`ulimit -t`)
   std::function<void()> on_reload;  // SIGHUP
 };
 

@@ -199,10 +199,14 @@ class Directory final : public Storage {
     const std::string path(name);
     int fd = -1;
     const int error = result_of([&] {
-      return fd = ::openat(fd_.get(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+      return fd = ::openat(fd_.get(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+                           0600);
     });
     if (error != 0) return error;
     Fd made(fd);
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return errno;
+    if (!S_ISREG(status.st_mode)) return EINVAL;  // a pipe has no end, a device is no file
     const bool writes = (flags & O_CREAT) != 0;
     const int direct =
         writes ? ::openat(fd_.get(), path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOFOLLOW)

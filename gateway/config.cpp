@@ -174,6 +174,15 @@ void read_name(Section& section, std::string_view key, std::string& out) {
   out = name;
 }
 
+void read_pace(Section& section, std::string_view key, double& out) {
+  double pace = out;
+  section.number(key, pace, {0, 1'000'000});
+  if (pace != 0 && pace < 0.01) {
+    return section.fault(key, "slower than one message in 100 s", "0 (no limit), or 0.01-1000000");
+  }
+  out = pace;
+}
+
 void read_ascii(Section& section, std::string_view key, std::string& out, std::size_t min,
                 std::size_t max) {
   std::string text = out;
@@ -287,7 +296,7 @@ void read_client(Section& section, PeerPlace& place, ClientConfig& client,
                [&](std::size_t at) { client.accept = static_cast<Accept>(at); });
   section.seconds("relay_seconds", client.relay_us, {0.1, 300});
   section.integer("window", client.window, {1, 10'000});
-  section.number("pace", client.pace_per_s, {0, 1'000'000});
+  read_pace(section, "pace", client.pace_per_s);
   section.integer("sessions_max", client.sessions_max, {1, 10'000});
   section.integer("queue_max", client.queue_max, {1, 100'000'000});
   section.integer("queue_octets_max", client.queue_octets_max, {256 * 1024, 0xFFFFFFFF});

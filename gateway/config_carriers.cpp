@@ -195,7 +195,7 @@ void read_carrier(Section& section, PeerPlace& place, carriers::CarrierConfig& c
   if (!place.name.empty() && carrier.name != place.name) {
     section.fault("name", "is not its file's name", "\"" + place.name + "\", or no name");
   }
-  section.number("pace", carrier.pace_per_s, {0, 1'000'000});
+  read_pace(section, "pace", carrier.pace_per_s);
   read_ms(section, "pace_burst_seconds", carrier.pace_burst_ms, {0.001, 10});
   section.integer("number_window", carrier.number_window, {1, 10'000});
   section.integer("queue_max", carrier.queue_max, {1, 10'000'000});

@@ -32,8 +32,9 @@ std::string shortened(std::string text) {
 
 std::string plain(double value) {
   char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr;
-  return {text, end};
+  auto made = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+  if (made.ec != std::errc()) made = std::to_chars(text, text + sizeof text, value);
+  return {text, made.ptr};
 }
 
 std::string shown(const toml::node& node) {

@@ -29,6 +29,9 @@ void read_name(Section& section, std::string_view key, std::string& out);
 void read_ascii(Section& section, std::string_view key, std::string& out, std::size_t min,
                 std::size_t max);
 
+// Messages a second: 0, no limit, or at least one in 100 s.
+void read_pace(Section& section, std::string_view key, double& out);
+
 // "host:port" or "[v6]:port". False and `why` when it is not.
 bool parse_address(std::string_view text, bool literal_only, core::Address& out, std::string& why);
 

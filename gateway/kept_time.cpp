@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
+#include <sstream>
 #include <utility>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "core/replace_file.h"
 
@@ -12,6 +13,7 @@ namespace tollgate::gateway {
 namespace {
 
 constexpr std::string_view kBegin = "kept-time 1";
+constexpr std::size_t kKeptOctetsMax = 1024;
 // Where it begins to be counted: old enough that no file is from before it.
 constexpr std::int64_t kFirstUs = std::int64_t{100 * 366} * 86'400 * 1'000'000;
 
@@ -28,7 +30,9 @@ std::int64_t counted_on(const KeptAt& then, const core::ClockPair& now) {
 }  // namespace
 
 std::optional<KeptAt> load_kept(const std::string& directory) {
-  std::ifstream in(kept_file(directory));
+  const core::FileText text = core::read_file(kept_file(directory), kKeptOctetsMax);
+  if (!text) return std::nullopt;
+  std::istringstream in(*text);
   std::string word, version;
   KeptAt kept;
   core::ClockPair& at = kept.at;

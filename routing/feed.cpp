@@ -213,9 +213,11 @@ void Feed::load_directory() {
   counters_.refused[static_cast<std::size_t>(Refusal::faults)].set(1);
   counters_.refused_version.set(version_ + 1);
   tell_faults(faults);
+  // Numbered, since who asks again wants an answer at once, also when it is the same.
   core::log::error("tables_refused", {{"directory", options_.directory},
                                       core::log::Field::amount("faults", faults.size()),
-                                      {"version_kept", version_}});
+                                      {"version_kept", version_},
+                                      {"load", counters_.reload_failures.get()}});
   // Not tried again before someone asks.
   valid_until_us_ = kNever;
 }

@@ -11,7 +11,7 @@ namespace tollgate::gateway::cli {
 
 int run(const RunOptions& options) {
   core::tell_when_terminated();
-  core::hold_reload();
+  core::hold_signals();
   core::keep_files_private();
   if (!options.core_dumps) core::forbid_dumps();
   auto config = load_config(options.config);

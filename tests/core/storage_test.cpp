@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <random>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -42,6 +43,23 @@ TEST_CASE("writes of whole blocks and of anything else are one file", "[storage]
     if (round % 50 == 0) REQUIRE(file->datasync() == 0);
     REQUIRE(file->read(read->octets, 0) == static_cast<ssize_t>(kOctets));
     REQUIRE((read->octets == expected));
+  }
+}
+
+TEST_CASE("what is no regular file is refused, not waited for", "[storage]") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/s";
+  auto storage = open_directory(path, StorageUse::exclusive);
+  REQUIRE(storage);
+  REQUIRE(::mkfifo((path + "/pipe").c_str(), 0600) == 0);
+  REQUIRE(::mkdir((path + "/folder").c_str(), 0700) == 0);
+  auto reader = open_directory(path, StorageUse::read_only);
+  REQUIRE(reader);
+  for (Storage* each : {storage->get(), reader->get()}) {
+    FilePtr file;
+    CHECK(each->open("pipe", file) != 0);
+    CHECK(each->open("folder", file) != 0);
+    CHECK(file == nullptr);
   }
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <crypt.h>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -455,4 +457,52 @@ TEST_CASE("hashes that cannot be checked are named", "[auth]") {
   CHECK(password_hash_fault("$nonsense$x") == "a method or setting that this system cannot check");
   CHECK(password_hash_fault("$5$rounds=1000$MlhTvty0mWXvd4VC$elKn/Mcv") == "cut short or too long");
   CHECK(hash_password("x") != hash_password("x"));  // salted
+}
+
+TEST_CASE("a hash that costs too much to check is named, and nothing is hashed for it", "[auth]") {
+  const std::string tail43(43, 'a'), tail86(86, 'a'), tail53(53, 'a');
+  const struct {
+    std::string hash, fault;
+  } cases[] = {
+      {"$6$rounds=999999999$abcdefgh$" + tail86,
+       "too dear to check: rounds=999999999, at most 1000000"},
+      {"$5$rounds=99999999999999999999999$abcdefgh$" + tail43,
+       "too dear to check: rounds=99999999999999999999999, at most 1000000"},
+      {"$2b$31$" + tail53, "too dear to check: cost 31, at most 14"},
+      {"$2y$15$" + tail53, "too dear to check: cost 15, at most 14"},
+      {"$y$jDT$tollgatetollgate$" + tail43, "too dear to check: 256 MiB, at most 64 MiB"},
+      {"$y$jzT$tollgatetollgate$" + tail43, "a method or setting that this system cannot check"},
+      {"$y$jBT$tollgatetollgate$" + tail43, ""},
+      {"$7$CU..../....tollgate$" + tail43, ""},
+      {"$7$CU....2....tollgate$" + tail43, "too dear to check: 256 MiB, at most 64 MiB"},
+      {"$6$rounds=656000$abcdefgh$" + tail86, ""},
+      {"$6$rounds=999$abcdefgh$" + tail86, "a method or setting that this system cannot check"},
+      {"$6$abcdefgh$" + tail86, ""},
+      {"$2b$12$" + tail53, ""},
+      {"$sha1$40000$abcdefgh$" + tail43, "a method or setting that this system cannot check"},
+      {"$y$j9T$tollgatetollgate$" + std::string(43, ':'),
+       "a method or setting that this system cannot check"},
+  };
+  for (const auto& each : cases) {
+    CAPTURE(each.hash);
+    CHECK(password_hash_fault(each.hash) == each.fault);
+  }
+}
+
+TEST_CASE("what crypt(5) makes is taken, whole alone", "[auth]") {
+  for (const char* method : {"$y$", "$gy$", "$7$", "$6$", "$5$", "$1$", "$2a$", "$2b$", "$2y$"}) {
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    const bool made =
+        crypt_gensalt_rn(method, method[1] == '7' ? 6 : 0, nullptr, 0, setting, sizeof setting);
+    REQUIRE(made);
+    const auto data = std::make_unique<crypt_data>();
+    const std::string hash = crypt_r("shop-pw", setting, data.get());
+    CAPTURE(hash);
+    CHECK(password_hash_fault(hash).empty());
+    CHECK(matches("shop-pw", hash));
+    for (std::size_t cut = 1; cut < hash.size(); ++cut) {
+      CHECK_FALSE(password_hash_fault(hash.substr(0, cut)).empty());
+    }
+    CHECK_FALSE(password_hash_fault(hash + "a").empty());
+  }
 }

@@ -296,6 +296,20 @@ class Run(Gateway):
         process.send_signal(signal.SIGHUP)
         self.wait_for(ports, "tollgate_tables_reload_failures_total", 1)
         self.assertEqual(self.series(ports, "tollgate_tables_version"), 2)
+        for again in (2, 3):  # who asks again is answered again
+            process.send_signal(signal.SIGHUP)
+            self.wait_for(ports, "tollgate_tables_reload_failures_total", again)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.stderr.read().count(" tables_refused "), 3)
+
+    def test_signals_that_mean_nothing_end_nothing(self):
+        process, ports = self.start()
+        for name in ("USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO", "PWR", "RTMIN", "RTMAX"):
+            process.send_signal(getattr(signal, "SIG" + name))
+        self.assertEqual(self.series(ports, "tollgate_tables_version"), 1)
+        process.send_signal(signal.SIGQUIT)
+        self.assertIn(" stopped ", process.stderr.read())
+        self.assertEqual(process.wait(30), 0)
 
     def test_an_address_that_is_taken(self):
         _, ports = self.start()

@@ -1,12 +1,15 @@
 // A wall clock that jumps, at run and between two runs: nothing is lost, nothing expires early or
 // is kept for ever, nothing is removed. And files that others remove beneath a gateway that runs.
+#include <filesystem>
 #include <memory>
+#include <sys/stat.h>
 #include <utility>
 #include <vector>
 
 #include "gateway/kept_time.h"
 #include "gateway/timeline.h"
 #include "tests/catch_pch.h"
+#include "tests/core/temporary_directory.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {
@@ -78,6 +81,23 @@ TEST_CASE("what was written elsewhere is told by the clocks beside it", "[clock]
 }
 
 // ---- kept and steady time ----
+
+TEST_CASE("a kept-time that is no file is none", "[clock]") {
+  const core::testing::TemporaryDirectory directory;
+  const std::string file = directory.path() + "/kept-time";
+  REQUIRE(save_kept(directory.path(), {{5, 300, 400}, 500}));
+  REQUIRE(load_kept(directory.path()));
+  for (const char* device : {"/dev/zero", "/dev/full"}) {
+    std::filesystem::remove(file);
+    std::filesystem::create_symlink(device, file);
+    CHECK_FALSE(load_kept(directory.path()));
+  }
+  std::filesystem::remove(file);
+  REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+  CHECK_FALSE(load_kept(directory.path()));
+  REQUIRE(save_kept(directory.path(), {{5, 300, 400}, 500}));  // takes its place
+  CHECK(load_kept(directory.path()));
+}
 
 TEST_CASE("kept time never goes on faster than time", "[clock]") {
   const std::vector<core::JournalSegment> files = {{1, {5, 100, 10 * kDay}, 40'000 * kDay},

@@ -196,6 +196,11 @@ TEST_CASE("faults of [[carrier]], its timers and its dialect", "[config]") {
   check_all({
       {in_carrier("pace = 1e9"),
        {"3:8 carrier[1].pace = 1000000000.0: out of range | a number of 0-1000000"}},
+      {in_carrier("pace = 1e300"),
+       {"3:8 carrier[1].pace = 1e+300: out of range | a number of 0-1000000"}},
+      {in_carrier("pace = 1e-300"),
+       {"3:8 carrier[1].pace = 1e-300: slower than one message in 100 s | 0 (no limit), or "
+        "0.01-1000000"}},
       {in_carrier("mo_status = \"ESME_NO\""),
        {"3:13 carrier[1].mo_status = \"ESME_NO\": no command_status | a status such as "
         "ESME_RMSGQFUL or 0x0450"}},
