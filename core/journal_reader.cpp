@@ -27,7 +27,7 @@ struct Found {
   std::uint64_t number = 0;
   std::uint64_t size = 0;
   std::optional<SegmentHeader> header;
-  bool unwritten = false;  // its header is zeros: it was never begun, or its first batch is torn
+  bool unwritten = false;  // its header is zeros: never begun, its first batch torn, or damage
 };
 
 class Reading {
@@ -42,8 +42,8 @@ class Reading {
 
  private:
   std::string look(Found& found);
-  std::string read_segment(const Found& found, std::uint64_t durable);
-  void read_octets(File& file, const Found& found);
+  std::string cut_unwritten(std::size_t& begun);
+  std::string read_octets(const Found& found);
   void give(const Found& found, std::uint64_t durable);
   void damaged(std::uint64_t segment, std::uint64_t begin, std::uint64_t end, const char* what);
   void quarantine(std::uint64_t segment);
@@ -53,7 +53,8 @@ class Reading {
   const std::function<void(const JournalRecord&)>& f_;
   const JournalReadOptions& options_;
   std::vector<Found> found_;
-  std::vector<std::uint8_t> octets_;
+  std::vector<std::uint8_t> octets_;     // of the segment that was read last
+  std::vector<journal::Region> unread_;  // of those, what the disk does not give: zeros
   std::uint64_t run_ = 0;
   JournalReport report_;
 };
@@ -64,28 +65,30 @@ std::string trouble(const std::string& name, const char* what, int error) {
 
 tl::expected<JournalReport, std::string> Reading::run() {
   if (std::string error = find(); !error.empty()) return tl::unexpected(std::move(error));
-  // Behind the last segment that was begun come those that were only made ready.
-  std::size_t count = found_.size();
-  while (count > 0 && found_[count - 1].unwritten) --count;
+  std::size_t count = 0;
+  if (std::string error = cut_unwritten(count); !error.empty()) {
+    return tl::unexpected(std::move(error));
+  }
   report_.tail.next = count == 0 ? 1 : found_[count - 1].number + 1;
   if (count == 0 && !found_.empty()) report_.tail.next = found_.front().number;
-  for (std::size_t i = 0; i < found_.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const Found& found = found_[i];
-    if (i > 0 && i < count && found_[i - 1].number + 1 != found.number) {
+    if (i > 0 && found_[i - 1].number + 1 != found.number) {
       damaged(found_[i - 1].number + 1, 0, 0, "segments are missing");
     }
-    const bool next = i + 1 < found_.size() && found_[i + 1].number == found.number + 1 &&
+    const bool next = i + 1 < count && found_[i + 1].number == found.number + 1 &&
                       found_[i + 1].header.has_value();
     const std::uint64_t durable = next ? found_[i + 1].header->previous_end : kUnknown;
-    if (i >= count || (found.header.has_value() && found.size >= kRecordsBegin)) {
-      if (std::string error = read_segment(found, durable); !error.empty()) {
+    if (found.header.has_value() && found.size >= kRecordsBegin) {
+      if (std::string error = read_octets(found); !error.empty()) {
         return tl::unexpected(std::move(error));
       }
+      give(found, durable);
     } else if (durable == kUnknown || durable > kRecordsBegin) {
       damaged(found.number, 0, found.size, "no header can be read");
       quarantine(found.number);
     }
-    if (options_.progress) options_.progress(i + 1, found_.size());
+    if (options_.progress) options_.progress(i + 1, count);
   }
   return std::move(report_);
 }
@@ -132,33 +135,34 @@ std::string Reading::look(Found& found) {
   return {};
 }
 
-std::string Reading::read_segment(const Found& found, std::uint64_t durable) {
+// Behind the last segment that was begun come those that were only made ready, and one whose first
+// batch may be torn: nothing of them counts.
+std::string Reading::cut_unwritten(std::size_t& begun) {
+  for (begun = found_.size(); begun > 0 && found_[begun - 1].unwritten; --begun) {
+    if (std::string error = read_octets(found_[begun - 1]); !error.empty()) return error;
+    if (!unread_.empty() || journal::begins_later_batch(octets_)) break;
+    torn(journal::last_octet(octets_, 0));
+  }
+  return {};
+}
+
+std::string Reading::read_octets(const Found& found) {
   const std::string name = journal::segment_name(found.number);
   if (found.size > kSegmentMax) return "journal: " + name + " is longer than any segment";
   FilePtr file;
   if (const int error = storage_.open(name, file)) return trouble(name, "cannot be opened", error);
-  read_octets(*file, found);
-  if (found.header) {
-    give(found, durable);
-    return {};
-  }
-  // Made ready, or its first batch torn: nothing of it counts.
-  torn(journal::last_octet(octets_, 0));
-  return {};
-}
-
-void Reading::read_octets(File& file, const Found& found) {
   octets_.resize(found.size);
+  unread_.clear();
   const Out all(octets_);
   for (std::size_t at = 0; at < all.size();) {
     std::size_t n = std::min(kReadStep, all.size() - at);
-    ssize_t got = file.read(all.subspan(at, n), at);
+    ssize_t got = file->read(all.subspan(at, n), at);
     if (got < 0) {
       n = std::min(kUnreadable, n);
-      got = file.read(all.subspan(at, n), at);
+      got = file->read(all.subspan(at, n), at);
       if (got < 0) {
         std::memset(all.data() + at, 0, n);
-        damaged(found.number, at, at + n, "octets cannot be read from the disk");
+        unread_.push_back({at, at + n});
         at += n;
         continue;
       }
@@ -169,11 +173,15 @@ void Reading::read_octets(File& file, const Found& found) {
     }
     at += static_cast<std::size_t>(got);
   }
+  return {};
 }
 
 void Reading::give(const Found& found, std::uint64_t durable) {
   if (found.header->begins_run) run_ = found.number;
   const std::size_t before = report_.damage.size();
+  for (const journal::Region& region : unread_) {
+    damaged(found.number, region.begin, region.end, "octets cannot be read from the disk");
+  }
   const journal::SegmentScan scan({octets_, *found.header, durable});
   for (const journal::Region& region : scan.damage()) {
     damaged(found.number, region.begin, region.end,

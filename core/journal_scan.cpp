@@ -131,4 +131,15 @@ bool SegmentScan::sector_missing(const Region& gap) const {
   return false;
 }
 
+bool begins_later_batch(Octets segment) noexcept {
+  SegmentHeader any;
+  any.streams = kJournalStreamsMax;
+  const std::uint64_t last = last_octet(segment, 0);
+  for (std::uint64_t at = kRecordsBegin; at < last; at += 8) {
+    const auto record = peek_record(segment, at, any);
+    if (record && record->synced == at) return true;
+  }
+  return false;
+}
+
 }  // namespace tollgate::core::journal

@@ -65,6 +65,11 @@ class SegmentScan {
   std::uint64_t hashed_ = 0;
 };
 
+// Of a segment whose header is zeros: a batch behind its first one begins there. So the first one,
+// and the header with it, was durable. Without the salt no checksum can be tried; the first record
+// of each batch has its own place as its `synced`, and that of the first batch is 0.
+bool begins_later_batch(Octets segment) noexcept;
+
 template <class F>
 void SegmentScan::for_each(F&& f) const {
   std::uint64_t at = kRecordsBegin;

@@ -6,6 +6,7 @@
 #include "core/journal_format.h"
 #include "core/journal_scan.h"
 #include "tests/core/faulty_storage.h"
+#include "tests/core/journal_bench.h"
 #include "tests/core/journal_world.h"
 #include "tests/core/temporary_directory.h"
 
@@ -190,27 +191,93 @@ TEST_CASE("1,000 truncations: what lies in front is read, the loss is reported",
   }
 }
 
-TEST_CASE("1,000 overwritten stretches never crash the reader", "[journal][damage]") {
+TEST_CASE("1,000 overwritten stretches: what is hit is reported", "[journal][damage]") {
   std::mt19937 random(6);
   for (int i = 0; i < 1'000; ++i) {
     const std::uint64_t segment = any_segment(random);
     Copy copy(segment);
-    const std::size_t begin = random() % copy.octets->size();
+    const std::size_t begin = i % 10 == 0 ? 0 : random() % copy.octets->size();
     const std::size_t end = std::min(copy.octets->size(), begin + random() % 5'000 + 1);
     for (std::size_t at = begin; at < end; ++at) {
       (*copy.octets)[at] = static_cast<std::uint8_t>(i % 3 == 0 ? 0 : random());
     }
     INFO("segment " << segment << ", from " << begin << " to " << end << ", case " << i);
-    const ReadBack back = read_back(copy.disk, kStreams);
+    const ReadBack back = read_back(copy.disk, kStreams, true);
     const auto& was = sample().disk.names.at(journal::segment_name(segment))->now;
     const auto unchanged = [&](std::uint64_t from, std::uint64_t to) {
       return std::equal(was.begin() + static_cast<long>(from), was.begin() + static_cast<long>(to),
                         copy.octets->begin() + static_cast<long>(from));
     };
     const bool header = unchanged(0, 512) || unchanged(512, 1'024);
-    check_records(back, [&](const Place& place) {
+    const auto whole = [&](const Place& place) {
       return place.segment != segment || (header && unchanged(place.begin, place.end));
-    });
+    };
+    check_records(back, whole);
+    for (const Place& place : sample().places) {
+      if (whole(place)) continue;
+      const auto reported = [&](const JournalDamage& damage) {
+        return damage.segment == segment && damage.begin <= place.begin && place.end <= damage.end;
+      };
+      REQUIRE(std::any_of(back.report.damage.begin(), back.report.damage.end(), reported));
+      REQUIRE(back.report.quarantined ==
+              std::vector<std::string>{journal::quarantine_name(segment)});
+    }
+  }
+}
+
+// The newest segment, its first block lost: nothing but its later batches tells that it was begun.
+TEST_CASE("zeros where the newest header was are damage, and the file stays", "[journal][damage]") {
+  for (const bool clean : {false, true}) {
+    FaultyStorage before;
+    std::unique_ptr<FaultyStorage> disk;
+    {
+      Bench bench(before);
+      for (int i = 0; i < 60; ++i) {
+        bench.append();
+        bench.settle();
+      }
+      if (!clean) disk = before.survive(Survival::drop_all, 1);
+    }
+    if (clean) disk = before.survive(Survival::drop_all, 1);
+    auto& octets = disk->names[journal::segment_name(1)]->now;
+    REQUIRE(journal::last_octet(octets, 0) > kStorageBlock);
+    std::fill_n(octets.begin(), kStorageBlock, std::uint8_t{0});
+    const ReadBack back = read_back(*disk, 1, true);
+    CHECK(back.fault == "");
+    REQUIRE(back.report.damage.size() == 1);
+    CHECK(back.report.damage[0].segment == 1);
+    CHECK(back.report.quarantined == std::vector<std::string>{journal::quarantine_name(1)});
+    CHECK(back.report.tail.next == 2);
+    const Bench next(*disk, back.report.tail);
+    CHECK(disk->names.contains(journal::segment_name(1)));
+    CHECK(disk->names.contains(journal::quarantine_name(1)));
+  }
+}
+
+// A crash in a segment's first batch may leave any of its sectors: nobody was told of it.
+TEST_CASE("a first batch without its header is torn, whatever else of it is there",
+          "[journal][damage]") {
+  FaultyStorage whole;
+  Bench bench(whole);
+  bench.append(18);
+  while (bench.journal->step()) {
+  }
+  REQUIRE(bench.count(JournalCount::batches) == 1);
+  std::mt19937 random(8);
+  for (int i = 0; i < 100; ++i) {
+    auto disk = whole.survive(Survival::drop_all, 1);
+    auto& octets = disk->names[journal::segment_name(1)]->now;
+    for (std::size_t at = 0; at < octets.size(); at += journal::kSector) {
+      if (at >= journal::kRecordsBegin && random() % 2 == 0) continue;
+      std::fill_n(octets.begin() + static_cast<long>(at), journal::kSector, std::uint8_t{0});
+    }
+    const ReadBack back = read_back(*disk, 1, true);
+    REQUIRE(back.fault == "");
+    REQUIRE(back.report.records == 0);
+    REQUIRE(back.report.damage.empty());
+    REQUIRE(back.report.quarantined.empty());
+    REQUIRE(back.report.tail.next == 1);
+    const Bench next(*disk, back.report.tail);
   }
 }
 
