@@ -42,14 +42,22 @@ namespace tollgate::core {
 
 using Mark = std::uint64_t;  // records appended to one stream so far; 0: none
 
+// Octets of a segment's file.
+struct JournalStretch {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
 // Where the reading of a journal ended (JournalReport::tail) and the writing goes on.
 struct JournalTail {
-  std::uint64_t segment = 0;  // the last one with records; 0: none
-  std::uint64_t batch = 0;    // where in it the last batch begins
-  std::uint64_t end = 0;      // where in it the last record ends
-  std::uint64_t next = 0;     // 0: nothing was read, and there must be nothing;
-                              // else the first to write: what has this number or a higher
-                              // one holds no record and is removed
+  std::uint64_t segment = 0;           // the last one with records; 0: none
+  std::uint64_t batch = 0;             // where in it the last batch begins
+  std::uint64_t end = 0;               // where in it the last record ends
+  std::uint64_t next = 0;              // 0: nothing was read, and there must be nothing;
+                                       // else the first to write: what has this number or a higher
+                                       // one holds no record and is removed
+  std::vector<JournalStretch> unread;  // of `segment`, ascending: the disk does not give them.
+                                       // They were reported as damage
 };
 
 // Records that are needed for longer than their segments: copied elsewhere as they are written.

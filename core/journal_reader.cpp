@@ -53,8 +53,8 @@ class Reading {
   const std::function<void(const JournalRecord&)>& f_;
   const JournalReadOptions& options_;
   std::vector<Found> found_;
-  std::vector<std::uint8_t> octets_;     // of the segment that was read last
-  std::vector<journal::Region> unread_;  // of those, what the disk does not give: zeros
+  std::vector<std::uint8_t> octets_;    // of the segment that was read last
+  std::vector<JournalStretch> unread_;  // of those, what the disk does not give: zeros
   std::uint64_t run_ = 0;
   JournalReport report_;
 };
@@ -179,7 +179,7 @@ std::string Reading::read_octets(const Found& found) {
 void Reading::give(const Found& found, std::uint64_t durable) {
   if (found.header->begins_run) run_ = found.number;
   const std::size_t before = report_.damage.size();
-  for (const journal::Region& region : unread_) {
+  for (const JournalStretch& region : unread_) {
     damaged(found.number, region.begin, region.end, "octets cannot be read from the disk");
   }
   const journal::SegmentScan scan({octets_, *found.header, durable});
@@ -204,6 +204,7 @@ void Reading::give(const Found& found, std::uint64_t durable) {
   report_.tail.segment = found.number;
   report_.tail.batch = scan.batch();
   report_.tail.end = scan.end();
+  report_.tail.unread = unread_;
 }
 
 void Reading::damaged(std::uint64_t segment, std::uint64_t begin, std::uint64_t end,

@@ -74,24 +74,34 @@ std::string Segments::clear_behind() {
 }
 
 // Recovery may have read octets that are in the system's cache alone: its run ended before their
-// sync, or in its failure. They are written once more, before anything is built on them.
+// sync, or in its failure. They are written once more, before anything is built on them; what it
+// could not read is lost, and is left as it is.
 std::string Segments::rewrite_tail() {
   const JournalTail& tail = options_.tail;
   if (tail.segment == 0) return {};
   const std::string name = segment_name(tail.segment);
   FilePtr file;
   if (const int error = storage_.open(name, file)) return trouble(name, "cannot be opened", error);
-  if (tail.end > tail.batch) {
-    std::vector<std::uint8_t> octets(tail.end - tail.batch);
-    const ssize_t got = file->read(octets, tail.batch);
-    if (got < 0) return trouble(name, "cannot be read", static_cast<int>(-got));
-    octets.resize(static_cast<std::size_t>(got));
-    if (const int error = file->pwrite_all(octets, tail.batch)) {
-      return trouble(name, "cannot be written", error);
-    }
+  std::uint64_t at = tail.batch;
+  for (const JournalStretch& unread : tail.unread) {
+    const std::uint64_t upto = std::min(unread.begin, tail.end);
+    if (std::string error = rewrite(*file, at, upto); !error.empty()) return error;
+    at = std::max(at, unread.end);
   }
+  if (std::string error = rewrite(*file, at, tail.end); !error.empty()) return error;
   const int error = file->datasync();
   return error == 0 ? std::string{} : trouble(name, "cannot be synced", error);
+}
+
+std::string Segments::rewrite(File& file, std::uint64_t begin, std::uint64_t end) {
+  if (begin >= end) return {};
+  const std::string name = segment_name(options_.tail.segment);
+  std::vector<std::uint8_t> octets(end - begin);
+  const ssize_t got = file.read(octets, begin);
+  if (got < 0) return trouble(name, "cannot be read", static_cast<int>(-got));
+  octets.resize(static_cast<std::size_t>(got));
+  const int error = file.pwrite_all(octets, begin);
+  return error == 0 ? std::string{} : trouble(name, "cannot be written", error);
 }
 
 int Segments::maintain(const Now& now) {

@@ -98,6 +98,7 @@ class Segments {
   };
 
   std::string rewrite_tail();
+  std::string rewrite(File& file, std::uint64_t begin, std::uint64_t end);
   std::string clear_behind();
   int make_spare();
   int fill_spare(Segment& spare);

@@ -44,7 +44,9 @@ class FaultyStorage final : public Storage {
   // ---- faults ----
   std::uint64_t crash_at = 0;                         // the n-th operation from the start; 0: never
   std::map<Op, std::pair<std::uint64_t, int>> fails;  // its n-th call from now on, with this errno
-  bool syncs_lie = false;                             // datasync says yes and does nothing
+  // Bad blocks of a file: octets begin ... end.
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>, std::less<>> unreadable;
+  bool syncs_lie = false;  // datasync says yes and does nothing
   std::uint64_t capacity = std::uint64_t{1} << 30;
   // ---- what happened ----
   std::uint64_t operations = 0;
@@ -132,6 +134,8 @@ class FaultyFile final : public File {
     if (const int error = disk_.begin(Op::write, name_)) return error;
     const auto address = reinterpret_cast<std::uintptr_t>(octets.data());
     if ((address | octets.size() | at) % kStorageBlock != 0) ++disk_.writes_in_part;
+    const auto [begin, end] = bad(at, at + octets.size());
+    if (begin < end && (begin < at || end > at + octets.size())) return EIO;  // a block in part
     if (at + octets.size() > inode_->now.size()) {
       if (const int error = grow(at + octets.size())) return error;
     }
@@ -142,6 +146,7 @@ class FaultyFile final : public File {
     if (disk_.crashed) return -EIO;
     const auto size = inode_->now.size();
     const std::size_t n = at >= size ? 0 : std::min<std::size_t>(out.size(), size - at);
+    if (const auto [begin, end] = bad(at, at + n); begin < end) return -EIO;
     if (n != 0) std::memcpy(out.data(), inode_->now.data() + at, n);
     return static_cast<ssize_t>(n);
   }
@@ -162,6 +167,14 @@ class FaultyFile final : public File {
   }
 
  private:
+  // The file's bad blocks, if octets from ... to touch them; else nothing.
+  std::pair<std::uint64_t, std::uint64_t> bad(std::uint64_t from, std::uint64_t to) const {
+    const auto at = disk_.unreadable.find(name_);
+    if (at == disk_.unreadable.end()) return {};
+    return at->second.first < to && from < at->second.second
+               ? at->second
+               : std::pair<std::uint64_t, std::uint64_t>{};
+  }
   int grow(std::uint64_t size) {
     if (size <= inode_->now.size()) return 0;
     if (disk_.used() + size - inode_->now.size() > disk_.capacity) return ENOSPC;

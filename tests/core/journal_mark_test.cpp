@@ -75,6 +75,37 @@ TEST_CASE("after a crash zeros at the end are damage as far as the mark tells", 
   }
 }
 
+// Each block of a journal by itself: no start is refused, and all that can be read is.
+TEST_CASE("a block that cannot be read, also in the last batch, refuses no start", "[journal]") {
+  FaultyStorage disk;
+  {
+    Bench bench(disk);
+    for (int i = 0; i < 20; ++i) {
+      bench.append();
+      bench.settle();
+    }
+    bench.append(20);  // more than a block
+    bench.settle();
+  }
+  const std::string name = segment_name(1);
+  const ReadBack whole = read_back(disk, 1);
+  REQUIRE(whole.numbers[0].size() == 40);
+  for (std::uint64_t at = 0; at < kSegment; at += kStorageBlock) {
+    INFO("the block at " << at);
+    auto copy = disk.survive(Survival::drop_all, 1);
+    copy->unreadable[name] = {at, at + kStorageBlock};
+    ReadBack back = read_back(*copy, 1, true);
+    CHECK(back.fault == "");
+    REQUIRE_FALSE(back.report.damage.empty());
+    CHECK(back.report.quarantined == std::vector<std::string>{journal::quarantine_name(1)});
+    const Bench next(*copy, back.report.tail);
+    CHECK(copy->names.contains(name));
+    if (at == 0) continue;
+    CHECK(back.report.tail.segment == 1);
+    CHECK(back.report.tail.end == whole.report.tail.end);
+  }
+}
+
 TEST_CASE("a mark is written in the background, and rides on the next sync", "[journal]") {
   FaultyStorage disk;
   Bench bench(disk);
