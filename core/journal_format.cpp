@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kName = "journal-";
 constexpr std::size_t kDigits = 20;
-constexpr std::size_t kHeaderOctets = 96;
+constexpr std::size_t kHeaderOctets = 104;
 
 template <class T>
 T load(const std::uint8_t* at) noexcept {
@@ -43,6 +43,7 @@ void put_segment_header(Out out, const SegmentHeader& header) noexcept {
   store(at + 64, header.boot);
   store(at + 72, header.created_mono_us);
   store(at + 80, header.kept_us);
+  store(at + 96, header.run);
   store(at + 8, crc32c({at + 12, kSector - 12}));
   std::memcpy(at + kSector, at, kSector);
   if (header.durable != 0) put_durable_mark(out, header.durable);
@@ -73,7 +74,8 @@ HeaderFault get_segment_header(Octets sector, SegmentHeader& header) noexcept {
   header.created_mono_us = load<std::int64_t>(at + 72);
   header.kept_us = load<std::int64_t>(at + 80);
   header.durable = load<std::uint64_t>(at + 88);
-  static_assert(88 + sizeof(std::uint64_t) <= kHeaderOctets);
+  header.run = load<std::uint64_t>(at + 96);
+  static_assert(96 + sizeof(std::uint64_t) <= kHeaderOctets);
   return HeaderFault::none;
 }
 

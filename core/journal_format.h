@@ -43,6 +43,7 @@ struct SegmentHeader {
   std::int64_t created_mono_us = 0;  // in that boot
   std::int64_t kept_us = 0;          // JournalOptions::kept_less_mono_us; 0: not told
   std::uint64_t durable = 0;  // its first copy alone: the octets that were durable, certainly
+  std::uint64_t run = 0;      // the number of its process's first segment; 0: not told
 
   ClockPair clocks() const noexcept { return {boot, created_mono_us, created_wall_us}; }
 };

@@ -177,7 +177,9 @@ std::string Reading::read_octets(const Found& found) {
 }
 
 void Reading::give(const Found& found, std::uint64_t durable) {
+  // Older programs told of the first segment alone.
   if (found.header->begins_run) run_ = found.number;
+  if (found.header->run != 0) run_ = found.header->run;
   const std::size_t before = report_.damage.size();
   for (const JournalStretch& region : unread_) {
     damaged(found.number, region.begin, region.end, "octets cannot be read from the disk");

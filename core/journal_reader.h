@@ -29,7 +29,7 @@ struct JournalRecord {
   std::uint64_t segment = 0;
   std::uint64_t offset = 0;  // in the segment's file
   unsigned streams = 1;      // of its run
-  std::uint64_t run = 0;     // the segment that its process began with; 0: reclaimed since
+  std::uint64_t run = 0;     // the segment that its process began with, there or not; 0: not known
   ClockPair begun = {};      // its segment
 };
 

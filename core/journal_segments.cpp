@@ -192,11 +192,13 @@ bool Segments::advance(const Now& now) {
   zero_due_ = 0;
   retry_at_us_ = now.mono_us;
   const bool begins_run = header_.segment == 0;
+  const std::uint64_t run = begins_run ? current_.number : header_.run;
   const std::int64_t less = options_.kept_less_mono_us;
   const std::int64_t kept_us = less == 0 ? 0 : now.mono_us + less;
   header_ = SegmentHeader{current_.number, draw_salt(),      previous_end_, options_.segment_octets,
                           now.wall_us,     options_.streams, begins_run,    boot_id(),
                           now.mono_us,     kept_us};
+  header_.run = run;
   seed_ = seed_of(header_);
   return true;
 }

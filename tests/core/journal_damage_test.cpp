@@ -281,6 +281,45 @@ TEST_CASE("a first batch without its header is torn, whatever else of it is ther
   }
 }
 
+// Segments by number: of which run their records are told to be.
+std::map<std::uint64_t, std::uint64_t> runs_of(FaultyStorage& disk) {
+  std::map<std::uint64_t, std::uint64_t> runs;
+  const auto note = [&](const JournalRecord& record) {
+    const auto [at, fresh] = runs.emplace(record.segment, record.run);
+    if (!fresh) REQUIRE(at->second == record.run);
+  };
+  REQUIRE(read_journal(disk, note));
+  return runs;
+}
+
+// Else the numbers of a run's detail records would be taken for those of the run before it.
+TEST_CASE("a segment tells its run though the run's first segment is damaged or gone",
+          "[journal][damage]") {
+  FaultyStorage disk;
+  JournalTail tail;
+  std::uint64_t first = 1;  // of the run
+  for (int run = 0; run < 2; ++run) {
+    Bench bench(disk, tail);
+    bench.states[0].appended = run == 0 ? 0 : 1'000;
+    first = bench.stream().current_segment();
+    while (bench.stream().current_segment() < first + 2) {
+      bench.append();
+      bench.settle();
+    }
+    bench.journal.reset();
+    tail = read_back(disk, 1).report.tail;
+  }
+  auto runs = runs_of(disk);
+  REQUIRE(runs.size() >= 6);
+  for (const auto& [segment, run] : runs) CHECK(run == (segment < first ? 1 : first));
+  auto& octets = disk.names[journal::segment_name(first)]->now;
+  for (const std::size_t copy : {std::size_t{0}, journal::kSector}) octets[copy + 20] ^= 1;
+  runs.erase(first);
+  CHECK(runs_of(disk) == runs);
+  disk.names.erase(journal::segment_name(first));
+  CHECK(runs_of(disk) == runs);
+}
+
 TEST_CASE("a segment that is missing in the middle is damage", "[journal][damage]") {
   const std::uint64_t second = std::next(sample().sizes.begin())->first;
   FaultyStorage disk;
