@@ -176,6 +176,8 @@ class Connection final : private Socket::Events,
   std::uint64_t committed() const noexcept { return sent_ + output_size(); }
   std::size_t output_size() const noexcept { return out_end_ - out_begin_; }
   bool above_high_water() const noexcept { return output_size() > limits_.high_water; }
+  // Has been, and on_writable() has not come since: the peer does not take what it is told.
+  bool was_high() const noexcept { return was_high_ || writable_owed_; }
 
   // After pause_reading() on_input is not called until resume_reading(), then with the rest first.
   void pause_reading() noexcept;
@@ -209,8 +211,12 @@ class Connection final : private Socket::Events,
 
   void set_input_max(std::size_t octets) noexcept { limits_.input_max = octets; }
   void set_read_max(std::size_t octets) noexcept { limits_.read_max = octets; }
+  // The marks stay below it, so that there is room for answers when reading pauses.
   void set_output_max(std::size_t octets) noexcept {
-    if (open_ && !closing_) limits_.output_max = octets;
+    if (!open_ || closing_) return;
+    limits_.output_max = octets;
+    limits_.high_water = std::min(limits_.high_water, octets / 2);
+    limits_.low_water = std::min(limits_.low_water, limits_.high_water / 4);
   }
   const ConnectionLimits& limits() const noexcept { return limits_; }
   std::size_t leftover_size() const noexcept { return std::size_t{rest_end_} - rest_begin_; }

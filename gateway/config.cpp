@@ -340,7 +340,8 @@ std::string ConfigFault::text() const {
   return text;
 }
 
-tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& path) {
+tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& path,
+                                                           std::uint32_t shards) {
   Config config;
   config.path = path;
   std::vector<std::string> plain_passwords;
@@ -353,6 +354,7 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
     root.section("gateway", [&](Section& section) {
       read_gateway(section, directory, has_tables, config.gateway);
     });
+    if (shards != 0) config.gateway.shards = shards;
     root.section("tables", [&](Section& section) { read_tables(section, directory, config); });
     root.section("journal", [&](Section& section) {
       read_journal(section, directory, config.gateway.shards, config.journal);

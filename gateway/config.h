@@ -34,8 +34,8 @@ inline constexpr std::size_t kAuthThreadsMax = 64;
 inline constexpr std::size_t kShardsMax = 64;  // a message id keeps six bits for its shard
 inline constexpr std::size_t kClientsMax = 10'000;
 inline constexpr std::size_t kCarriersMax = 256;
-inline constexpr std::size_t kBindsMax = 64;                // of one carrier
-inline constexpr std::uint32_t kMailboxLeast = 256 * 1024;  // holds two of the longest orders
+inline constexpr std::size_t kBindsMax = 64;                  // of one carrier
+inline constexpr std::uint32_t kMailboxLeast = 256 * 1024;    // holds two of the longest orders
 inline constexpr std::uint32_t kDetailRingLeast = 32 * 1024;  // and of the longest detail records
 
 // Which SMPP versions a client may bind with, by the version in effect (reference section 8).
@@ -176,6 +176,8 @@ struct ConfigFault {
 
 // Reads, checks and completes `path`. Throws nothing; a file that cannot be read is a fault too.
 // Hashes plain passwords: a few milliseconds each.
-tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& path);
+// `shards`: instead of the file's; 0: none. What depends on them is judged by these.
+tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& path,
+                                                           std::uint32_t shards = 0);
 
 }  // namespace tollgate::gateway

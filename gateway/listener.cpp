@@ -71,8 +71,11 @@ bool Listener::admit(const core::Address& peer, Sources::Place& place) {
   if (admission.verdict != Sources::Verdict::admitted) {
     const bool source = admission.verdict == Sources::Verdict::source_full;
     (source ? counters_.door.source_full : counters_.door.over_limit).add();
+    const bool few = room() < config_.gateway.limits.unbound_max;
     core::log::warn("door_full", {core::log::Field::from_peer("peer", peer.host),
-                                  {"reason", source ? "unbound_per_source" : "unbound_max"}});
+                                  {"reason", source ? "unbound_per_source"
+                                             : few  ? "descriptors"
+                                                    : "unbound_max"}});
     return false;
   }
   if (admission.gives_way == 0) return true;

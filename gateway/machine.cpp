@@ -165,12 +165,16 @@ std::string Shortage::text() const {
   return what + ": " + has + ", needed: " + needs + " (right: " + right + ")";
 }
 
-std::uint32_t connections_granted(const Config& config, const Peers& peers,
-                                  const Machine& machine) {
+std::uint32_t connections_room(const Config& config, const Peers& peers, const Machine& machine) {
+  constexpr std::uint64_t kMost = 100'000'000;
   const std::uint64_t beside = descriptors_beside(config, peers);
   const std::uint64_t left = machine.descriptors > beside ? machine.descriptors - beside : 1;
-  return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(left, config.gateway.limits.connections_max));
+  return static_cast<std::uint32_t>(std::min(left, kMost));
+}
+
+std::uint32_t connections_granted(const Config& config, const Peers& peers,
+                                  const Machine& machine) {
+  return std::min(connections_room(config, peers, machine), config.gateway.limits.connections_max);
 }
 
 std::vector<Shortage> shortages(const Config& config, const Peers& peers, const Machine& machine) {
@@ -191,7 +195,7 @@ std::vector<Shortage> shortages(const Config& config, const Peers& peers, const 
     found.push_back({"memory",
                      mib(machine.memory_octets) + " (" + std::string(machine.memory_bound) + ")",
                      "about " + mib(memory) + " when every queue is full",
-                     "more memory, or a smaller messages_per_shard or queue_octets_max"});
+                     "more memory, or a smaller messages_per_shard"});
   }
   if (!config.journal.directory.empty()) {
     judge_disk({"journal", machine.journal_free, config.journal.reserve_octets,

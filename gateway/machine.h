@@ -46,6 +46,8 @@ struct Shortage {
 
 std::vector<Shortage> shortages(const Config& config, const Peers& peers, const Machine& machine);
 
+// Connections of clients, bound or not, that descriptors are left for; at least 1.
+std::uint32_t connections_room(const Config& config, const Peers& peers, const Machine& machine);
 // Of connections_max, those that descriptors are left for; at least 1.
 std::uint32_t connections_granted(const Config& config, const Peers& peers, const Machine& machine);
 

@@ -8,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <random>
-#include <sys/resource.h>
 #include <thread>
 #include <vector>
 
@@ -170,7 +169,7 @@ class Process {
 
   // False: an address cannot be had; the reason was told.
   bool start() {
-    shared_.room = connections_room();
+    shared_.room = connections_room(config_, peers(), read_machine(config_));
     for (auto& flow : flows_) {
       if (const core::NetError error = flow->start()) {
         core::log::error("listen_failed", {{"reason", error.reason}});
@@ -266,17 +265,6 @@ class Process {
     // The rest of the unbound may send its bind meanwhile, or give way.
     options.waiting_max = config_.gateway.limits.unbound_max / 4 * 3;
     return options;
-  }
-
-  // Descriptors for clients: what the process may have, less what journal, records, carriers and
-  // metrics need.
-  static std::uint32_t connections_room() {
-    constexpr rlim_t kOwnLeast = 256;
-    constexpr rlim_t kMost = 100'000'000;
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMost;
-    const rlim_t all = std::min(limit.rlim_cur, kMost);
-    return static_cast<std::uint32_t>(all - std::min(all, std::max(kOwnLeast, all / 16)));
   }
 
   bool start_metrics() {

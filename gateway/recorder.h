@@ -54,7 +54,8 @@ class Recorder {
   bool flush_details();
   bool accepting() const { return stream_ == nullptr || stream_->accepting(); }
   bool failed() const { return failed_; }
-  bool spilled() const { return stream_ != nullptr && stream_->spilled(); }
+  // It waits for its journal; for one that failed there is nothing to wait for.
+  bool spilled() const { return stream_ != nullptr && !failed_ && stream_->spilled(); }
 
   // From the client's home.
   void accepted(Message& message);  // holds its segment

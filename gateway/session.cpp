@@ -265,7 +265,7 @@ bool Session::on_submit_multi(const proto::Frame& frame, const core::Now& now) {
     return true;
   }
   const auto done = home_->submit_multi(*client_, multi, version_);
-  connection_.spend(multi.dest_addresses.count);
+  connection_.spend(multi.dest_addresses.count * (1 + frame.body.size() / 512));  // all copied
   if (done.status != Status::ESME_ROK) {
     answer(Command::submit_multi, sequence_number, done.status);
     return true;
@@ -549,7 +549,7 @@ void Session::on_timer(const core::Now& now) {
   }
   const ClientConfig& config = client_->config();
   // A full queue is our reason not to read. A full output is the peer's: it may well be gone.
-  const bool unread = connection_.reading_paused() && !connection_.above_high_water();
+  const bool unread = connection_.reading_paused() && !connection_.was_high();
   if (const Told* oldest = told_.oldest();
       oldest != nullptr && !unread && now.mono_us - oldest->sent_us >= config.response_timeout_us) {
     core::log::warn("response_timeout", {{"client", config.system_id}});

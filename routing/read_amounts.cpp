@@ -1,6 +1,8 @@
 // rates/<carrier>.csv, plans/<plan>.csv and currencies.csv.
 #include <algorithm>
 #include <array>
+#include <set>
+#include <string>
 #include <tuple>
 
 #include "routing/amount_columns.h"
@@ -185,6 +187,7 @@ void read_currencies(Reading& reading, std::string_view text) {
   constexpr std::array<Column, 3> kColumns = {{{"currency"}, {"rate"}, {"as_of", false}}};
   SourceTables& source = reading.source;
   Sheet sheet("currencies.csv", text, kColumns, reading.faults);
+  std::set<std::string> codes;
   while (sheet.next()) {
     ++source.rows;
     const std::string_view code = sheet[kCode];
@@ -192,9 +195,7 @@ void read_currencies(Reading& reading, std::string_view text) {
                              return c >= 'A' && c <= 'Z';
                            });
     if (!good_code) sheet.fault(kCode, "is not a currency code such as EUR");
-    for (const Currency& currency : source.currencies) {
-      if (currency.code == code) sheet.fault(kCode, "is there twice");
-    }
+    if (good_code && !codes.insert(std::string(code)).second) sheet.fault(kCode, "is there twice");
     Nano rate = 0;
     const char* why = parse_nano(sheet[kRate], rate);
     if (why == nullptr && rate <= 0) why = "is not greater than 0";

@@ -14,13 +14,12 @@ int run(const RunOptions& options) {
   core::hold_signals();
   core::keep_files_private();
   if (!options.core_dumps) core::forbid_dumps();
-  auto config = load_config(options.config);
+  auto config = load_config(options.config, options.shards);
   if (!config) {
     for (const ConfigFault& fault : config.error()) print(stderr, fault.text() + "\n");
     print(stderr, "tollgate run: " + counted(config.error().size(), "fault") + "; not started\n");
     return kFindings;
   }
-  if (options.shards != 0) config->gateway.shards = options.shards;
   core::raise_descriptor_limit();
   return run_process(std::move(*config));
 }

@@ -256,14 +256,15 @@ bool Door::answered(Peer& peer) {
 
 void Door::render() {
   for (const Page& page : pages_) {
-    Body body;
+    const auto wants = [&page](const Peer& peer) {
+      return peer.step == Step::wanting && peer.page == &page;
+    };
+    if (std::none_of(peers_.begin(), peers_.end(), wants)) continue;
+    bound_bodies();  // ends peers, any of them
+    const auto body = std::make_shared<const std::string>(page.render());
     for (auto peer = peers_.begin(); peer != peers_.end();) {
       const auto at = peer++;
-      if (at->step != Step::wanting || at->page != &page) continue;
-      if (body == nullptr) {
-        bound_bodies();
-        body = std::make_shared<const std::string>(page.render());
-      }
+      if (!wants(*at)) continue;
       give(*at, 200, page.type, body);
       if (!send(*at)) end(at);
     }

@@ -266,6 +266,39 @@ TEST_CASE("a client that never reads costs its cap; others go on", "[limits]") {
   world.finish();
 }
 
+TEST_CASE("a client that stops reading half way is closed too", "[limits]") {
+  World world({.change = [](Config& config) { config.clients[0].window = 10'000; }});
+  ClientEnd& client = world.bind("shop");
+  client.wire().allowance = 0;
+  client.reads = false;
+  std::string enquiries;
+  for (std::uint32_t i = 1; i <= 20'000; ++i) {  // answers of 320 KB: above the mark
+    enquiries += header_octets(Command::enquire_link, 100'000 + i);
+  }
+  client.send(enquiries);
+  world.settle();
+  client.wire().allowance = 128 * 1024;  // it takes some, and is between the marks for ever
+  world.settle();
+  REQUIRE_FALSE(client.closed());
+  world.pass(200 * kSecond, 100 * kMs);
+  CHECK(client.closed());
+  world.finish();
+}
+
+TEST_CASE("a journal that fails while records wait for it holds up nobody", "[limits]") {
+  core::testing::FaultyStorage disk;
+  World world({.change = [](Config& config) { config.clients[0].window = 1'000; }, .disk = &disk});
+  ClientEnd& client = world.bind("shop");
+  disk.fails[core::testing::Op::datasync] = {1, EIO};
+  for (int i = 0; i < 200; ++i) client.submit();  // many times what its ring holds
+  world.pass(kSecond, 10 * kMs);
+  ClientEnd& other = world.bind("depot");
+  const std::uint32_t theirs = other.submit();
+  world.settle();
+  CHECK(other.status(theirs) == Status::ESME_RSYSERR);
+  world.abandon();
+}
+
 TEST_CASE("a slow reader: reading pauses with its output, and goes on with it", "[limits]") {
   World world({.change = [](Config& config) { config.clients[0].window = 10'000; }});
   ClientEnd& client = world.bind("shop");

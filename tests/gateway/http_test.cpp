@@ -267,6 +267,19 @@ TEST_CASE("pages that nobody reads do not pile up", "[http]") {
   CHECK(door.counts().crowded_out.get() == 2);
 }
 
+TEST_CASE("whoever asks first in line ends those that stand next", "[http]") {
+  const Door door = ::door(patient(), pages(kLarge));
+  Peer first(door);
+  std::vector<Peer> slow;
+  for (int i = 0; i < 2; ++i) slow.emplace_back(door).shrink();
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    slow[i].say(kGet);
+    while (door.counts().answered.get() == i) std::this_thread::sleep_for(1ms);
+  }
+  CHECK(first.ask(kGet).size() > kLarge);
+  CHECK(door.counts().crowded_out.get() == 1);
+}
+
 TEST_CASE("a page is rendered once for all that asked meanwhile", "[http]") {
   std::atomic<int> renders{0};
   std::atomic<bool> go_on{false};

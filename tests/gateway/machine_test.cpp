@@ -52,6 +52,10 @@ TEST_CASE("connections get the descriptors that the rest leaves", "[machine]") {
       shortage.text() ==
       "descriptors: 1083 (ulimit -Hn), so 999 connections, needed: 1084 for connections_max = 1000 "
       "(right: ulimit -Hn 1084 (systemd: LimitNOFILE=1084), or a smaller connections_max)");
+  CHECK(connections_room(world.config, world.peers, world.machine) == 999);
+  world.machine.descriptors = beside + 5'000;
+  CHECK(connections_room(world.config, world.peers, world.machine) == 5'000);
+  CHECK(connections_granted(world.config, world.peers, world.machine) == 1'000);
   world.machine.descriptors = 10;
   CHECK(connections_granted(world.config, world.peers, world.machine) == 1);
 }

@@ -128,6 +128,9 @@ class Limits(cli_test.Gateway):
 
     def test_descriptors_that_run_out_stop_neither_scrape_nor_reload(self):
         process, ports = self.start(preexec_fn=limited(resource.RLIMIT_NOFILE, 128))
+        with socket.create_connection(("127.0.0.1", ports["smpp"]), timeout=WAIT_S) as client:
+            client.sendall(bytes.fromhex(cli_test.ENQUIRE))
+            self.assertEqual(len(client.recv(16)), 16)  # few as they are, there are some for it
         peers = []
         for _ in range(150):  # more than there are descriptors
             peers.append(socket.create_connection(("127.0.0.1", ports["smpp"]), timeout=WAIT_S))
