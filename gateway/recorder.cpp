@@ -334,7 +334,7 @@ void Recorder::turn_end() {
     parked_.pop_front();
   }
   // Nothing held: every closed segment may go, also when no message ever held one of them.
-  if (live_.size() == 1 && live_.front() == 0 && stream_->current_segment() > first_) {
+  if (held_ == 0 && stream_->current_segment() > first_) {
     first_ = stream_->current_segment();
     stream_->set_oldest_needed(first_);
   }

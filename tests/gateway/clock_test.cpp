@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/journal_format.h"
 #include "gateway/kept_time.h"
 #include "gateway/timeline.h"
 #include "tests/catch_pch.h"
@@ -375,7 +376,26 @@ TEST_CASE("no wall clock removes detail records; their age does", "[clock]") {
   world.abandon();
 }
 
-// ---- files that others remove ----
+// ---- files that go, and those that others remove ----
+
+TEST_CASE("a shard that has had no message keeps no segment", "[clock]") {
+  Disks disks;
+  WorldOptions options = disks.options();
+  options.shards = 2;
+  World world(options);
+  world.carrier(0).receipts = MessageState::delivered;
+  ClientEnd& client = world.bind("shop");
+  for (int i = 0; i < 1'000; ++i) {
+    client.submit();
+    if (i % 10 == 0) world.pass(5 * kMs, kMs);
+  }
+  REQUIRE(world.until([&] { return world.messages() == 0; }));
+  world.pass(5 * kSecond, 100 * kMs);
+  CHECK(world.journal()->stream(0).current_segment() > 2);
+  const std::string first = core::journal::segment_name(1);
+  CHECK_FALSE(disks.journal->names.contains(first));
+  world.finish();
+}
 
 std::string newest_segment(const FaultyStorage& disk) {
   std::string name;
