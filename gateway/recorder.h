@@ -11,8 +11,9 @@
 // 3. accepting() is false while the disk is full, and for good after an fsync error (failed()):
 //    then output that waits for records that may not be durable never leaves, and its connections
 //    are closed.
-// 4. The records' times can be told across a wall clock that jumps: where it did, a clock record
-//    stands in front of the first record that was written by the new one (timeline.h).
+// 4. The records' times can be told across a wall clock that jumps (timeline.h): a clock record
+//    stands in front of the first record that was written by another wall clock, and of the first
+//    that is appended while a segment is the current one. So older segments can go.
 // 5. With [records] a message's settled record has its detail record in it, and its segment stays
 //    until that is durable in its file too (details.h).
 #pragma once
@@ -183,6 +184,7 @@ class Recorder {
   std::uint64_t last_chunk_ = 0;
   std::uint64_t ids_segment_ = 0;       // that both were noted in
   std::int64_t wall_less_mono_us_ = 0;  // as the journal has it
+  std::uint64_t clock_segment_ = 0;     // current when it was noted
   bool failed_ = false;
 };
 
@@ -190,7 +192,8 @@ template <class Record>
 void Recorder::append(const Record& record, proto::Octets rest) {
   if (stream_ == nullptr || failed_) return;
   const core::Now& now = shard_.now();
-  if (std::abs(now.wall_us - now.mono_us - wall_less_mono_us_) > kClockSlackUs) note_clock();
+  const bool jumped = std::abs(now.wall_us - now.mono_us - wall_less_mono_us_) > kClockSlackUs;
+  if (jumped || clock_segment_ != stream_->current_segment()) note_clock();
   put(record, rest);
 }
 

@@ -43,14 +43,14 @@ void Timeline::enter(const core::ClockPair& clocks, bool may_go_on) {
   }
   last_ = clocks;
   const std::int64_t line_us = saturated_sum(line_less_mono_us_, clocks.mono_us);
-  segment_ = {true, difference(line_us, clocks.wall_us)};
+  if (!begun_with_.known) begun_with_ = {true, difference(line_us, clocks.wall_us)};
   seen(line_us, clocks.wall_us);
 }
 
 void Timeline::segment(const core::ClockPair& begun, bool new_run) {
   if (new_run) {
     streams_.clear();
-    segment_ = {};
+    begun_with_ = {};
   }
   if (begun.boot == 0) {
     last_.boot = 0;
@@ -69,8 +69,8 @@ void Timeline::clock(unsigned stream, const core::ClockPair& clocks) {
 
 std::int64_t Timeline::shift_us(unsigned stream, std::int64_t wall_us) {
   if (streams_.size() <= stream) streams_.resize(stream + 1U);
-  if (!segment_.known) enter({0, 0, wall_us}, false);
-  if (!streams_[stream].known) streams_[stream] = segment_;
+  if (!begun_with_.known) enter({0, 0, wall_us}, false);
+  if (!streams_[stream].known) streams_[stream] = begun_with_;
   const std::int64_t shift_us = streams_[stream].us;
   seen(saturated_sum(wall_us, shift_us), wall_us);
   return shift_us;

@@ -8,7 +8,9 @@
 //   machine
 //     was away: never less than nothing, at most kGapMaxUs.
 //   3 What an older layout wrote, without a monotonic clock, counts as a boot of its own.
-//   4 Where no clock jumped, line and wall clock are the same.
+//   4 A stream without a clock record has the clock with which its run begins here: each tells its
+//     clock where it first speaks in a segment (recorder.h), so one that told none saw no other.
+//   5 Where no clock jumped, line and wall clock are the same.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +50,7 @@ class Timeline {
   void seen(std::int64_t line_us, std::int64_t wall_us);
 
   std::vector<Shift> streams_;          // of the run
-  Shift segment_;                       // for streams that have said nothing yet
+  Shift begun_with_;                    // the run: for streams that have told no clock
   core::ClockPair last_;                // pair
   std::int64_t line_less_mono_us_ = 0;  // in its boot
   std::vector<std::pair<std::uint64_t, std::int64_t>> boots_;  // likewise, of each that was seen

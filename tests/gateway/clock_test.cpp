@@ -38,12 +38,28 @@ TEST_CASE("the line goes as the monotonic clock, whatever the wall clock says", 
     CHECK(line.shift_us(1, 51'000) == 0);  // another stream, that has not seen it yet
     line.segment({7, 3'000, 52'000 + jump}, false);
     CHECK(line.shift_us(0, 52'000 + jump) == -jump);
-    CHECK(line.shift_us(2, 52'000 + jump) == -jump);  // known by the segment alone
-    line.segment({7, 5'000, 90'000 - jump}, true);    // another run of that boot
+    line.segment({7, 5'000, 90'000 - jump}, true);  // another run of that boot
     CHECK(54'000 == 90'000 - jump + line.shift_us(0, 90'000 - jump));
     line.ends({7, 6'000, 1});
     CHECK(line.mono_us(54'000) == 5'000);
     CHECK(line.mono_us(50'000) == 1'000);
+  }
+}
+
+TEST_CASE("a stream without a clock record has the clock that its run began with", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    Timeline line;
+    line.segment({7, 0, kYear}, true);
+    line.segment({7, 3'000, kYear + 3'000 + jump}, false);  // for a moment
+    CHECK(line.shift_us(2, kYear + 4'000) == 0);
+    // Of a run whose beginning is gone: the first that there is.
+    Timeline rest;
+    rest.segment({7, 3'000, kYear + 3'000 + jump}, false);
+    rest.segment({7, 5'000, kYear + 5'000}, false);
+    CHECK(rest.shift_us(2, kYear + 6'000 + jump) == 0);
+    // No word of it lies ahead of the newest: over a boot none is older than it is.
+    line.ends({8, 10, kYear + 5'000});
+    CHECK(10 - line.mono_us(kYear + 4'000) == 1'000);
   }
 }
 
@@ -242,6 +258,64 @@ TEST_CASE("a message's time is over in its time, also across a jump", "[clock]")
     REQUIRE(world.until([&] { return client.told.size() == 1; }));
     CHECK(client.told[0].state == MessageState::expired);
     world.finish();
+  }
+}
+
+// Shard 0 (the home of shop and bravo) fills a segment; the next begins while the wall clock is
+// elsewhere. Shard 1 (depot, alpha) sees nothing of it and speaks there for the first time.
+void speak_in_a_segment_with_another_clock(Disks& disks, std::int64_t jump, bool reclaimed) {
+  WorldOptions options = disks.options();
+  options.shards = 2;
+  World world(options);
+  const auto closes = [&](std::size_t carrier) {
+    world.carrier(carrier).listens = false;
+    world.carrier(carrier).die();
+    world.pass(50 * kMs);
+  };
+  ClientEnd& shop = world.bind("shop");
+  ClientEnd& depot = world.bind("depot");
+  world.carrier(1).receipts = MessageState::delivered;
+  closes(0);
+  if (!reclaimed) closes(1);
+  const core::Journal::Stream& stream = world.journal()->stream(0);
+  const std::uint64_t first = stream.current_segment();
+  world.jump_wall(jump);
+  for (int i = 0; i < 3'000 && stream.current_segment() == first; ++i) {
+    shop.submit();
+    world.turn();
+  }
+  world.jump_wall(-jump);
+  world.pass(kSecond);
+  if (reclaimed) {
+    REQUIRE(world.messages() == 0);
+    closes(1);
+    world.pass(5 * kSecond, 100 * kMs);
+  }
+  REQUIRE(disks.journal->names.contains(core::journal::segment_name(first)) == !reclaimed);
+  depot.submit({.validity_period = "000000020000000R"});  // two hours
+  world.pass(50 * kMs);
+  REQUIRE(stream.current_segment() == first + 1);
+  world.abandon();
+}
+
+TEST_CASE("a segment's wrong clock is not that of streams that slept meanwhile", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    for (const bool reclaimed : {false, true}) {
+      INFO("by " << jump / kHour << " hours, its predecessor reclaimed: " << reclaimed);
+      Disks disks;
+      speak_in_a_segment_with_another_clock(disks, jump, reclaimed);
+      disks.crash();
+      WorldOptions options = disks.options();
+      options.shards = 2;
+      options.carriers_bound = false;
+      options.later_us = kHour + kHour / 2;
+      World world(options);
+      for (std::size_t i = 0; i < 2; ++i) world.carrier(i).receipts = MessageState::delivered;
+      ClientEnd& depot = world.bind("depot");
+      REQUIRE(world.until([&] { return !depot.told.empty(); }));
+      CHECK(depot.told[0].state == MessageState::delivered);
+      world.finish(World::Left::something);
+    }
   }
 }
 
