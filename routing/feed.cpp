@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/clock.h"
 #include "core/log.h"
 
 namespace tollgate::routing {
@@ -18,6 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kAdjustedUs = 2'000'000;  // so far back the wall clock was not put
 constexpr int kNiceness = 10;
 constexpr std::int64_t kWaitMax = 60'000'000;
 
@@ -127,11 +128,12 @@ void Feed::turn() {
       // What the companions read may lie beside the set.
       if (options_.companions != nullptr && version_ != 0) valid_until_us_ = 0;
     }
-    if (core::read_clock().mono_us >= next_poll_us_) poll();
+    if (options_.clock().mono_us >= next_poll_us_) poll();
   } else if (asked) {
     load_directory();
   }
-  if (core::read_clock().wall_us >= valid_until_us_) compile_again();
+  const std::int64_t wall_us = options_.clock().wall_us;
+  if (wall_us >= valid_until_us_ || wall_us < valid_from_us_) compile_again();
   if (facts_wait_) compile_with_facts();
   if (from_redis()) publish_due();
 }
@@ -139,7 +141,7 @@ void Feed::turn() {
 // Until something is to be done: a message of Redis, the next poll, rows that change by themselves,
 // a scheduled draft, or a word of our owner. The wall clock may jump: never for long.
 void Feed::wait() {
-  const core::Now now = core::read_clock();
+  const core::Now now = options_.clock();
   std::int64_t longest = std::min(kWaitMax, valid_until_us_ - now.wall_us);
   if (from_redis()) {
     longest = std::min({longest, next_poll_us_ - now.mono_us, next_due_us_ - now.wall_us});
@@ -167,7 +169,7 @@ std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::u
   options.carriers = options_.carriers;
   options.clients = options_.clients;
   options.companions = options_.companions;
-  options.now_us = core::read_clock().wall_us;
+  options.now_us = options_.clock().wall_us;
   options.version = version;
   options.facts = &options_.facts;
   auto result = compile_directory(directory, options);
@@ -182,6 +184,7 @@ void Feed::take_over(std::unique_ptr<const Tables> tables) {
   directory_ = tables->source;
   valid_until_us_ = tables->valid_until_us;
   since_us_ = tables->as_of_us;
+  valid_from_us_ = since_us_ - kAdjustedUs;
   counters_.reloads.add();
   counters_.version.set(version_);
   counters_.loaded_wall_us.set(static_cast<std::uint64_t>(since_us_));
@@ -219,6 +222,7 @@ void Feed::load_directory() {
                                       {"version_kept", version_},
                                       {"load", counters_.reload_failures.get()}});
   // Not tried again before someone asks.
+  valid_from_us_ = kAlways;
   valid_until_us_ = kNever;
 }
 
@@ -250,6 +254,7 @@ void Feed::compile_with_facts() {
 // Rows in force change: a directory may have been edited, a version never is.
 void Feed::compile_again() {
   if (!from_redis()) return load_directory();
+  valid_from_us_ = kAlways;
   valid_until_us_ = kNever;
   if (!cache_is(true)) return;
   std::vector<TableFault> faults;

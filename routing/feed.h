@@ -10,7 +10,8 @@
 //    before it is published, and never asked for again.
 // 3. Numbers only go up: a Redis that holds an older version than the one in force was emptied or
 //    restored, and is not followed until it holds a newer one.
-// 4. Rows with dates switch at their instant: the same directory is compiled again then. Of what
+// 4. Rows with dates switch at their instant: the same directory is compiled again then, and when
+//    the wall clock is put back to before what is in force was compiled. Of what
 //    others did to the cache meanwhile nothing comes in force: it is told, counted and fetched
 //    again.
 // 5. Of a scheduled draft's gateways one publishes it, checked like a version.
@@ -28,6 +29,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/clock.h"
 #include "routing/compile.h"
 #include "routing/feed_counters.h"
 #include "routing/store.h"
@@ -44,6 +46,7 @@ struct FeedOptions {
   std::int64_t poll_us = 2'000'000;  // how often Redis is asked, if it told nothing
   std::string gateway;               // our name in reports
   Facts facts;                       // those to start with; number 0 = none
+  core::Clock clock = core::read_clock;
 };
 
 class Feed {
@@ -116,6 +119,7 @@ class Feed {
   std::string directory_;
   std::string stamp_;  // of the directory's files when they were loaded
   std::int64_t since_us_ = 0;
+  std::int64_t valid_from_us_ = std::numeric_limits<std::int64_t>::min();
   std::int64_t valid_until_us_ = std::numeric_limits<std::int64_t>::max();
 
   // Redis.

@@ -55,7 +55,7 @@ void Feed::refuse(std::uint32_t version, Refusal why, const std::string& reason)
 void Feed::refuse_for(const TableVersion& version, std::int64_t for_us, Refusal why,
                       const std::string& reason) {
   refused_checksum_ = version.checksum;
-  refused_until_us_ = for_us == kNever ? kNever : core::read_clock().mono_us + for_us;
+  refused_until_us_ = for_us == kNever ? kNever : options_.clock().mono_us + for_us;
   refuse(version.number, why, reason);
 }
 
@@ -77,7 +77,7 @@ void Feed::listen() {
 
 void Feed::poll() {
   if (version_ != 0) cache_is(false);
-  next_poll_us_ = core::read_clock().mono_us + options_.poll_us;
+  next_poll_us_ = options_.clock().mono_us + options_.poll_us;
   if (!store_.redis().connected()) verify_current_ = true;
   const auto number = store_.current();
   if (!number && number.error().fault == StoreFault::damaged)
@@ -115,11 +115,11 @@ void Feed::follow(std::uint32_t number) {
     return accept();
   }
   const bool again = refused_ && refused_checksum_ == version->checksum;
-  if (!again || core::read_clock().mono_us >= refused_until_us_) take(*version);
+  if (!again || options_.clock().mono_us >= refused_until_us_) take(*version);
 }
 
 void Feed::take(const TableVersion& version) {
-  const std::int64_t begin = core::read_clock().mono_us;
+  const std::int64_t begin = options_.clock().mono_us;
   const auto directory = cache_.write(
       version, [&](const TableFile& file, const auto& keep) { return store_.fetch(file, keep); });
   if (!directory) {
@@ -127,7 +127,7 @@ void Feed::take(const TableVersion& version) {
     if (error.fault == StoreFault::unreachable) return unreachable(error);
     return refuse_for(version, kDamagedAgain, refusal_of(error.fault), error.reason);
   }
-  const std::int64_t fetch_us = core::read_clock().mono_us - begin;
+  const std::int64_t fetch_us = options_.clock().mono_us - begin;
   std::vector<TableFault> faults;
   auto tables = compile(*directory, version.number, faults);
   // Compiled was what was published, and not what others did to it meanwhile.
@@ -196,7 +196,7 @@ bool Feed::from_cache() {
 }
 
 void Feed::report() {
-  const core::Now now = core::read_clock();
+  const core::Now now = options_.clock();
   if (now.mono_us < next_report_us_ || version_ == 0) return;
   next_report_us_ = now.mono_us + kReportEvery;
   const auto told = store_.report(
@@ -206,7 +206,7 @@ void Feed::report() {
 }
 
 void Feed::publish_due() {
-  const std::int64_t now_us = core::read_clock().wall_us;
+  const std::int64_t now_us = options_.clock().wall_us;
   if (now_us < next_due_us_) return;
   next_due_us_ = kNever;  // until the next poll
   const auto ids = store_.due(now_us);
@@ -245,7 +245,7 @@ void Feed::publish_draft(std::uint32_t id) {
     return core::log::error("tables_schedule_failed",
                             {{"draft", id}, {"reason", draft.error().reason}});
   }
-  const Actor actor{draft->scheduled_by, {}, core::read_clock().wall_us};
+  const Actor actor{draft->scheduled_by, {}, options_.clock().wall_us};
   bool overtaken = false;
   const auto publish = [&]() -> StoreResult<TableVersion> {
     const auto current = store_.current();

@@ -1,6 +1,7 @@
 // The feed against a real redis-server: what is in force stays in force, whatever Redis does.
 #include "routing/feed.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -451,6 +452,36 @@ TEST_CASE("rows with dates switch at their instant", "[feed]") {
   const std::int64_t late_us = tollgate::core::read_clock().wall_us - second * 1'000'000;
   CHECK(late_us >= 0);
   CHECK(late_us < 3'000'000);
+  CHECK(followed.version() == 2);
+}
+
+TEST_CASE("rows with dates follow the wall clock there and back", "[feed]") {
+  constexpr std::int64_t kDayUs = std::int64_t{86'400} * 1'000'000;
+  World world;
+  const std::time_t at = tollgate::core::read_clock().wall_us / 1'000'000 + 10 * 86'400;
+  char text[40];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&at));
+  const std::string head = "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to\n";
+  world.publish({{"rates/alpha.csv",
+                  head + "23415,,,0.007,EUR,,," + text + "\n23415,,,0.008,EUR,," + text + ",\n"}});
+  std::atomic<std::int64_t> ahead_us{0};
+  FeedOptions options = world.options();
+  options.clock = [&ahead_us] {
+    tollgate::core::Now now = tollgate::core::read_clock();
+    now.wall_us += ahead_us;
+    return now;
+  };
+  Followed followed(options);
+  REQUIRE(followed.started());
+  CHECK(followed.cost() == 7);
+  ahead_us = 31 * kDayUs;
+  REQUIRE(within(4, [&] { return followed.cost() == 8; }));
+  ahead_us = 0;
+  CHECK(within(4, [&] { return followed.cost() == 7; }));
+  CHECK(followed.published() == 2);
+  ahead_us = -500'000;  // adjusted
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(followed.published() == 2);
   CHECK(followed.version() == 2);
 }
 
