@@ -89,6 +89,8 @@ class Shard final : private Waker {
   unsigned index() const noexcept { return index_; }
   const Now& now() const noexcept { return now_; }
   void leave_out_after(std::int64_t late_us) noexcept { late_us_ = late_us; }
+  // Of the clock, in all: now() and this are what other processes can compare (core/boot.h).
+  std::int64_t left_out_us() const noexcept { return left_out_us_; }
   // The clock itself, less what was left out: for what happens outside turns, or is measured within
   // one.
   Now time() const {
@@ -188,7 +190,7 @@ class Shard final : private Waker {
   bool more_ = true;  // the last turn left work
   bool busy_ = false;
   std::int64_t late_us_ = Timers::kNever;
-  std::int64_t left_out_us_ = 0;  // of the clock, in all
+  std::int64_t left_out_us_ = 0;
   std::int64_t turn_end_us_ = 0;
   std::int64_t slept_us_ = 0;  // since busy_from_us_
   std::int64_t busy_from_us_ = 0;

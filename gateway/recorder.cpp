@@ -49,13 +49,12 @@ Recorder::Recorder(const Config& config, const TablesReader& tables, core::Shard
       stream_(streams.journal),
       details_(config, shard, streams.details, streams.detail_files) {
   if (stream_ == nullptr) return;
-  first_ = clock_segment_ = stream_->current_segment();
-  const core::Now now = shard.time();  // as the segment's header says
-  wall_less_mono_us_ = now.wall_us - now.mono_us;
+  first_ = stream_->current_segment();
 }
 
 void Recorder::note_clock() {
-  const core::ClockPair clocks = core::pair_of(shard_.now());
+  core::ClockPair clocks = core::pair_of(shard_.now());
+  clocks.mono_us += shard_.left_out_us();
   wall_less_mono_us_ = clocks.wall_us - clocks.mono_us;
   clock_segment_ = stream_->current_segment();
   put(record::Clock{clocks.wall_us, clocks.mono_us, clocks.boot}, {});

@@ -184,7 +184,7 @@ class Recorder {
   std::uint64_t last_chunk_ = 0;
   std::uint64_t ids_segment_ = 0;       // that both were noted in
   std::int64_t wall_less_mono_us_ = 0;  // as the journal has it
-  std::uint64_t clock_segment_ = 0;     // current when it was noted
+  std::uint64_t clock_segment_ = 0;     // current when it was noted; 0: it is not yet
   bool failed_ = false;
 };
 
@@ -192,7 +192,8 @@ template <class Record>
 void Recorder::append(const Record& record, proto::Octets rest) {
   if (stream_ == nullptr || failed_) return;
   const core::Now& now = shard_.now();
-  const bool jumped = std::abs(now.wall_us - now.mono_us - wall_less_mono_us_) > kClockSlackUs;
+  const std::int64_t mono_us = now.mono_us + shard_.left_out_us();
+  const bool jumped = std::abs(now.wall_us - mono_us - wall_less_mono_us_) > kClockSlackUs;
   if (jumped || clock_segment_ != stream_->current_segment()) note_clock();
   put(record, rest);
 }

@@ -319,6 +319,66 @@ TEST_CASE("a segment's wrong clock is not that of streams that slept meanwhile",
   }
 }
 
+// A message that waits for a carrier in one world is delivered by the next.
+void goes_on(Disks& disks, std::int64_t later_us, std::int64_t wall_ahead_us = 0) {
+  disks.crash();
+  WorldOptions options = disks.options();
+  options.carriers_bound = false;
+  options.later_us = later_us;
+  options.wall_ahead_us = wall_ahead_us;
+  World world(options);
+  world.carrier(0).receipts = world.carrier(1).receipts = MessageState::delivered;
+  ClientEnd& client = world.bind("shop");
+  REQUIRE(world.until([&] { return !client.told.empty(); }));
+  CHECK(client.told[0].state == MessageState::delivered);
+  world.finish();
+}
+
+void no_carrier(World& world) {
+  for (std::size_t i = 0; i < 2; ++i) {
+    world.carrier(i).listens = false;
+    world.carrier(i).die();
+  }
+  world.pass(50 * kMs);
+}
+
+TEST_CASE("a jump between the journal's opening and the first record", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    INFO("by " << jump / kHour << " hours");
+    Disks disks;
+    WorldOptions options = disks.options();
+    options.wall_steps_us = jump;
+    {
+      World world(options);
+      ClientEnd& client = world.bind("shop");
+      no_carrier(world);
+      client.submit({.validity_period = "000000003000000R"});  // half an hour
+      world.pass(50 * kMs);
+      REQUIRE(world.stage(Stage::waiting) == 1);
+      world.abandon();
+    }
+    goes_on(disks, kHour / 4, jump);
+  }
+}
+
+TEST_CASE("time that a shard left out has passed for the journal", "[clock]") {
+  Disks disks;
+  {
+    World world(disks.options());
+    ClientEnd& client = world.bind("shop");
+    no_carrier(world);
+    world.shard(0).leave_out_after(kSecond);
+    world.advance(kHour / 3);
+    world.turn(2);
+    REQUIRE(world.shard(0).left_out_us() > kHour / 4);
+    client.submit({.validity_period = "000000003000000R"});
+    world.pass(50 * kMs);
+    REQUIRE(world.stage(Stage::waiting) == 1);
+    world.abandon();
+  }
+  goes_on(disks, kHour / 3 + kHour / 4);
+}
+
 TEST_CASE("a jump while receipts wait for their client: each is told", "[clock]") {
   for (const std::int64_t jump : kJumps) {
     INFO("by " << jump / kHour << " hours");
@@ -450,26 +510,7 @@ TEST_CASE("no wall clock removes detail records; their age does", "[clock]") {
   world.abandon();
 }
 
-// ---- files that go, and those that others remove ----
-
-TEST_CASE("a shard that has had no message keeps no segment", "[clock]") {
-  Disks disks;
-  WorldOptions options = disks.options();
-  options.shards = 2;
-  World world(options);
-  world.carrier(0).receipts = MessageState::delivered;
-  ClientEnd& client = world.bind("shop");
-  for (int i = 0; i < 1'000; ++i) {
-    client.submit();
-    if (i % 10 == 0) world.pass(5 * kMs, kMs);
-  }
-  REQUIRE(world.until([&] { return world.messages() == 0; }));
-  world.pass(5 * kSecond, 100 * kMs);
-  CHECK(world.journal()->stream(0).current_segment() > 2);
-  const std::string first = core::journal::segment_name(1);
-  CHECK_FALSE(disks.journal->names.contains(first));
-  world.finish();
-}
+// ---- files that others remove ----
 
 std::string newest_segment(const FaultyStorage& disk) {
   std::string name;

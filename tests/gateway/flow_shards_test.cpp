@@ -2,6 +2,7 @@
 // that mail spills.
 #include <random>
 
+#include "core/journal_format.h"
 #include "proto/limits.h"
 #include "proto/text.h"
 #include "proto/tlv.h"
@@ -36,6 +37,27 @@ TEST_CASE("client and carrier on different shards, and on the same one", "[shard
   REQUIRE(depot.told.size() == 1);
   CHECK(depot.told[0].id == depot.id(two));
   CHECK(world.money(0, &CarrierMoneyCounters::sent) == 2);
+  world.finish();
+}
+
+TEST_CASE("a shard that has had no message keeps no segment", "[shards]") {
+  core::testing::FaultyStorage disk;
+  WorldOptions options;
+  options.disk = &disk;
+  options.shards = 2;
+  options.change = [](Config& config) { config.journal.segment_octets = 65'536; };
+  World world(options);
+  world.carrier(0).receipts = MessageState::delivered;
+  ClientEnd& client = world.bind("shop");
+  for (int i = 0; i < 1'000; ++i) {
+    client.submit();
+    if (i % 10 == 0) world.pass(5 * kMs, kMs);
+  }
+  REQUIRE(world.until([&] { return world.messages() == 0; }));
+  world.pass(5 * kSecond, 100 * kMs);
+  CHECK(world.journal()->stream(0).current_segment() > 2);
+  const std::string first = core::journal::segment_name(1);
+  CHECK_FALSE(disk.names.contains(first));
   world.finish();
 }
 

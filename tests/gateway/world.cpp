@@ -150,6 +150,7 @@ World::World(WorldOptions options)
       records_disk_(options.records) {
   if (disk_ != nullptr) open_disk();
   if (records_disk_ != nullptr) open_records();
+  jump_wall(options.wall_steps_us);
   make_ends();
   for (unsigned i = 0; i < shards_.size(); ++i) {
     counters_.push_back(std::make_unique<FlowCounters>(homes_.clients(), homes_.carriers()));

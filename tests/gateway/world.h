@@ -48,6 +48,7 @@ struct WorldOptions {
   core::testing::FaultyStorage* disk = nullptr;
   std::int64_t later_us = 0;                        // than other worlds begin
   std::int64_t wall_ahead_us = 0;                   // of what the wall clock should say
+  std::int64_t wall_steps_us = 0;                   // once the journal is open, before the flows
   core::testing::FaultyStorage* records = nullptr;  // the detail records' disk, may be the same
 };
 
