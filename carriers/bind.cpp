@@ -401,18 +401,21 @@ std::int64_t Bind::throttled_until_us(std::int64_t now_us) const {
   return until_us > now_us ? until_us : 0;
 }
 
-void Bind::note(proto::StatusClass status_class, std::int64_t sent_us) {
+bool Bind::note(proto::StatusClass status_class, const HeldOrder& order) {
   const std::int64_t now = now_us();
+  const std::int64_t sent_us = order.sent_us;
   if (status_class == proto::StatusClass::throttle) {
-    throttle_.refused(now, sent_us);
     busy_.answered(sent_us);
-  } else if (status_class == proto::StatusClass::temporary) {
+    return throttle_.refused(now, sent_us, order.probes != 0);
+  }
+  if (status_class == proto::StatusClass::temporary) {
     busy_.refused(now, sent_us);
     throttle_.answered(sent_us);
   } else {
     throttle_.succeeded(sent_us);
     busy_.succeeded(sent_us);
   }
+  return false;
 }
 
 void Bind::tick() {

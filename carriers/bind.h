@@ -100,8 +100,12 @@ class Bind final : private core::Connection::Owner {
 
   // can_send() is true. False when the output has no room after all.
   bool send(std::uint32_t order);
-  // How an answer of this class moves the pauses of this bind.
-  void note(proto::StatusClass status_class, std::int64_t sent_us);
+  // How the answer to this order moves the pauses of this bind. True: it was the one submit that
+  // goes alone after a pause, and was throttled.
+  bool note(proto::StatusClass status_class, const HeldOrder& order);
+  // The last pause for ESME_RTHROTTLED: its end; and whether nothing got through since it began.
+  std::int64_t pause_end_us() const { return throttle_.until_us(); }
+  bool probing() const { return throttle_.probing(); }
 
   void start();
   void halt();  // the connection closes now; what has no response is lost

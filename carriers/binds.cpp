@@ -86,6 +86,13 @@ std::int64_t Binds::throttled_until_us(std::int64_t now_us) const {
   return next;
 }
 
+bool Binds::probing() const {
+  for (std::size_t i = 0; i < count(); ++i) {
+    if (at(i).transmits() && !at(i).probing()) return false;
+  }
+  return true;
+}
+
 void Binds::changed() {
   for (std::size_t i = 0; i < leaving_.size(); ++i) {
     const std::size_t successor = leaving_[i].successor;

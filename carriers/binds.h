@@ -35,6 +35,9 @@ class Binds {
   // When the first one that is held up by a throttle alone may send; INT64_MAX: none is.
   std::int64_t throttled_until_us(std::int64_t now_us) const;
 
+  // Each that transmits has been throttled, and nothing has got through since.
+  bool probing() const;
+
   // Some bind's state has changed.
   void changed();
   std::size_t transmitting() const { return transmitting_; }

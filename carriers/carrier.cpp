@@ -89,7 +89,8 @@ class Carrier::Self final : private Bind::Owner, private Outstanding {
   std::int64_t since_us() const override { return binds_.since_us(); }
   bool to(std::uint64_t number) const override { return numbers_.open(number); }
 
-  void refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class);
+  void refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class, bool alone);
+  void throttled(const Bind& bind, const Bind::Answer& answer, bool alone);
   bool retry(const Bind::Answer& answer, const Retry& policy);
   std::uint32_t queued() const { return queue_.size() + static_cast<std::uint32_t>(again_.size()); }
   std::uint32_t waiting() const { return queued() + numbers_.held(); }
@@ -97,6 +98,7 @@ class Carrier::Self final : private Bind::Owner, private Outstanding {
   void over(std::uint32_t order);
   void hand_back_behind(std::uint32_t order, Status status, StatusClass status_class);
   void wakes();
+  bool may_wake() const { return queued() == 0 || !binds_.probing(); }
   void queue(std::uint32_t order);
   void queue_again(std::uint32_t order);
   void put_back(const Bind::Answer& answer);
@@ -325,9 +327,9 @@ void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
   const std::int64_t submit_us = now_us() - order.sent_us;
   counters_.responses[static_cast<std::size_t>(status_class)].add();
   counters_.response_us.observe(submit_us);
-  bind.note(status_class, order.sent_us);
+  const bool alone = bind.note(status_class, order);
   if (status_class != StatusClass::ok) {
-    refused(bind, answer, status_class);
+    refused(bind, answer, status_class, alone);
     return;
   }
   const std::uint64_t message = order.message;
@@ -344,16 +346,15 @@ void Carrier::Self::answered(Bind& bind, const Bind::Answer& answer) {
   }
 }
 
-void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class) {
+void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class,
+                            bool alone) {
   HeldOrder& order = orders_[answer.order];
   switch (status_class) {
     case StatusClass::throttle:
       counters_.throttles.add();
       if (order.throttles >= config_.retry.throttle_attempts) break;
       ++order.throttles;
-      put_back(answer);
-      queue_again(answer.order);
-      return;
+      return throttled(bind, answer, alone);
     case StatusClass::temporary:
       if (retry(answer, config_.retry.temporary)) return;
       break;
@@ -382,6 +383,21 @@ void Carrier::Self::refused(Bind& bind, const Bind::Answer& answer, StatusClass 
     return hand_back_behind(answer.order, answer.status, status_class);
   }
   finish(answer.order, answer.status, status_class, true);
+}
+
+// Back to its place. But one that was throttled alone may be all that is throttled: it rests, with
+// its number, so that the next that goes alone is to another one.
+void Carrier::Self::throttled(const Bind& bind, const Bind::Answer& answer, bool alone) {
+  HeldOrder& order = orders_[answer.order];
+  put_back(answer);
+  if (!alone && order.probes == 0) return queue_again(answer.order);
+  const unsigned doublings = std::min<unsigned>(order.probes, 20);
+  order.probes = static_cast<std::uint8_t>(doublings + 1);
+  const std::uint64_t rest_ms = std::min<std::uint64_t>(
+      std::uint64_t{config_.timers.throttle_first_ms} << doublings, config_.timers.throttle_max_ms);
+  const std::int64_t due_us = now_us() + static_cast<std::int64_t>(rest_ms * 1000);
+  numbers_.rest(answer.order, std::max(due_us, bind.pause_end_us()));
+  attention_ = true;
 }
 
 // It may come again, from its home: those behind it go there too, so that they come behind it.
@@ -416,11 +432,12 @@ bool Carrier::Self::retry(const Bind::Answer& answer, const Retry& policy) {
   return true;
 }
 
-// Whose rest is over; all of them when everything is handed back.
+// Whose rest is over; all of them when everything is handed back. What rested does not go alone
+// after a pause while others can.
 void Carrier::Self::wakes() {
   const auto begins = [this](std::uint32_t order) { queue_again(order); };
   if (handing_back_) return numbers_.release_all(begins);
-  while (numbers_.next_us() <= now_us()) numbers_.wake(config_.number_window, begins);
+  while (numbers_.next_us() <= now_us() && may_wake()) numbers_.wake(config_.number_window, begins);
   if (numbers_.held() == 0 || now_us() - looked_us_ < kOverdueUs) return;
   looked_us_ = now_us();
   numbers_.overdue(now_us(), begins);  // and end in the queue
@@ -469,7 +486,8 @@ bool Carrier::Self::turn() {
 void Carrier::Self::plan_next_turn(bool more) {
   std::int64_t next = now_us() + kTickUs;
   if (numbers_.held() != 0) next = std::min(next, looked_us_ + kOverdueUs);
-  next = std::min({next, binds_.next_tick_us(), receipts_.next_tick_us(), numbers_.next_us()});
+  next = std::min({next, binds_.next_tick_us(), receipts_.next_tick_us()});
+  if (may_wake()) next = std::min(next, numbers_.next_us());
   if (const std::uint32_t order = next_queued(); order != kNoOrder) {
     if (!pace_.ready(now_us())) {
       next = std::min(next, pace_.ready_at_us());

@@ -10,12 +10,13 @@
 // 2. An order is in doubt only if its octets may have reached the carrier and no response came.
 // 3. A bind never has more submits without a response than its window; the carrier never starts
 //    more than its pace; a connection above its high-water mark gets no further submit.
-// 4. Orders leave in the order they were taken, throttled ones again before all others. To one
-//    number no more than CarrierConfig::number_window are out at a time, on one bind, and none
-//    leaves while an earlier one rests after a refusal for now (carriers/numbers.h). One that is
-//    refused for now once too often takes those behind it along: they are handed back after it. So
-//    with a number_window of 1 a carrier never takes a number's messages, or a long message's
-//    segments, in another order than they were taken here.
+// 4. Orders leave in the order they were taken, throttled ones again before all others; but one
+//    that was throttled when it left alone after a pause rests, since the carrier may limit its
+//    number alone. To one number no more than CarrierConfig::number_window are out at a time, on
+//    one bind, and none leaves while an earlier one rests after a refusal for now
+//    (carriers/numbers.h). One that is refused for now once too often takes those behind it along:
+//    they are handed back after it. So with a number_window of 1 a carrier never takes a number's
+//    messages, or a long message's segments, in another order than they were taken here.
 // 5. A final receipt is told once for an id; a receipt is acknowledged only after the flow kept
 //    it (for its message, or as a dead letter), or while it is parked, or when it is a duplicate.
 // 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.

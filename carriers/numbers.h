@@ -31,7 +31,7 @@ class Bind;
 
 class Numbers {
  public:
-  explicit Numbers(Orders& orders) : orders_(orders) {}
+  explicit Numbers(Orders& orders) : orders_(orders) { times_.reserve(first_.size()); }
 
   // A new order: true when it may begin now, and has. Otherwise it is held, behind all others.
   bool begin(std::uint32_t order, std::uint32_t most) {

@@ -93,16 +93,22 @@ class Backoff {
 // 2. After a pause one submit goes alone; its success opens the window again.
 // 3. Each success behind the pause halves the next one, down to the first: a carrier that takes
 //    some and throttles the rest is sent what it takes, one that takes none is left alone.
+// 4. A submit that was throttled as the one of a pause already tells nothing by being throttled
+//    among others: its number may be limited, and no one else's.
 class Throttle {
  public:
   Throttle(std::uint32_t first_ms, std::uint32_t max_ms)
       : first_us_(std::int64_t{first_ms} * 1000), max_us_(std::int64_t{max_ms} * 1000) {}
 
-  void refused(std::int64_t now_us, std::int64_t sent_us) {
-    if (length_us_ != 0 && sent_us < until_us_) return;
+  // True: it was the one that goes alone. `known`: an earlier attempt was that.
+  bool refused(std::int64_t now_us, std::int64_t sent_us, bool known = false) {
+    if (length_us_ != 0 && sent_us < until_us_) return false;
+    const bool alone = probe_ == Probe::sent;
+    if (known && !alone) return false;
     length_us_ = length_us_ == 0 ? first_us_ : std::min(length_us_ * 2, max_us_);
     until_us_ = now_us + length_us_;
     probe_ = Probe::waiting;
+    return alone;
   }
 
   void succeeded(std::int64_t sent_us) {
@@ -124,6 +130,8 @@ class Throttle {
   void sent() {
     if (probe_ == Probe::waiting) probe_ = Probe::sent;
   }
+  // Nothing that left since the last pause began has got through.
+  bool probing() const { return probe_ != Probe::none; }
   // When ready() may become true by time alone.
   std::int64_t until_us() const { return until_us_; }
   std::int64_t length_us() const { return length_us_; }

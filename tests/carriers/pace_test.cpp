@@ -188,6 +188,26 @@ TEST_CASE("a carrier that throttles above its rate still gets its rate") {
   CHECK(took > kRate * 30 * 8 / 10);
 }
 
+TEST_CASE("one that was throttled alone before tells nothing among others, and all when alone") {
+  Throttle throttle(100, 60'000);
+  std::int64_t now = kSecond;
+  CHECK_FALSE(throttle.refused(now, now, true));
+  CHECK_FALSE(throttle.probing());
+  CHECK(throttle.ready(now));
+  CHECK_FALSE(throttle.refused(now, now, false));
+  CHECK(throttle.probing());
+  now = throttle.until_us();
+  throttle.sent();
+  CHECK(throttle.refused(now, now, true));
+  CHECK(throttle.length_us() == 200'000);
+  now = throttle.until_us();
+  throttle.sent();
+  throttle.succeeded(now);
+  CHECK_FALSE(throttle.probing());
+  CHECK_FALSE(throttle.refused(now, now, true));
+  CHECK(throttle.ready(now));
+}
+
 TEST_CASE("a probe that tells nothing lets another one go") {
   Throttle throttle(100, 60'000);
   throttle.refused(1000, 0);

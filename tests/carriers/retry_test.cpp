@@ -40,7 +40,121 @@ std::int64_t wait_for(World& world, Peer& peer, Pdu& pdu) {
   return 0;
 }
 
+// For `ms`, a carrier that throttles some messages and takes all others, each at once.
+template <class F>
+void serve(World& world, std::int64_t ms, F&& throttles) {
+  const auto answer = [&](Peer& peer) {
+    while (const auto pdu = peer.next()) {
+      if (pdu->header.command_id != Command::submit_sm) continue;
+      const std::uint64_t message = message_in(*pdu);
+      const std::uint32_t sequence = pdu->header.sequence_number;
+      throttles(message) ? peer.refuse(sequence, Status::ESME_RTHROTTLED)
+                         : peer.respond(sequence, std::to_string(message));
+    }
+  };
+  const auto all_answered = [&] {
+    std::uint64_t open = 0;
+    for (std::size_t i = 0; i < world.counters().binds.size(); ++i) {
+      open += world.counters().binds[i].window_in_use.get();
+    }
+    for (const auto& peer : world.smsc.peers) answer(*peer);
+    return open == 0;
+  };
+  for (std::int64_t passed = 0; passed < ms; passed += 20) {
+    REQUIRE(world.until(all_answered));
+    world.pass_ms(20, 20);
+  }
+  REQUIRE(world.until(all_answered));
+}
+
 }  // namespace
+
+TEST_CASE("numbers that are throttled for ever do not keep the others back") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  std::uint64_t bad = 1;
+  SECTION("one") {}
+  SECTION("one, two at a time to each number") {
+    world.config().number_window = 2;
+  }
+  SECTION("one, on three binds") {
+    for (int i = 0; i < 3; ++i) world.add_bind();
+  }
+  SECTION("five") {
+    bad = 5;
+  }
+  world.bring_up();
+  const auto throttles = [bad](std::uint64_t message) { return message % 1'000'000 <= bad; };
+  for (std::uint64_t i = 1; i <= 100; ++i) REQUIRE(world.take(i) == Taken::taken);
+  // The same numbers again: they do not overtake.
+  for (std::uint64_t i = 1; i <= bad; ++i) REQUIRE(world.take(1'000'000 + i) == Taken::taken);
+  serve(world, 10'000, throttles);
+  CHECK(world.told.count(Told::What::sent) == 100 - bad);
+  // And now they hardly cost anything: what comes leaves at once.
+  std::uint64_t message = 100;
+  for (int i = 0; i < 50; ++i) {
+    for (int j = 0; j < 10; ++j) REQUIRE(world.take(++message) == Taken::taken);
+    serve(world, 100, throttles);
+  }
+  serve(world, 1'000, throttles);
+  CHECK(world.told.count(Told::What::sent) == 600 - bad);
+  CHECK(world.counters().throttles.get() < 30 * bad);
+  // When the carrier takes them, they leave in their order; none was lost.
+  serve(world, 65'000, [](std::uint64_t) { return false; });
+  CHECK(world.told.count(Told::What::sent) == 600 + bad);
+  for (std::uint64_t i = 1; i <= bad; ++i) {
+    REQUIRE(world.told.of(i) != nullptr);
+    CHECK(world.told.of(i) < world.told.of(1'000'000 + i));
+  }
+  CHECK(world.balanced());
+}
+
+TEST_CASE("a carrier that throttles all is probed ever more seldom, and nothing is lost") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().timers.throttle_max_ms = 5'000;
+  std::uint64_t count = 1;
+  SECTION("one waits") {}
+  SECTION("three wait") {
+    count = 3;
+  }
+  SECTION("many wait") {
+    count = 100;
+  }
+  world.bring_up();
+  for (std::uint64_t i = 1; i <= count; ++i) REQUIRE(world.take(i) == Taken::taken);
+  Peer& peer = *world.smsc.peers[0];
+  std::uint64_t throttles = std::min<std::uint64_t>(count, 10);
+  for (std::uint64_t i = 0; i < throttles; ++i) {
+    peer.refuse(world.submit(peer).header.sequence_number, Status::ESME_RTHROTTLED);
+  }
+  for (const std::int64_t pause_ms : {100, 200, 400, 800, 1'600, 3'200, 5'000, 5'000}) {
+    REQUIRE(world.until([&] { return world.counters().throttles.get() == throttles; }));
+    world.pass_ms(pause_ms - 20, pause_ms / 5 - 4);
+    CHECK(world.quiet(peer));
+    world.pass_ms(20);
+    const Pdu probe = world.submit(peer);
+    CHECK(world.quiet(peer));  // one alone
+    peer.refuse(probe.header.sequence_number, Status::ESME_RTHROTTLED);
+    ++throttles;
+  }
+  REQUIRE(world.until([&] { return world.counters().throttles.get() == throttles; }));
+  SECTION("it recovers") {
+    serve(world, 16'000, [](std::uint64_t) { return false; });
+    CHECK(world.told.count(Told::What::sent) == count);
+  }
+  SECTION("the link is lost") {
+    world.smsc.peers[0]->reset();
+    REQUIRE(world.until([&] { return world.told.outcomes.size() == count; }));
+    CHECK(world.counters().handed_back.get() == count);
+  }
+  SECTION("it is stopped") {
+    world.carrier().drain_and_unbind();
+    REQUIRE(world.until([&] { return world.told.outcomes.size() == count; }));
+    CHECK(world.counters().handed_back.get() == count);
+  }
+  CHECK(world.balanced());
+}
 
 TEST_CASE("messages refused for now are tried again a bounded number of times, then elsewhere") {
   World world;

@@ -209,7 +209,8 @@ TEST_CASE("a status about the account takes the bind down politely, with an alar
   CHECK(world.until([&] { return world.bind_state() == BindState::alarm; }));
 }
 
-TEST_CASE("a throttled message keeps its place, the bind pauses, probes, and goes on") {
+TEST_CASE(
+    "a throttled message keeps its place, the bind pauses, probes, and goes on; one probe each") {
   World world;
   world.add_bind().window = 4;
   world.bring_up();
@@ -233,9 +234,10 @@ TEST_CASE("a throttled message keeps its place, the bind pauses, probes, and goe
   CHECK(world.quiet(peer));
   world.pass_ms(20);
   const Pdu again = world.submit(peer);
-  CHECK(message_in(again) == 1);
-  peer.respond(again.header.sequence_number, "1");
-  for (std::uint64_t i = 2; i <= 8; ++i) {
+  CHECK(message_in(again) == 2);  // the first one's number may be all that is throttled
+  CHECK(world.quiet(peer));
+  peer.respond(again.header.sequence_number, "2");
+  for (const std::uint64_t i : {1U, 3U, 4U, 5U, 6U, 7U, 8U}) {
     const Pdu pdu = world.submit(peer);
     CHECK(message_in(pdu) == i);
     peer.respond(pdu.header.sequence_number, std::to_string(i));
