@@ -140,7 +140,9 @@ std::string Reading::look(Found& found) {
 std::string Reading::cut_unwritten(std::size_t& begun) {
   for (begun = found_.size(); begun > 0 && found_[begun - 1].unwritten; --begun) {
     if (std::string error = read_octets(found_[begun - 1]); !error.empty()) return error;
-    if (!unread_.empty() || journal::begins_later_batch(octets_)) break;
+    if (!unread_.empty() || journal::begins_later_batch(octets_)) {
+      return look(found_[begun - 1]);  // again: somebody may have begun it since
+    }
     torn(journal::last_octet(octets_, 0));
   }
   return {};
