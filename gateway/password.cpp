@@ -103,15 +103,16 @@ std::uint64_t number_of(std::string_view digits) {
 std::string sha_fault(const Parts& parts) {
   constexpr std::string_view kRounds = "rounds=";
   if (parts.size() < 3 || parts.size() > 4) return kCut;
+  if (parts[parts.size() - 2].size() > 16) return kCut;  // crypt() would write the salt shorter
   if (parts.size() == 3) return parts[1].starts_with(kRounds) ? kCut : "";
   if (!parts[1].starts_with(kRounds)) return kCut;
   const std::uint64_t rounds = number_of(parts[1].substr(kRounds.size()));
-  if (rounds < 1000) return kUnknown;
+  if (rounds < 1000 || parts[1][kRounds.size()] == '0') return kUnknown;
   return rounds <= kRoundsMax ? "" : too_dear(std::string(parts[1]), kRoundsMax, "");
 }
 
 std::string md5_fault(const Parts& parts) {
-  return parts.size() == 3 ? "" : kCut;
+  return parts.size() == 3 && parts[1].size() <= 8 ? "" : kCut;
 }
 
 // $2b$cost$salt and hash

@@ -478,6 +478,8 @@ TEST_CASE("a hash that costs too much to check is named, and nothing is hashed f
       {"$6$rounds=656000$abcdefgh$" + tail86, ""},
       {"$6$rounds=999$abcdefgh$" + tail86, "a method or setting that this system cannot check"},
       {"$6$abcdefgh$" + tail86, ""},
+      {"$6$abcdefghabcdefgha$" + tail86, "cut short or too long"},
+      {"$5$rounds=05000$abcdefgh$" + tail43, "a method or setting that this system cannot check"},
       {"$2b$12$" + tail53, ""},
       {"$sha1$40000$abcdefgh$" + tail43, "a method or setting that this system cannot check"},
       {"$y$j9T$tollgatetollgate$" + std::string(43, ':'),
