@@ -93,6 +93,7 @@ class Bind final : private core::Connection::Owner {
            !connection_->above_high_water();
   }
   std::uint32_t in_use() const { return window_.in_use(); }
+  const Window& window() const { return window_; }
   // When its oldest submit without a response left; INT64_MAX: there is none.
   std::int64_t since_us() const;
   // While can_send() is false for a throttle alone: when that ends. 0 when it is not the throttle.

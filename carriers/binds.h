@@ -51,6 +51,12 @@ class Binds {
   // When the oldest submit without a response left; INT64_MAX: there is none.
   std::int64_t since_us() const;
 
+  // f(order), of each that has no response yet.
+  template <class F>
+  void for_each_sent(F&& f) const {
+    for (std::size_t i = 0; i < count(); ++i) at(i).window().for_each(f);
+  }
+
   // Submits that those may have outstanding whose places belong to others.
   std::uint64_t windows_left() const;
 

@@ -67,6 +67,7 @@ class Carrier::Self final : private Bind::Owner, private Outstanding {
   void restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number) {
     receipts_.restore(pdu, came_us, number);
   }
+  void tell_again();
   bool turn();
   void drain_and_unbind();
   void halt();
@@ -472,6 +473,12 @@ Status Carrier::Self::delivered(proto::Octets pdu) {
   return receipts_.deliver(pdu, now_us());
 }
 
+void Carrier::Self::tell_again() {
+  binds_.for_each_sent(
+      [this](const HeldOrder& order) { events_.sending(order.message, order.attempt); });
+  receipts_.tell_parked();
+}
+
 bool Carrier::Self::turn() {
   if (!attention_ && now_us() < next_turn_us_) return false;
   attention_ = false;
@@ -553,6 +560,9 @@ void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_
 }
 void Carrier::restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number) {
   self_->restore_parked(pdu, came_us, number);
+}
+void Carrier::tell_again() {
+  self_->tell_again();
 }
 void Carrier::halt() {
   self_->halt();

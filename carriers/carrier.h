@@ -71,6 +71,7 @@ struct DeadReceipt {
   proto::MessageState state = proto::MessageState::unknown;
   std::string_view carrier_message_id;
   proto::Octets pdu;
+  bool acknowledged = false;  // from the park
 };
 
 class Events {
@@ -96,6 +97,8 @@ class Events {
   virtual std::uint64_t parked(std::string_view /*carrier_message_id*/, proto::Octets /*pdu*/) {
     return 0;
   }
+  virtual void still_parked(std::uint64_t /*number*/, std::string_view /*carrier_message_id*/,
+                            proto::Octets /*pdu*/, std::int64_t /*came_us*/) {}
   virtual void unparked(std::uint64_t /*number*/, proto::record::Unpark /*how*/) {}
   // A receipt that can be told to nobody. False: cannot be kept now; it is tried again, by the
   // carrier or from the park.
@@ -143,6 +146,9 @@ class Carrier {
   // ends as a dead letter when its time is over.
   void restore_awaiting(std::string_view carrier_message_id, std::uint64_t message);
   void restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number);
+  // What was told of these may be lost: sending() again for each order without a response,
+  // still_parked() for each receipt in the park.
+  void tell_again();
   // Once a turn, from the shard's turn-end hook. True: more could be done at once.
   bool turn(const core::Now& now);
   // No new orders; queued ones are handed back, windows get timers.drain_ms, then unbind.

@@ -76,6 +76,14 @@ class Park {
   Item due(std::int64_t now_us, std::int64_t since_us) const;
   std::int64_t next_deadline() const;  // INT64_MAX when empty
 
+  // f(item).
+  template <class F>
+  void for_each(F&& f) const {
+    for (const Ends& ages : ages_) {
+      for (Item item = ages.first; item != kNone; item = items_[item].newer) f(item);
+    }
+  }
+
   std::uint32_t size() const { return items_.size(); }
 
  private:

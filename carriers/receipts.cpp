@@ -110,8 +110,11 @@ proto::Status Receipts::deliver(proto::Octets pdu, std::int64_t now_us) {
   return unmatched(read, found == Match::doubtful, now_us);
 }
 
-bool Receipts::keep_dead(const Read& read, proto::record::Dead why) {
-  if (!events_.dead({why, read.receipt.state, read.receipt.id, read.pdu})) return false;
+bool Receipts::keep_dead(const Read& read, proto::record::Dead why, Answer answer) {
+  const bool acknowledged = answer == Answer::given;
+  if (!events_.dead({why, read.receipt.state, read.receipt.id, read.pdu, acknowledged})) {
+    return false;
+  }
   (why == proto::record::Dead::unreadable ? counters_.receipts_unreadable
                                           : counters_.receipts_unmatched)
       .add();
@@ -120,7 +123,7 @@ bool Receipts::keep_dead(const Read& read, proto::record::Dead why) {
 
 proto::Status Receipts::bury_at_once(const Read& read, proto::record::Dead why,
                                      proto::Status kept) {
-  if (keep_dead(read, why)) return kept;
+  if (keep_dead(read, why, Answer::waits)) return kept;
   counters_.receipts_refused.add();
   return proto::Status::ESME_RX_T_APPN;
 }
@@ -241,9 +244,19 @@ void Receipts::restore(proto::Octets pdu, std::int64_t now_us, std::uint64_t num
   const Park::Item item = stays ? park(read, now_us, Park::Queue::first_wait) : Park::kNone;
   if (item != Park::kNone) return park_.set_number(item, number);
   // Parked when there was more room, or read by another dialect.
-  if (events_.dead({proto::record::Dead::unmatched, read.receipt.state, read.receipt.id, pdu})) {
+  if (events_.dead(
+          {proto::record::Dead::unmatched, read.receipt.state, read.receipt.id, pdu, true})) {
     events_.unparked(number, proto::record::Unpark::unmatched);
   }
+}
+
+void Receipts::tell_parked() {
+  park_.for_each([this](Park::Item item) {
+    Read read;
+    const proto::Octets pdu = parked_pdu(item);
+    this->read(pdu, read);
+    events_.still_parked(park_.number(item), read.receipt.id, pdu, park_.came_us(item));
+  });
 }
 
 void Receipts::unpark(Park::Item item, proto::record::Unpark how) {
@@ -313,7 +326,9 @@ void Receipts::resolve(Park::Item item, std::int64_t now_us) {
     counters_.receipts_duplicate.add();
     return unpark(item, Unpark::duplicate);
   }
-  if (keep_dead(read, proto::record::Dead::unmatched)) return unpark(item, Unpark::unmatched);
+  if (keep_dead(read, proto::record::Dead::unmatched, Answer::given)) {
+    return unpark(item, Unpark::unmatched);
+  }
   park_.wait(item, Park::Queue::again, now_us + kAgainUs);
 }
 

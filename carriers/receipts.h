@@ -71,6 +71,8 @@ class Receipts {
   proto::Status deliver(proto::Octets pdu, std::int64_t now_us);
   // One that was parked and acknowledged in an earlier life.
   void restore(proto::Octets pdu, std::int64_t now_us, std::uint64_t number);
+  // Tells again of all that is parked (Events::still_parked).
+  void tell_parked();
   // A submit_sm_resp gave a message this id.
   struct Sent {
     std::uint64_t message = 0;
@@ -104,7 +106,8 @@ class Receipts {
   std::uint64_t contents_of(proto::Octets pdu) const;
   bool is_final(const Read& read) const { return dialect_.is_final(read.receipt); }
   // To nobody, for good. False: it cannot be kept now.
-  bool keep_dead(const Read& read, proto::record::Dead why);
+  enum class Answer : std::uint8_t { waits, given };
+  bool keep_dead(const Read& read, proto::record::Dead why, Answer answer);
   proto::Status bury_at_once(const Read& read, proto::record::Dead why, proto::Status kept);
   // `last`: nothing else will say whose it is. Otherwise doubtful, where it may be another's.
   Match match(const Read& read, bool last = false);

@@ -63,6 +63,11 @@ class Window {
 
   // The order that was sent first; kNoOrder when empty.
   std::uint32_t oldest() const { return ages_.first(); }
+  // f(order), from the oldest on.
+  template <class F>
+  void for_each(F&& f) const {
+    for (std::uint32_t at = ages_.first(); at != kNoOrder; at = orders_[at].next) f(orders_[at]);
+  }
   // Takes the oldest out; the window is not empty.
   std::uint32_t take_oldest() { return take(orders_[ages_.first()].sequence); }
 

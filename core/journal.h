@@ -145,6 +145,7 @@ class Journal {
   struct alignas(kCacheLine) State {
     std::atomic<bool> accepting{false};
     std::atomic<bool> failed{false};
+    std::atomic<bool> apart_settled{true};
     std::atomic<std::uint64_t> current_segment{0};
     std::atomic<std::uint64_t> lost_upto{0};
   };
@@ -162,6 +163,10 @@ class Journal::Stream {
  public:
   bool accepting() const noexcept { return state_.accepting.load(std::memory_order_acquire); }
   bool failed() const noexcept { return state_.failed.load(std::memory_order_acquire); }
+  // What is kept apart of durable records is durable there too.
+  bool apart_settled() const noexcept {
+    return state_.apart_settled.load(std::memory_order_acquire);
+  }
 
   // Never refuses: without room in the ring the record goes to the spill, which is as long as what
   // is appended while spilled(). fill(Out) writes the payload where it stays, at most `most`

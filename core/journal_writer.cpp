@@ -65,6 +65,7 @@ bool Journal::Writer::step() {
   if (some && !write(now)) return false;
   if (options_.apart != nullptr) {
     if (const int error = options_.apart->step()) return fail("what is kept apart", error);
+    state_.apart_settled.store(apart_settled(), std::memory_order_release);
   }
   announce();
   if (const int error = segments_.mark(now, buffer())) return fail("the mark", error);

@@ -119,6 +119,10 @@ void CarrierHome::on_fence(const FenceMail& mail) {
 }
 
 void CarrierHome::turn_end(const core::Now& now) {
+  if (recorder_.lost_upto() != lost_upto_) {
+    lost_upto_ = recorder_.lost_upto();
+    for (carriers::Carrier* carrier : here_) carrier->tell_again();
+  }
   for (carriers::Carrier* carrier : here_) {
     if (carrier->turn(now)) shard_.again();
   }
@@ -196,18 +200,43 @@ std::uint64_t CarrierHome::Post::parked(std::string_view carrier_message_id, pro
   return home_.recorder_.parked(carrier_, carrier_message_id, pdu);
 }
 
+void CarrierHome::Post::still_parked(std::uint64_t number, std::string_view carrier_message_id,
+                                     proto::Octets pdu, std::int64_t came_us) {
+  Recorder& recorder = home_.recorder_;
+  recorder.restored_parked(carrier_,
+                           {number, 0, recorder.carrier_name(carrier_), carrier_message_id, pdu},
+                           home_.shard_.now().mono_us - came_us);
+}
+
 void CarrierHome::Post::unparked(std::uint64_t number, proto::record::Unpark how) {
   home_.recorder_.unparked(number, carrier_, how);
 }
 
+// At this pace, of one carrier: its letters leave most of the journal's disk to all others.
+bool CarrierHome::Post::letter_comes(std::size_t octets) {
+  const std::int64_t now_us = home_.shard_.now().mono_us;
+  if (letters_due_us_ > now_us + kLettersBurstUs) return false;
+  const auto took_us =
+      static_cast<std::int64_t>((octets + kLetterOctets) * 1'000'000 / kLettersPerSecond);
+  letters_due_us_ = std::max(letters_due_us_, now_us) + took_us;
+  return true;
+}
+
 bool CarrierHome::Post::dead(const carriers::DeadReceipt& receipt) {
+  Recorder& recorder = home_.recorder_;
+  if (recorder.failed()) return false;
+  if (!receipt.acknowledged && recorder.on() &&
+      (!recorder.takes_letters() || !letter_comes(receipt.pdu.size()))) {
+    return false;
+  }
   proto::record::DeadLetter letter;
   letter.why = receipt.why;
   letter.state = receipt.state;
-  letter.carrier = home_.recorder_.carrier_name(carrier_);
+  letter.carrier = recorder.carrier_name(carrier_);
   letter.carrier_message_id = receipt.carrier_message_id.substr(0, proto::record::kTextMax);
   letter.pdu = receipt.pdu;
-  return home_.recorder_.dead_letter(letter);
+  recorder.dead_letter(letter);
+  return true;
 }
 
 bool CarrierHome::Post::receipt(std::uint64_t message, const proto::Receipt& receipt,

@@ -8,7 +8,9 @@
 // 3. Behind an order that went back (`down` or `later`), all that the same client's home sends goes
 //    back as well, until its fence comes (mail.h): so nothing overtakes it here.
 // 4. When the journal has failed nothing is sent any more: an intent could not be kept.
-// 5. A carrier that was removed is there until no receipt can come for what it sent: as long as its
+// 5. When the journal has lost segments, what it has to know of orders without a response and of
+//    parked receipts is recorded again in the turn that hears of it (Recorder::old).
+// 6. A carrier that was removed is there until no receipt can come for what it sent: as long as its
 //    binds last they are matched, and a name that comes back finds its ids. Its orders go `down`.
 #pragma once
 
@@ -60,6 +62,8 @@ class CarrierHome {
                  proto::StatusClass status_class, bool try_next) override;
     void in_doubt(std::uint64_t message, std::uint16_t attempt) override;
     std::uint64_t parked(std::string_view carrier_message_id, proto::Octets pdu) override;
+    void still_parked(std::uint64_t number, std::string_view carrier_message_id, proto::Octets pdu,
+                      std::int64_t came_us) override;
     void unparked(std::uint64_t number, proto::record::Unpark how) override;
     bool dead(const carriers::DeadReceipt& receipt) override;
     bool receipt(std::uint64_t message, const proto::Receipt& receipt,
@@ -74,8 +78,15 @@ class CarrierHome {
     void open(unsigned shard) { shut_[shard] = false; }
 
    private:
+    static constexpr std::uint64_t kLettersPerSecond = std::uint64_t{1} << 20;  // octets
+    static constexpr std::int64_t kLettersBurstUs = 250'000;
+    static constexpr std::size_t kLetterOctets = 128;  // beside the PDU, about
+
+    bool letter_comes(std::size_t octets);
+
     CarrierHome& home_;
     const std::uint16_t carrier_;
+    std::int64_t letters_due_us_ = 0;  // when the pace has room for all that came
     std::vector<bool> shut_;
   };
   struct Place {
@@ -96,7 +107,8 @@ class CarrierHome {
   const std::uint64_t seed_;
   std::vector<Place> places_;  // by carrier id; empty where the home is another
   std::vector<carriers::Carrier*> here_;
-  std::size_t going_ = 0;  // carriers here that are gone
+  std::size_t going_ = 0;        // carriers here that are gone
+  std::uint64_t lost_upto_ = 0;  // of the journal: what may lie there has been written anew
 };
 
 }  // namespace tollgate::gateway

@@ -113,20 +113,20 @@ void DeadLetters::keep(std::uint64_t segment, std::uint64_t offset, proto::Octet
 
 int DeadLetters::step() {
   if (error_ != 0) return error_;
-  if (!pending_) {  // looks after its files
-    if (files_ != nullptr) files_->step();
-    return 0;
-  }
+  if (files_ == nullptr) return 0;
   core::Journal::Stream& stream = files_->stream(0);
-  const std::uint64_t newest = stream.current_segment();
-  if (newest >= options_.files) stream.set_oldest_needed(newest - options_.files + 1);
-  stream.publish();
-  files_->step();
-  if (stream.failed()) {
-    core::log::error("dead_letters_failed", {{"reason", files_->failure()}});
-    return error_ = EIO;
-  }
-  pending_ = stream.durable() != appended_;
+  bool moved = true;
+  do {
+    const std::uint64_t newest = stream.current_segment();
+    if (newest >= options_.files) stream.set_oldest_needed(newest - options_.files + 1);
+    stream.publish();
+    moved = files_->step();
+    if (stream.failed()) {
+      core::log::error("dead_letters_failed", {{"reason", files_->failure()}});
+      return error_ = EIO;
+    }
+    pending_ = stream.durable() != appended_;
+  } while (pending_ && moved);
   return 0;
 }
 

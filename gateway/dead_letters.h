@@ -9,6 +9,9 @@
 //    the start those records that are not here yet are copied.
 // 3. At most `files` of them: a new one then removes the oldest. None is made before the first
 //    letter.
+// 4. A round's letters are written in that round, if there is room on the disk. Where there is none
+//    settled() says so, and the shards refuse what they may (Recorder::dead_letter). So what waits
+//    here is what they append unseen, and letters of receipts that were acknowledged before.
 //
 // Thread: the journal's; open() and note() before it starts.
 #pragma once

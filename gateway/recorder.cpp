@@ -129,18 +129,29 @@ void Recorder::goes_on_elsewhere(MessageId message) {
 }
 
 bool Recorder::old(const Message& message) const {
-  // While an order is out, its intent is the carrier's home's to keep.
-  return stream_ != nullptr && message.stage != Stage::placed &&
-         (message.segment + carry_behind() < stream_->current_segment() ||
-          message.segment <= stream_->lost_upto());
+  if (stream_ == nullptr) return false;
+  const bool lost = message.segment <= lost_upto_;
+  if (message.stage == Stage::placed) {
+    return lost && message.relay == 0 && shard_.now().mono_us - lost_us_ >= kAgainUs;
+  }
+  return lost || message.segment + carry_behind() < stream_->current_segment();
 }
 
 void Recorder::carried(Message& message) {
   if (stream_ == nullptr) return;
-  const std::uint64_t segment = hold();
-  append_carried(message);
-  release(message.segment);
-  message.segment = segment;
+  const std::uint64_t old = message.segment;
+  if (message.stage == Stage::placed && old <= lost_upto_) {
+    // What its carrier's home has recorded since the loss may lie anywhere behind it.
+    hold_from(lost_upto_ + 1);
+    message.segment = lost_upto_ + 1;
+    record::Carried before = carried_record(message);
+    --before.attempt;
+    append(before, before.accepted.body);
+  } else {
+    message.segment = hold();
+    append_carried(message);
+  }
+  release(old);
 }
 
 void Recorder::append_carried(const Message& message) {
@@ -244,13 +255,22 @@ void Recorder::unparked(std::uint64_t number, std::uint16_t carrier, record::Unp
   append(record::Unparked{number, shard_.now().wall_us, how, carrier_name(carrier)});
 }
 
-bool Recorder::dead_letter(record::DeadLetter letter) {
-  if (failed_ || !accepting()) return false;
+bool Recorder::takes_letters() const {
+  if (stream_ == nullptr) return true;
+  return !failed_ && stream_->accepting() && stream_->apart_settled() &&
+         (letters_octets_ < kLettersUnwrittenMax || stream_->durable() >= letters_end_);
+}
+
+void Recorder::dead_letter(record::DeadLetter letter) {
+  if (failed_) return;
   core::log::warn("dead_letter",
                   {{"carrier", letter.carrier}, {"why", record::dead_name(letter.why)}});
   letter.wall_us = shard_.now().wall_us;
   append(letter, letter.pdu);
-  return true;
+  if (stream_ == nullptr) return;
+  if (stream_->durable() >= letters_end_) letters_octets_ = 0;
+  letters_octets_ += kLetterOctets + letter.pdu.size();
+  letters_end_ = stream_->appended();
 }
 
 void Recorder::restored_parked(std::uint16_t carrier, record::Parked parked, std::int64_t age_us) {
@@ -318,6 +338,10 @@ bool Recorder::turn_start() {
   const core::Mark durable = stream_->durable();
   shard_.open_gate(durable);
   if (details_.on()) details_written(durable);
+  if (lost_upto_ != stream_->lost_upto()) {
+    lost_upto_ = stream_->lost_upto();
+    lost_us_ = shard_.now().mono_us;
+  }
   if (!stream_->failed()) return false;
   failed_ = true;
   core::log::error("journal_failed", {{"shard", shard_.index()}});

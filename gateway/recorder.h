@@ -57,6 +57,8 @@ class Recorder {
   bool failed() const { return failed_; }
   // It waits for its journal; for one that failed there is nothing to wait for.
   bool spilled() const { return stream_ != nullptr && !failed_ && stream_->spilled(); }
+  // Segments up to this one may have lost records.
+  std::uint64_t lost_upto() const { return lost_upto_; }
 
   // From the client's home.
   void accepted(Message& message);  // holds its segment
@@ -70,7 +72,9 @@ class Recorder {
   void ended(const Message& message, const Notice& notice);
   void settled(const Message& message, proto::record::How how);  // releases its segment
   // True when the message lies in a segment so old that it should be carried forward, or in one
-  // that others have removed; then carried() writes it whole and moves its hold.
+  // that others have removed; then carried() writes it whole and moves its hold. One that an order
+  // is out for has its intent in the keeping of its carrier's home: it is carried after a loss
+  // alone, kAgainUs later, when that home has recorded the intent again, as before that intent.
   bool old(const Message& message) const;
   void carried(Message& message);
   // The home's ids go on behind this one.
@@ -116,9 +120,10 @@ class Recorder {
   void unparked(std::uint64_t number, std::uint16_t carrier, proto::record::Unpark how);
   // A recovered one of this age, again under its number: its old segment can go.
   void restored_parked(std::uint16_t carrier, proto::record::Parked parked, std::int64_t age_us);
-  // Told to nobody (its wall_us is set here). False: cannot be kept now. Without a journal the log
-  // has it alone.
-  bool dead_letter(proto::record::DeadLetter letter);
+  // Told to nobody (its wall_us is set here). Without a journal the log has it alone.
+  void dead_letter(proto::record::DeadLetter letter);
+  // One more may come of a receipt that is not acknowledged yet: it can still be refused.
+  bool takes_letters() const;
 
   // Opens the gate as far as records are durable. True: the journal has just failed.
   bool turn_start();
@@ -158,7 +163,11 @@ class Recorder {
 
   std::uint64_t carry_behind() const;
 
+  static constexpr std::size_t kLetterOctets = 128;  // beside its PDU, about
+  // Of letters that are not durable yet; one that may be refused comes only below it.
+  static constexpr std::size_t kLettersUnwrittenMax = std::size_t{256} << 10;
   static constexpr std::int64_t kClockSlackUs = 50'000;  // beyond: the wall clock was put elsewhere
+  static constexpr std::int64_t kAgainUs = 1'000'000;    // each shard has had a turn
   static constexpr std::uint64_t kCarryBehind = 16;      // segments, with nothing live
   static constexpr std::uint64_t kCarriedOctets = 512;   // of a carried record, about
 
@@ -180,11 +189,15 @@ class Recorder {
   std::array<char, 255> full_;
   std::vector<std::uint8_t> settled_;  // a settled record's rest
   std::uint64_t parked_number_ = 0;
+  core::Mark letters_end_ = 0;      // of the newest letter
+  std::size_t letters_octets_ = 0;  // of all since there was none that was not durable
   MessageId last_id_ = 0;
   std::uint64_t last_chunk_ = 0;
   std::uint64_t ids_segment_ = 0;       // that both were noted in
   std::int64_t wall_less_mono_us_ = 0;  // as the journal has it
   std::uint64_t clock_segment_ = 0;     // current when it was noted; 0: it is not yet
+  std::uint64_t lost_upto_ = 0;
+  std::int64_t lost_us_ = 0;  // since when
   bool failed_ = false;
 };
 

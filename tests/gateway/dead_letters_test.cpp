@@ -26,7 +26,8 @@ constexpr std::size_t kRing = 4'096;
 // A journal with one shard that writes dead letters, and other records that fill its segments.
 class Writer {
  public:
-  explicit Writer(FaultyStorage& disk, std::uint32_t files = 16) : disk_(disk) {
+  explicit Writer(FaultyStorage& disk, std::uint32_t files = 16, std::size_t batch = kRing)
+      : disk_(disk) {
     DeadLettersOptions letters;
     letters.storage = &disk;
     letters.file_octets = kSegment;
@@ -44,9 +45,9 @@ class Writer {
     REQUIRE(report);
     core::JournalOptions options;
     options.storage = &disk;
-    options.segment_octets = kSegment;
-    options.ring_octets = kRing;
-    options.batch_octets = kRing;
+    options.segment_octets = batch / kRing * kSegment;
+    options.ring_octets = batch;
+    options.batch_octets = batch;
     options.tail = report->tail;
     options.apart = letters_.get();
     options.clock = [this] { return now_; };
@@ -57,9 +58,10 @@ class Writer {
     journal_ = std::move(*journal);
   }
 
-  void letter(std::uint64_t number) {
+  void letter(std::uint64_t number, std::size_t pdu = 0) {
     const std::string id = std::to_string(number);
-    const auto octets = proto::as_octets(id);
+    const std::string text = pdu == 0 ? id : std::string(pdu, 'x');
+    const auto octets = proto::as_octets(text);
     const DeadLetter letter{static_cast<std::int64_t>(number),
                             0,
                             Dead::unmatched,
@@ -78,6 +80,11 @@ class Writer {
     }
     stream().set_oldest_needed(stream().current_segment());
     for (int i = 0; i < 20; ++i) turn();
+  }
+  void round() {
+    now_.mono_us += 200'000;
+    stream().publish();
+    journal_->step();
   }
   void turn() {
     now_.mono_us += 200'000;
@@ -196,6 +203,41 @@ TEST_CASE("a sync of the dead letters that fails ends the journal") {
   writer.turn();
   CHECK(writer.failure() != "");
   CHECK(writer.stream().failed());
+}
+
+TEST_CASE("letters come in batches: each round keeps all of its own, and the files' number holds") {
+  FaultyStorage disk;
+  Writer writer(disk, 2, 4 * kRing);
+  for (std::uint64_t i = 1; i <= 900; ++i) {
+    writer.letter(i, 1'000);
+    if (i % 9 != 0) continue;
+    writer.round();
+    CHECK(writer.stream().apart_settled());
+    CHECK(files(disk, "dead-") <= 4);  // one is being removed
+    // As the shards say that they need no segment any more.
+    writer.stream().set_oldest_needed(writer.stream().current_segment());
+  }
+  writer.turn();
+  CHECK(files(disk, "dead-") <= 3);
+  CHECK(files(disk, "journal-") <= 4);
+}
+
+TEST_CASE("letters that the disk has no room for are told of") {
+  FaultyStorage disk;
+  Writer writer(disk, 16, 4 * kRing);
+  writer.letter(1);
+  writer.turn();
+  CHECK(writer.stream().apart_settled());
+  disk.capacity = disk.used();
+  for (std::uint64_t i = 2; i <= 200 && writer.stream().apart_settled(); ++i) {
+    writer.letter(i, 1'000);
+    writer.turn();
+  }
+  CHECK_FALSE(writer.stream().apart_settled());
+  disk.capacity = std::uint64_t{1} << 30;
+  for (int i = 0; i < 5; ++i) writer.turn();
+  CHECK(writer.stream().apart_settled());
+  CHECK(writer.failure().empty());
 }
 
 TEST_CASE("the files are bounded: the oldest goes") {

@@ -18,6 +18,9 @@ WorldOptions on_disk(FaultyStorage& disk) {
   WorldOptions options;
   options.disk = &disk;
   options.records = &disk;
+  options.change = [](Config& config) {
+    config.journal.segment_octets = config.records.rotate_octets = std::size_t{4} << 20;
+  };
   return options;
 }
 
@@ -150,6 +153,59 @@ TEST_CASE("a deliver_sm that cannot be decoded is kept whole and refused for goo
   CHECK(static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const Letter& letter) {
           return letter.why == proto::record::Dead::unreadable;
         })) >= kept);
+  world.finish(World::Left::something);
+}
+
+// A receipt without an id, of so many octets.
+std::string without_id(std::size_t octets, std::uint32_t sequence) {
+  const std::string text(octets, 'g');
+  std::vector<std::uint8_t> block(octets + 4);
+  proto::DeliverSm sm;
+  sm.source_addr = "447700900001";
+  sm.esm_class = 0x04;
+  const std::size_t end =
+      proto::append_tlv(block, 0, proto::Tag::message_payload, proto::as_octets(text));
+  sm.tlvs = proto::Octets(block).first(end);
+  return octets_of(sm, sequence);
+}
+
+std::size_t refused_for_now(const CarrierEnd& carrier) {
+  return static_cast<std::size_t>(
+      std::count_if(carrier.receipt_responses.begin(), carrier.receipt_responses.end(),
+                    [](const auto& answer) { return answer.second == Status::ESME_RX_T_APPN; }));
+}
+
+TEST_CASE("dead letters as fast as they come: most are refused for now, others go on",
+          "[flow][hostile]") {
+  FaultyStorage disk;
+  World world(on_disk(disk));
+  ClientEnd& client = world.bind("shop");
+  CarrierEnd& carrier = world.carrier(1);
+  std::uint32_t sequence = 0;
+  for (int i = 0; i < 100; ++i) {
+    for (int k = 0; k < 6; ++k) carrier.send(without_id(3'000, ++sequence));
+    const std::uint32_t one = client.submit();
+    world.pass(10 * kMs, 10 * kMs);
+    world.settle();
+    CHECK(client.status(one) == Status::ESME_ROK);
+  }
+  world.settle();
+  CHECK(carrier.receipt_responses.size() == sequence);
+  // A second at a MiB a second, and a quarter of one at once.
+  const std::size_t kept = sequence - refused_for_now(carrier);
+  CHECK(kept * 3'000 > (1U << 20));
+  CHECK(kept * 3'000 < (3U << 19));
+  // Another carrier's are its own.
+  carrier.receipt_responses.clear();
+  world.carrier(0).send(without_id(3'000, 7));
+  carrier.send(without_id(3'000, ++sequence));
+  world.settle();
+  CHECK(world.carrier(0).receipt_responses[7] == Status::ESME_ROK);
+  // It has paused, and is heard again.
+  world.pass(kSecond, 100 * kMs);
+  carrier.send(without_id(3'000, ++sequence));
+  world.settle();
+  CHECK(carrier.receipt_responses[sequence] == Status::ESME_ROK);
   world.finish(World::Left::something);
 }
 
