@@ -117,7 +117,7 @@ void Spill::write(Client& client) {
   Overflow& overflow = client.delivery().overflow();
   const core::Now& now = shard_.now();
   std::array<std::uint8_t, record::kHeadMax> octets;
-  while (!overflow.tail.empty()) {
+  while (!overflow.tail.empty() && job->chunk.receipts < chunk_of_) {
     const Message& message = ledger_.at(overflow.tail.head());
     const std::size_t length = recorder_.encode_due(message, octets);
     TOLLGATE_CHECK(length != 0, "a told message fits a record");
@@ -193,7 +193,8 @@ void Spill::was_read(Client& client, DueJob& job, const core::Now& now) {
   ended(client, chunk, record::How::told, chunk.receipts - std::min(chunk.receipts, back));
 }
 
-// Their records come into list_. How many there are.
+// Their records come into list_, as far as it has room; each of the others has one for itself. How
+// many there are.
 std::uint32_t Spill::bring_back(Client& client, const DueJob& job, const core::Now& now) {
   std::uint32_t back = 0;
   std::array<std::uint8_t, record::kHeadMax> head;
@@ -212,9 +213,11 @@ std::uint32_t Spill::bring_back(Client& client, const DueJob& job, const core::N
     // Written anew: its times by the wall clock of today.
     const std::size_t length = recorder_.encode_due(*message, head);
     TOLLGATE_CHECK(length != 0, "a told message fits a record");
+    ++back;
+    // They were shorter in the chunk, or the rings that it was made for longer.
+    if (list_.size() + 4 + length > listed_max_) return recorder_.carried(*message);
     put_length(list_, length);
     list_.insert(list_.end(), head.begin(), head.begin() + static_cast<std::ptrdiff_t>(length));
-    ++back;
   });
   return back;
 }

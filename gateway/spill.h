@@ -6,7 +6,9 @@
 // durable a spilled record ends its messages in the journal and they leave the ledger.
 // Back: when a client with a receiver has less than half of its memory's bound at hand, the store
 // reads its oldest chunk. A loaded record begins all of its messages in the journal at once, they
-// are in the ledger again and due; when it is durable the chunk is removed.
+// are in the ledger again and due; when it is durable the chunk is removed. Those beyond what one
+// record holds (another configuration wrote the chunk) have carried records in front of it; a crash
+// between these and it tells them twice.
 //
 // Invariants
 // 1. At every moment a receipt is in the journal's keeping or in a durable chunk: the record that
@@ -40,7 +42,8 @@ class Spill {
  public:
   static constexpr std::int64_t kRetryUs = 5'000'000;
   static constexpr std::uint32_t kReadTries = 12;
-  static constexpr std::size_t kOctetsOfOne = 256;  // more than most records have in a chunk
+  // Of a chunk for each receipt: more than most have, also when they come back with [records].
+  static constexpr std::size_t kOctetsOfOne = 256;
 
   Spill(ClientHome& home, core::Shard& shard, Ledger& ledger, Recorder& recorder,
         FlowCounters& counters, DueStore::Channel* channel);
@@ -89,7 +92,7 @@ class Spill {
   FlowCounters& counters_;
   DueStore::Channel* channel_;
   std::size_t listed_max_ = 0;  // octets of a chunk's messages
-  std::uint32_t chunk_of_ = 0;  // a tail of so many fills a chunk
+  std::uint32_t chunk_of_ = 0;  // receipts fill a chunk
   std::uint64_t spilled_ = 0;
   std::deque<Client*> waiting_;  // for a job
   std::deque<Removal> removals_;

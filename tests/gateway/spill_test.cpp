@@ -512,5 +512,50 @@ TEST_CASE("a client whose receipts are on the disk does not hold up another", "[
   all_over(world, disk);
 }
 
+TEST_CASE("a chunk comes back however long its receipts are now and its record may be", "[spill]") {
+  const bool details = GENERATE(false, true);
+  const std::size_t ring = GENERATE(4096, 8192);
+  INFO("details " << details << ", ring " << ring);
+  FaultyStorage disk;
+  Account account;
+  {
+    WorldOptions options = on(disk);
+    options.ring_octets = 32 * 1024;
+    World world(options);
+    world.carrier(0).receipts = MessageState::delivered;
+    account.submit(world, 500);
+    world.pass(kSecond);
+    CHECK(world.spilled() > 400);
+    world.abandon();
+  }
+  const auto after = disk.survive(Survival::drop_all, 5);
+  WorldOptions options = on(*after, kMemory, kHour);
+  options.ring_octets = ring;
+  if (details) options.records = after.get();
+  {
+    World world(options);
+    CHECK(world.findings() == 0);
+    CHECK(world.restored().spilled > 400);
+    ClientEnd& receiver = world.bind("shop", Command::bind_receiver);
+    CHECK(world.until([&] { return receiver.told.size() >= 200; }, 20'000));
+    receiver.hang_up();
+    world.pass(kSecond);
+    account.note(receiver.told);
+    world.abandon();
+  }
+  const auto again = after->survive(Survival::drop_all, 6);
+  options.disk = again.get();
+  if (details) options.records = again.get();
+  options.later_us = 2 * kHour;
+  World world(options);
+  CHECK(world.findings() == 0);
+  ClientEnd& receiver = world.bind("shop", Command::bind_receiver);
+  CHECK(world.until([&] { return world.messages() + world.spilled() == 0; }, 20'000));
+  account.note(receiver.told);
+  CHECK(account.missing() == 0);
+  CHECK(account.told() == account.submitted());
+  all_over(world, *again);
+}
+
 }  // namespace
 }  // namespace tollgate::gateway

@@ -148,7 +148,7 @@ World::World(WorldOptions options)
       auth_(accounts_of(peers()), auth_options(options.shards)),
       disk_(options.disk),
       records_disk_(options.records) {
-  if (disk_ != nullptr) open_disk();
+  if (disk_ != nullptr) open_disk(options.ring_octets);
   if (records_disk_ != nullptr) open_records();
   jump_wall(options.wall_steps_us);
   make_ends();
@@ -181,9 +181,8 @@ AuthOptions World::auth_options(unsigned shards) {
   return options;
 }
 
-// As gateway/keeping.cpp does, with rings that tests can fill.
-void World::open_disk() {
-  constexpr std::size_t kRing = 8192;
+// As gateway/keeping.cpp does.
+void World::open_disk(std::size_t ring_octets) {
   RecoveryOptions reading;
   reading.quarantine = true;
   reading.details = &unwritten_;
@@ -194,7 +193,7 @@ void World::open_disk() {
   options.storage = disk_;
   options.streams = config_.gateway.shards;
   options.segment_octets = config_.journal.segment_octets;
-  options.ring_octets = options.batch_octets = kRing;
+  options.ring_octets = options.batch_octets = ring_octets;
   options.tail = report->tail;
   options.clock = [this] { return now_; };
   options.salt = 11;

@@ -50,6 +50,7 @@ struct WorldOptions {
   std::int64_t wall_ahead_us = 0;                   // of what the wall clock should say
   std::int64_t wall_steps_us = 0;                   // once the journal is open, before the flows
   core::testing::FaultyStorage* records = nullptr;  // the detail records' disk, may be the same
+  std::size_t ring_octets = 8192;                   // of the journal: tests can fill them
 };
 
 // What the disk has of detail records, oldest first, decoded; the octets are kept with each.
@@ -145,7 +146,7 @@ class World {
   std::uint64_t spilled() const;
 
  private:
-  void open_disk();
+  void open_disk(std::size_t ring_octets);
   void open_records();
   void step_records();
   void step_due();
