@@ -71,7 +71,7 @@ struct DeadReceipt {
   proto::MessageState state = proto::MessageState::unknown;
   std::string_view carrier_message_id;
   proto::Octets pdu;
-  bool acknowledged = false;  // from the park
+  bool acknowledged = false;  // it was parked: the carrier will not send it again
 };
 
 class Events {
@@ -101,7 +101,7 @@ class Events {
                             proto::Octets /*pdu*/, std::int64_t /*came_us*/) {}
   virtual void unparked(std::uint64_t /*number*/, proto::record::Unpark /*how*/) {}
   // A receipt that can be told to nobody. False: cannot be kept now; it is tried again, by the
-  // carrier or from the park.
+  // carrier or from the park. One that was acknowledged is refused only when nothing is kept.
   virtual bool dead(const DeadReceipt& /*receipt*/) { return true; }
   // False: cannot keep it now; the carrier is asked to send it again.
   virtual bool receipt(std::uint64_t message, const proto::Receipt& receipt,

@@ -244,8 +244,8 @@ void Receipts::restore(proto::Octets pdu, std::int64_t now_us, std::uint64_t num
   const Park::Item item = stays ? park(read, now_us, Park::Queue::first_wait) : Park::kNone;
   if (item != Park::kNone) return park_.set_number(item, number);
   // Parked when there was more room, or read by another dialect.
-  if (events_.dead(
-          {proto::record::Dead::unmatched, read.receipt.state, read.receipt.id, pdu, true})) {
+  const auto unmatched = proto::record::Dead::unmatched;
+  if (events_.dead({unmatched, read.receipt.state, read.receipt.id, pdu, true})) {
     events_.unparked(number, proto::record::Unpark::unmatched);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/boot.h"
 #include "core/check.h"
@@ -12,8 +13,6 @@ namespace tollgate::gateway {
 namespace record = proto::record;
 
 namespace {
-
-constexpr std::int64_t kParkedSlackUs = 1'000'000;
 
 record::Address address_of(const Party& party) {
   return {party.ton, party.npi, party.address.view()};
@@ -247,12 +246,20 @@ std::uint64_t Recorder::parked(std::uint16_t carrier, std::string_view id, proto
   // Numbers do not repeat across restarts: the clock moves faster than receipts are parked, and
   // where it was put back they go on behind those that are still parked.
   parked_number_ = std::max(parked_number_ + 1, static_cast<std::uint64_t>(shard_.now().wall_us));
-  keep_parked(carrier, {parked_number_, shard_.now().wall_us, carrier_name(carrier), id, pdu}, 0);
+  keep_parked({parked_number_, shard_.now().wall_us, carrier_name(carrier), id, pdu}, carrier);
   return parked_number_;
 }
 
 void Recorder::unparked(std::uint64_t number, std::uint16_t carrier, record::Unpark how) {
-  append(record::Unparked{number, shard_.now().wall_us, how, carrier_name(carrier)});
+  unparked(number, carrier_name(carrier), how);
+  const auto held = parked_.find({carrier, number});
+  if (held == parked_.end()) return;
+  release(held->second);
+  parked_.erase(held);
+}
+
+void Recorder::unparked(std::uint64_t number, std::string_view carrier, record::Unpark how) {
+  append(record::Unparked{number, shard_.now().wall_us, how, carrier});
 }
 
 bool Recorder::takes_letters() const {
@@ -277,21 +284,14 @@ void Recorder::restored_parked(std::uint16_t carrier, record::Parked parked, std
   if (stream_ == nullptr || failed_) return;
   parked_number_ = std::max(parked_number_, parked.number);
   parked.wall_us = shard_.now().wall_us - age_us;
-  keep_parked(carrier, parked, age_us);
+  keep_parked(parked, carrier);
 }
 
-void Recorder::keep_parked(std::uint16_t carrier, const record::Parked& parked,
-                           std::int64_t age_us) {
+void Recorder::keep_parked(const record::Parked& parked, std::uint16_t carrier) {
+  const std::uint64_t segment = hold();
+  const auto [held, is_new] = parked_.emplace(std::pair{carrier, parked.number}, segment);
+  if (!is_new) release(std::exchange(held->second, segment));
   append(parked, parked.pdu);
-  const core::Now& now = shard_.now();
-  const std::int64_t kept_us = std::max<std::int64_t>(
-      std::int64_t{peers_of(*tables_).carriers[carrier].config->timers.early_receipt_ms} * 1000 -
-          age_us,
-      0);
-  const std::int64_t until_us = now.mono_us + kept_us + kParkedSlackUs;
-  if (parked_.empty() || parked_.back().until_us < until_us) {
-    parked_.push_back({hold(), until_us + kParkedSlackUs});
-  }
 }
 
 // All shards write what they carry into the same segments. Were it more than half of what lies
@@ -353,10 +353,6 @@ void Recorder::turn_end() {
   details_.turn_end();
   if (stream_ == nullptr || failed_) return;
   note_ids();
-  while (!parked_.empty() && parked_.front().until_us <= shard_.now().mono_us) {
-    release(parked_.front().segment);
-    parked_.pop_front();
-  }
   // Nothing held: every closed segment may go, also when no message ever held one of them.
   if (held_ == 0 && stream_->current_segment() > first_) {
     first_ = stream_->current_segment();

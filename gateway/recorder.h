@@ -25,6 +25,9 @@
 #include <cstring>
 #include <deque>
 #include <string_view>
+#include <utility>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "core/check.h"
 #include "core/journal.h"
@@ -115,12 +118,15 @@ class Recorder {
                proto::Status status, proto::record::Follows follows);
   void in_doubt(MessageId message, std::uint16_t attempt, std::uint16_t carrier);
   void receipt(MessageId message, std::uint16_t carrier, const Notice& notice);
-  // Kept as long as a carrier keeps such receipts parked. The number names it.
+  // Holds its segment until it is unparked. The number names it.
   std::uint64_t parked(std::uint16_t carrier, std::string_view id, proto::Octets pdu);
   void unparked(std::uint64_t number, std::uint16_t carrier, proto::record::Unpark how);
+  // Of a carrier that is gone, before the start.
+  void unparked(std::uint64_t number, std::string_view carrier, proto::record::Unpark how);
   // A recovered one of this age, again under its number: its old segment can go.
   void restored_parked(std::uint16_t carrier, proto::record::Parked parked, std::int64_t age_us);
-  // Told to nobody (its wall_us is set here). Without a journal the log has it alone.
+  // Told to nobody (its wall_us is set here); kept also while the disk is full, as the other
+  // records of what was accepted are. Without a journal the log has it alone.
   void dead_letter(proto::record::DeadLetter letter);
   // One more may come of a receipt that is not acknowledged yet: it can still be refused.
   bool takes_letters() const;
@@ -135,12 +141,8 @@ class Recorder {
   template <class Record>
   void put(const Record& record, proto::Octets rest);
   void note_clock();
-  void keep_parked(std::uint16_t carrier, const proto::record::Parked& parked, std::int64_t age_us);
+  void keep_parked(const proto::record::Parked& parked, std::uint16_t carrier);
 
-  struct ParkedHold {
-    std::uint64_t segment;
-    std::int64_t until_us;
-  };
   struct DetailHold {
     std::uint64_t segment;
     std::uint64_t number;  // of the last detail record in it
@@ -178,7 +180,8 @@ class Recorder {
   std::uint64_t held_ = 0;          // sum of live_
   std::deque<std::uint32_t> live_;  // messages that hold each segment from first_ on
   std::uint64_t first_ = 0;
-  std::deque<ParkedHold> parked_;  // at most one a second
+  // The segments held for parked receipts, by carrier and number: as many as the parks have.
+  absl::flat_hash_map<std::pair<std::uint16_t, std::uint64_t>, std::uint64_t> parked_;
   Details details_;
   std::vector<DetailHold> detail_holds_;  // one a segment
   std::uint64_t recovered_details_ = 0;   // the first numbers: of an earlier process

@@ -98,13 +98,15 @@ class Restoring {
   RestoreCounts counts;
 
  private:
-  // The configuration has lost its carrier: nobody's any more.
+  // The configuration has lost its carrier: nobody's any more, and told once.
   void without_carrier(const ParkedReceipt& receipt) {
     proto::record::DeadLetter letter;
     letter.carrier = receipt.carrier;
     letter.carrier_message_id = receipt.carrier_message_id;
     letter.pdu = receipt.pdu;
-    flows_[0]->recorder().dead_letter(letter);
+    Recorder& recorder = flows_[0]->recorder();
+    recorder.dead_letter(letter);
+    recorder.unparked(receipt.number, receipt.carrier, proto::record::Unpark::unmatched);
   }
 
   void count(LiveStage stage) {

@@ -148,7 +148,7 @@ World::World(WorldOptions options)
       auth_(accounts_of(peers()), auth_options(options.shards)),
       disk_(options.disk),
       records_disk_(options.records) {
-  if (disk_ != nullptr) open_disk(options.ring_octets);
+  if (disk_ != nullptr) open_disk(options);
   if (records_disk_ != nullptr) open_records();
   jump_wall(options.wall_steps_us);
   make_ends();
@@ -182,7 +182,7 @@ AuthOptions World::auth_options(unsigned shards) {
 }
 
 // As gateway/keeping.cpp does.
-void World::open_disk(std::size_t ring_octets) {
+void World::open_disk(const WorldOptions& world) {
   RecoveryOptions reading;
   reading.quarantine = true;
   reading.details = &unwritten_;
@@ -193,7 +193,8 @@ void World::open_disk(std::size_t ring_octets) {
   options.storage = disk_;
   options.streams = config_.gateway.shards;
   options.segment_octets = config_.journal.segment_octets;
-  options.ring_octets = options.batch_octets = ring_octets;
+  options.ring_octets = options.batch_octets = world.ring_octets;
+  options.reserve_octets = world.reserve_octets;
   options.tail = report->tail;
   options.clock = [this] { return now_; };
   options.salt = 11;

@@ -51,6 +51,7 @@ struct WorldOptions {
   std::int64_t wall_steps_us = 0;                   // once the journal is open, before the flows
   core::testing::FaultyStorage* records = nullptr;  // the detail records' disk, may be the same
   std::size_t ring_octets = 8192;                   // of the journal: tests can fill them
+  std::uint64_t reserve_octets = 0;                 // of the journal's disk
 };
 
 // What the disk has of detail records, oldest first, decoded; the octets are kept with each.
@@ -146,7 +147,7 @@ class World {
   std::uint64_t spilled() const;
 
  private:
-  void open_disk(std::size_t ring_octets);
+  void open_disk(const WorldOptions& world);
   void open_records();
   void step_records();
   void step_due();
