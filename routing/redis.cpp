@@ -100,14 +100,6 @@ std::string advice(std::string_view error) {
   return "";
 }
 
-bool connect_to(int fd, const sockaddr* address, socklen_t length) {
-  return connect(fd, address, length) == 0 || errno == EINPROGRESS || errno == EAGAIN;
-}
-
-int open_socket(int family) {
-  return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
-
 }  // namespace
 
 struct Redis::Link {
@@ -123,10 +115,11 @@ struct Redis::Link {
     reader = nullptr;
   }
 
+  // In words of ours: what others said goes through printable() before.
   tl::unexpected<StoreError> failed(const std::string& why) {
     close();
     return tl::unexpected<StoreError>(
-        {StoreFault::unreachable, "Redis at " + address() + ": " + printable(why)});
+        {StoreFault::unreachable, "Redis at " + address() + ": " + why});
   }
 
   std::string address() const {
@@ -136,7 +129,8 @@ struct Redis::Link {
     return text + (path ? ":" : "/") + std::to_string(options.database);
   }
 
-  // Until the socket is ready; the reason when it will not be.
+  // Until the socket is ready; the reason when it will not be. Who calls it in a loop looks at the
+  // deadline as well: a peer that always has a little more is always ready.
   enum class Ready : std::uint8_t { yes, late, woken, failed };
   Ready wait(short events, Clock::time_point deadline) const { return wait(fd, events, deadline); }
   Ready wait(int what, short events, Clock::time_point deadline) const {
@@ -144,9 +138,10 @@ struct Redis::Link {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
       pollfd polled[] = {{what, events, 0}, {options.wake_fd, POLLIN, 0}};
       const int timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
-      const int count = poll(polled, options.wake_fd >= 0 ? 2 : 1, timeout);
+      const int count = poll(polled, 2, timeout);
       if (count < 0 && errno != EINTR) return Ready::failed;
-      if (count > 0) return polled[0].revents != 0 ? Ready::yes : Ready::woken;
+      // The wake-up first, whatever comes.
+      if (count > 0) return polled[1].revents != 0 ? Ready::woken : Ready::yes;
       if (count == 0 && Clock::now() >= deadline) return Ready::late;
     }
   }
@@ -154,13 +149,21 @@ struct Redis::Link {
     return ready == Ready::late ? "no answer in time" : "the wait was ended";
   }
 
-  StoreResult<void> open(Clock::time_point deadline);
+  StoreResult<void> open();
   StoreResult<std::vector<core::SocketAddress>> resolve(Clock::time_point deadline);
-  StoreResult<void> begin_connection(Clock::time_point deadline);
+  StoreResult<void> connect_path(Clock::time_point deadline);
+  StoreResult<void> connect_number(Clock::time_point deadline);
+  bool connect_to(const core::SocketAddress& at, Clock::time_point until, std::string& reason);
   StoreResult<void> send(const Arguments& arguments, Clock::time_point deadline);
   // Null without an error: nothing came until the deadline, or a wake-up.
   StoreResult<std::unique_ptr<RedisReply>> receive(Clock::time_point deadline, Ready& ended);
+  StoreResult<RedisReply> answer(std::string_view command, Clock::time_point deadline);
   StoreResult<RedisReply> exchange(const Arguments& arguments, Clock::time_point deadline);
+  StoreResult<RedisReply> finish(const std::vector<std::vector<std::string>>& commands,
+                                 Clock::time_point deadline, bool& may_be_done);
+  Clock::time_point command_deadline() const {
+    return Clock::now() + std::chrono::microseconds(options.command_us);
+  }
 
   RedisOptions options;
   int fd = -1;
@@ -170,6 +173,7 @@ struct Redis::Link {
   std::shared_ptr<core::Lookup> lookup;
   redisReader* reader = nullptr;
   Building building;
+  std::vector<char> buffer = std::vector<char>(kReadOctets);
 };
 
 // The C library's resolver blocks as long as it likes: on a thread of its own.
@@ -184,47 +188,71 @@ StoreResult<std::vector<core::SocketAddress>> Redis::Link::resolve(Clock::time_p
     looked_up->read();
   }
   const auto done = std::exchange(lookup, nullptr);
-  if (done->all.empty()) return failed(done->reason);
+  if (done->all.empty()) return failed(printable(done->reason));
   return std::move(done->all);
 }
 
-StoreResult<void> Redis::Link::begin_connection(Clock::time_point deadline) {
-  if (options.host.starts_with('/')) {
-    sockaddr_un path{};
-    path.sun_family = AF_UNIX;
-    if (options.host.size() >= sizeof path.sun_path) return failed("its path is too long");
-    std::memcpy(path.sun_path, options.host.data(), options.host.size());
-    fd = open_socket(AF_UNIX);
-    if (fd < 0 || !connect_to(fd, reinterpret_cast<sockaddr*>(&path), sizeof path))
-      return failed(std::strerror(errno));
-    return {};
+// False: not connected, the reason says why.
+bool Redis::Link::connect_to(const core::SocketAddress& at, Clock::time_point until,
+                             std::string& reason) {
+  fd = socket(at.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int error = fd < 0 || connect(fd, at.get(), at.length) != 0 ? errno : 0;
+  Ready ready = Ready::yes;
+  if (fd >= 0 && error == EINPROGRESS) {
+    ready = wait(POLLOUT, until);
+    socklen_t length = sizeof error;
+    if (ready == Ready::yes) getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
   }
-  const auto found = resolve(deadline);
-  if (!found) return tl::unexpected(found.error());
-  int last = 0;
-  for (const core::SocketAddress& at : *found) {
-    fd = open_socket(at.storage.ss_family);
-    if (fd >= 0 && connect_to(fd, at.get(), at.length)) break;
-    last = errno;
-    if (fd >= 0) ::close(fd);
-    fd = -1;
-  }
-  if (fd < 0) return failed(std::strerror(last));
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (error == 0) return true;
+  reason = ready == Ready::yes ? std::strerror(error) : why(ready);
+  close();
+  return false;
+}
+
+StoreResult<void> Redis::Link::connect_path(Clock::time_point deadline) {
+  core::SocketAddress at;
+  auto& path = reinterpret_cast<sockaddr_un&>(at.storage);
+  path.sun_family = AF_UNIX;
+  if (options.host.size() >= sizeof path.sun_path) return failed("its path is too long");
+  std::memcpy(path.sun_path, options.host.data(), options.host.size());
+  at.length = sizeof path;
+  std::string reason;
+  if (!connect_to(at, deadline, reason)) return failed("cannot connect: " + reason);
   return {};
 }
 
-StoreResult<void> Redis::Link::open(Clock::time_point deadline) {
+// Each of a name's addresses has its share of the time that is left: one that is silent does not
+// take that of the next.
+StoreResult<void> Redis::Link::connect_number(Clock::time_point deadline) {
+  const auto found = resolve(deadline);
+  if (!found) return tl::unexpected(found.error());
+  std::string reasons;
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    const auto begin = Clock::now();
+    const auto share = (deadline - begin) / static_cast<std::int64_t>(found->size() - i);
+    std::string reason;
+    if (connect_to((*found)[i], begin + share, reason)) {
+      const int on = 1;
+      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+      return {};
+    }
+    const core::Address number = core::to_address((*found)[i]);
+    reasons += reasons.empty() ? "cannot connect" : "; nor";
+    if (number.host != options.host) reasons += " to " + number.text();
+    reasons += ": " + reason;
+  }
+  return failed(reasons);
+}
+
+// With its names and words, by one deadline.
+StoreResult<void> Redis::Link::open() {
   close();
-  if (const auto begun = begin_connection(deadline); !begun) return begun;
-  const Ready ready = wait(POLLOUT, deadline);
-  if (ready != Ready::yes) return failed(std::string("cannot connect: ") + why(ready));
-  int error = 0;
-  socklen_t length = sizeof error;
-  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
-  if (error != 0) return failed(std::string("cannot connect: ") + std::strerror(error));
+  const auto deadline = Clock::now() + std::chrono::microseconds(options.connect_us);
+  const bool path = options.host.starts_with('/');
+  if (const auto done = path ? connect_path(deadline) : connect_number(deadline); !done) {
+    return done;
+  }
   reader = redisReaderCreateWithFunctions(&kFunctions);
   if (reader == nullptr) return failed("out of memory");
   building = {};
@@ -269,49 +297,79 @@ StoreResult<void> Redis::Link::send(const Arguments& arguments, Clock::time_poin
     } else if (const Ready ready = wait(POLLOUT, deadline); ready != Ready::yes) {
       return failed(why(ready));
     }
+    if (!left.empty() && Clock::now() >= deadline) return failed(why(Ready::late));
   }
   return {};
 }
 
 StoreResult<std::unique_ptr<RedisReply>> Redis::Link::receive(Clock::time_point deadline,
                                                               Ready& ended) {
-  std::vector<char> buffer(kReadOctets);
+  std::size_t octets_left = kReplyOctetsMax;
+  bool late = false;
   for (;;) {
     void* reply = nullptr;
     if (redisReaderGetReply(reader, &reply) != REDIS_OK)
-      return failed("what answers is no Redis, or answers too much: " +
-                    std::string(reader->errstr));
+      return failed("what answers is no Redis, or answers too much: " + printable(reader->errstr));
     if (reply != nullptr) {
       building.parts_left = kReplyPartsMax;
       return std::unique_ptr<RedisReply>(static_cast<RedisReply*>(reply));
     }
-    if (reader->len - reader->pos > kReplyOctetsMax) return failed("an answer is too long");
-    ended = wait(POLLIN, deadline);
+    if (octets_left == 0) return failed("an answer is too long");
+    ended = late ? Ready::late : wait(POLLIN, deadline);
     if (ended != Ready::yes) return std::unique_ptr<RedisReply>();
-    const ssize_t got = recv(fd, buffer.data(), buffer.size(), 0);
+    const ssize_t got = recv(fd, buffer.data(), std::min(buffer.size(), octets_left), 0);
     if (got == 0) return failed("the connection was closed");
     if (got < 0 && errno != EAGAIN && errno != EINTR) return failed(std::strerror(errno));
     if (got > 0 &&
         redisReaderFeed(reader, buffer.data(), static_cast<std::size_t>(got)) != REDIS_OK)
       return failed("out of memory");
+    if (got > 0) octets_left -= static_cast<std::size_t>(got);
+    late = Clock::now() >= deadline;
   }
 }
 
-StoreResult<RedisReply> Redis::Link::exchange(const Arguments& arguments,
-                                              Clock::time_point deadline) {
-  if (const auto sent = send(arguments, deadline); !sent) return tl::unexpected(sent.error());
+StoreResult<RedisReply> Redis::Link::answer(std::string_view command, Clock::time_point deadline) {
   Ready ended = Ready::yes;
   auto reply = receive(deadline, ended);
   if (!reply) return tl::unexpected(reply.error());
   if (*reply == nullptr) return failed(why(ended));
   RedisReply& answer = **reply;
   if (answer.kind == RedisReply::Kind::error) {
-    return tl::unexpected<StoreError>({StoreFault::refused, "Redis at " + address() + " refused " +
-                                                                std::string(arguments.front()) +
-                                                                " (" + printable(answer.text) +
-                                                                ")" + advice(answer.text)});
+    return tl::unexpected<StoreError>(
+        {StoreFault::refused, "Redis at " + address() + " refused " + std::string(command) + " (" +
+                                  printable(answer.text) + ")" + advice(answer.text)});
   }
   return std::move(answer);
+}
+
+StoreResult<RedisReply> Redis::Link::exchange(const Arguments& arguments,
+                                              Clock::time_point deadline) {
+  if (const auto sent = send(arguments, deadline); !sent) return tl::unexpected(sent.error());
+  return answer(arguments.front(), deadline);
+}
+
+// After MULTI: all of it is sent, then all answers are read, so that a transaction of many commands
+// takes one way there and back.
+StoreResult<RedisReply> Redis::Link::finish(const std::vector<std::vector<std::string>>& commands,
+                                            Clock::time_point deadline, bool& may_be_done) {
+  for (const auto& each : commands) {
+    if (const auto sent = send({each.begin(), each.end()}, deadline); !sent)
+      return tl::unexpected(sent.error());
+  }
+  may_be_done = true;
+  if (const auto sent = send({"EXEC"}, deadline); !sent) return tl::unexpected(sent.error());
+  std::optional<StoreError> refused;  // then EXEC does nothing
+  for (const auto& each : commands) {
+    const auto queued = answer(each.front(), deadline);
+    if (queued) continue;
+    if (fd < 0) return queued;
+    if (!refused) refused = queued.error();
+  }
+  auto done = answer("EXEC", deadline);
+  if (done || fd < 0) return done;
+  if (refused) return tl::unexpected(*refused);
+  close();  // whoever may not do EXEC is still in the transaction
+  return done;
 }
 
 Redis::Redis(RedisOptions options) : link_(std::make_unique<Link>(std::move(options))) {}
@@ -333,25 +391,20 @@ std::string Redis::address() const {
 
 StoreResult<RedisReply> Redis::command(const Arguments& arguments) {
   if (!connected()) {
-    const auto opened =
-        link_->open(Clock::now() + std::chrono::microseconds(link_->options.connect_us));
-    if (!opened) return tl::unexpected(opened.error());
+    if (const auto opened = link_->open(); !opened) return tl::unexpected(opened.error());
   }
-  return link_->exchange(arguments,
-                         Clock::now() + std::chrono::microseconds(link_->options.command_us));
+  return link_->exchange(arguments, link_->command_deadline());
 }
 
 StoreResult<RedisReply> Redis::transaction(const std::vector<std::vector<std::string>>& commands) {
-  if (const auto begun = command({"MULTI"}); !begun) return begun;
-  for (const auto& each : commands) {
-    const auto queued = command({each.begin(), each.end()});
-    if (!queued) {
-      if (connected()) std::ignore = command({"DISCARD"});
-      return queued;
-    }
+  if (!connected()) {
+    if (const auto opened = link_->open(); !opened) return tl::unexpected(opened.error());
   }
-  auto done = command({"EXEC"});
-  if (!done && done.error().fault == StoreFault::unreachable)
+  const auto deadline = link_->command_deadline();
+  if (const auto begun = link_->exchange({"MULTI"}, deadline); !begun) return begun;
+  bool may_be_done = false;
+  auto done = link_->finish(commands, deadline, may_be_done);
+  if (!done && may_be_done && done.error().fault == StoreFault::unreachable)
     done.error().reason += "; whether it was done is not known, look before trying again";
   if (!done || !done->is_list()) return done;
   for (const RedisReply& part : done->parts) {
@@ -366,17 +419,14 @@ StoreResult<RedisReply> Redis::transaction(const std::vector<std::vector<std::st
 StoreResult<std::optional<std::string>> Redis::message(std::int64_t longest_us) {
   if (!connected())
     return tl::unexpected<StoreError>({StoreFault::unreachable, "there is no subscription"});
-  const auto deadline = Clock::now() + std::chrono::microseconds(longest_us);
-  for (;;) {
-    Link::Ready ended = Link::Ready::yes;
-    auto reply = link_->receive(deadline, ended);
-    if (!reply) return tl::unexpected(reply.error());
-    if (*reply == nullptr) return std::nullopt;
-    RedisReply& answer = **reply;
-    if (answer.parts.size() == 3 && answer.parts[0].text == "message")
-      return std::move(answer.parts[2].text);
-    if (!answer.is_list()) return link_->failed("what answers is no Redis");
-  }
+  Link::Ready ended = Link::Ready::yes;
+  auto reply = link_->receive(Clock::now() + std::chrono::microseconds(longest_us), ended);
+  if (!reply) return tl::unexpected(reply.error());
+  if (*reply == nullptr) return std::nullopt;
+  RedisReply& answer = **reply;
+  if (answer.parts.size() != 3 || answer.parts[0].text != "message")
+    return link_->failed("what answers is no Redis");
+  return std::move(answer.parts[2].text);
 }
 
 }  // namespace tollgate::routing

@@ -1,7 +1,9 @@
 // The store when Redis fails: each failure is an error that says what to do, within its time, and
 // nothing is half done.
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -56,11 +58,15 @@ std::int64_t ms_since(std::chrono::steady_clock::time_point begin) {
       .count();
 }
 
-// Answers whatever comes with the same octets, again and again, as fast as `pause_ms` lets it.
+// Answers whatever comes with the same octets (after others, once), again and again, as fast as
+// `pause_ms` lets it.
 class FakeServer {
  public:
-  FakeServer(std::string path, std::string answer, int pause_ms)
-      : path_(std::move(path)), answer_(std::move(answer)), pause_ms_(pause_ms) {
+  FakeServer(std::string path, std::string answer, int pause_ms, std::string first = "")
+      : path_(std::move(path)),
+        answer_(std::move(answer)),
+        first_(std::move(first)),
+        pause_ms_(pause_ms) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -94,14 +100,19 @@ class FakeServer {
     }
   }
   void answer(int fd) const {
-    for (int i = 0; i < 20'000 && !stop_; ++i) {
+    std::size_t said = 0;
+    if (send(fd, first_.data(), first_.size(), MSG_NOSIGNAL) < 0) return;
+    while (!stop_ && said < kMost) {
+      said += answer_.size();
       if (send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL) < 0) return;
       if (pause_ms_ < 0) return;
       if (pause_ms_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms_));
     }
   }
 
-  std::string path_, answer_;
+  static constexpr std::size_t kMost = 8 * kReplyOctetsMax;
+
+  std::string path_, answer_, first_;
   int pause_ms_;
   int listener_ = -1;
   std::atomic<bool> stop_{false};
@@ -310,6 +321,89 @@ TEST_CASE("an answer that is too long is not waited for", "[store]") {
   options.redis.host = path;
   options.redis.command_us = 60'000'000;
   CHECK_THAT(bad(Store(options).current(), StoreFault::unreachable), Contains("too long"));
+}
+
+TEST_CASE("an answer of many parts is bounded as a whole", "[store]") {
+  RedisServer server;
+  const std::string path = (server.folder() / "fake.sock").string();
+  const std::string part(std::size_t{1} << 20, 'x');
+  const FakeServer fake(path, "$" + std::to_string(part.size()) + "\r\n" + part + "\r\n", 0,
+                        "*1000\r\n");
+  RedisOptions options;
+  options.host = path;
+  options.command_us = 60'000'000;
+  Redis redis(options);
+  CHECK_THAT(bad(redis.command({"GET", "a"}), StoreFault::unreachable), Contains("too long"));
+}
+
+TEST_CASE("whoever always has an octet more is heard until the deadline, or a wake-up", "[store]") {
+  RedisServer server;
+  const std::string path = (server.folder() / "fake.sock").string();
+  const FakeServer fake(path, "+", 0);
+  RedisOptions options;
+  options.host = path;
+  options.command_us = 300'000;
+  Redis hasty(options);
+  CHECK_THAT(bad(hasty.command({"PING"}), StoreFault::unreachable), Contains("no answer in time"));
+  options.command_us = 3'600'000'000;
+  options.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  Redis patient(options);
+  std::thread waker([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    eventfd_write(options.wake_fd, 1);
+  });
+  CHECK_THAT(bad(patient.command({"PING"}), StoreFault::unreachable), Contains("was ended"));
+  waker.join();
+  close(options.wake_fd);
+}
+
+TEST_CASE("a transaction has one time-out, however many commands it is of", "[store]") {
+  RedisServer server;
+  const std::string path = (server.folder() / "fake.sock").string();
+  const FakeServer fake(path, "+OK\r\n", 100);
+  RedisOptions options;
+  options.host = path;
+  options.command_us = 300'000;
+  Redis redis(options);
+  const std::vector<std::vector<std::string>> commands(200, {"SET", "a", "1"});
+  CHECK_THAT(bad(redis.transaction(commands), StoreFault::unreachable),
+             Contains("no answer in time") && Contains("whether it was done is not known"));
+}
+
+TEST_CASE("what is no message ends a subscription", "[store]") {
+  RedisServer server;
+  const std::string path = (server.folder() / "fake.sock").string();
+  const FakeServer fake(path, "*1\r\n:1\r\n", 0);
+  RedisOptions options;
+  options.host = path;
+  Redis redis(options);
+  REQUIRE(redis.command({"SUBSCRIBE", "a"}));
+  const auto message = redis.message(3'600'000'000);
+  REQUIRE_FALSE(message);
+  CHECK_THAT(message.error().reason, Contains("is no Redis"));
+}
+
+TEST_CASE("a socket that takes no more connections is told by its own reason", "[store]") {
+  RedisServer server;
+  const std::string path = (server.folder() / "full.sock").string();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(listen(listener, 0) == 0);
+  std::vector<int> waiting;
+  for (bool room = true; room;) {
+    waiting.push_back(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    room = connect(waiting.back(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+  RedisOptions options;
+  options.host = path;
+  Redis redis(options);
+  CHECK_THAT(bad(redis.command({"PING"}), StoreFault::unreachable),
+             Contains(std::string("cannot connect: ") + std::strerror(EAGAIN)));
+  for (const int each : waiting) close(each);
+  close(listener);
 }
 
 TEST_CASE("a wake-up ends any wait", "[store]") {
