@@ -123,6 +123,7 @@ void Feed::turn() {
   if (from_redis()) {
     if (asked) {
       refused_until_us_ = 0;
+      overdue_.clear();
       next_poll_us_ = 0;
       verify_current_ = true;
       // What the companions read may lie beside the set.
@@ -147,9 +148,10 @@ void Feed::wait() {
     longest = std::min({longest, next_poll_us_ - now.mono_us, next_due_us_ - now.wall_us});
   }
   longest = std::max<std::int64_t>(longest, 0);
-  if (from_redis() && subscription_.connected()) {
+  if (from_redis() && subscription_.connected() && !told_) {
     const auto message = subscription_.message(longest);
-    if (message && *message) next_poll_us_ = 0;
+    told_ = message && *message;
+    if (told_) next_poll_us_ = std::min(next_poll_us_, polled_us_ + kToldLeastUs);
   } else {
     pollfd polled{wake_fd_, POLLIN, 0};
     ::poll(&polled, 1, static_cast<int>((longest + 999) / 1'000));

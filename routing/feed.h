@@ -14,14 +14,18 @@
 //    the wall clock is put back to before what is in force was compiled. Of what
 //    others did to the cache meanwhile nothing comes in force: it is told, counted and fetched
 //    again.
-// 5. Of a scheduled draft's gateways one publishes it, checked like a version.
+// 5. Of a scheduled draft's gateways one publishes it, checked like a version. One that cannot be
+//    published yet is told once for each reason and tried again after kDueAgainUs, then after twice
+//    as long each time, at most kDueAgainMaxUs; it keeps no other waiting.
 // 6. New facts never put in force what else has changed in a directory: files that were edited
 //    since they were loaded wait for reload(), and the facts with them.
-// 7. No wait is longer than Redis' time-outs; the end and reload() cut any wait short.
+// 7. No wait is longer than Redis' time-outs; the end and reload() cut any wait short. Messages of
+//    new versions, however many, make it look at most each kToldLeastUs.
 #pragma once
 #include <atomic>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -70,6 +74,16 @@ class Feed {
   TablesCounters& counters() { return counters_; }
 
  private:
+  static constexpr std::int64_t kToldLeastUs = 50'000;
+  static constexpr std::int64_t kDueAgainUs = 1'000'000;
+  static constexpr std::int64_t kDueAgainMaxUs = 60'000'000;
+  // A draft whose time has come, and that could not be published.
+  struct Overdue {
+    std::string reason;
+    std::int64_t delay_us = 0;
+    std::int64_t again_us = 0;
+  };
+
   bool from_redis() const { return options_.directory.empty(); }
   void run();
   void turn();
@@ -97,7 +111,8 @@ class Feed {
                   const std::string& reason);
   void accept();  // nothing is refused any more
   void publish_due();
-  void publish_draft(std::uint32_t id);
+  bool publish_draft(std::uint32_t id);
+  bool due_later(std::uint32_t id, const std::string& reason);
   StoreResult<void> try_draft(const TableDraft& draft);
   void report();
 
@@ -129,7 +144,10 @@ class Feed {
   bool verify_current_ = true;  // look at the current version's checksum: the connection is new
   bool cache_spoilt_ = false;   // by others; until it is written anew
   std::int64_t next_poll_us_ = 0;
+  std::int64_t polled_us_ = std::numeric_limits<std::int64_t>::min() / 2;
+  bool told_ = false;  // since then: of a new version
   std::int64_t next_due_us_ = std::numeric_limits<std::int64_t>::max();
+  std::map<std::uint32_t, Overdue> overdue_;  // by the drafts' numbers
   std::int64_t next_report_us_ = 0;
   std::uint32_t newest_ = 0;  // that was in force, in an earlier run too
   std::optional<Refusal> refused_;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kReportEvery = 10'000'000;
 constexpr std::int64_t kTurn = 60'000'000;  // of a gateway that publishes what is due
 constexpr std::int64_t kDamagedAgain = 10'000'000;
+constexpr int kToldMost = 1'000;  // messages that one look covers
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 std::string first_fault(const std::vector<TableFault>& faults) {
@@ -27,6 +28,7 @@ Refusal refusal_of(StoreFault fault) {
 }  // namespace
 
 void Feed::unreachable(const StoreError& error) {
+  if (stopping_) return;  // the wait was ended
   counters_.redis_up.set(0);
   counters_.redis_errors.add();
   verify_current_ = true;
@@ -77,7 +79,14 @@ void Feed::listen() {
 
 void Feed::poll() {
   if (version_ != 0) cache_is(false);
-  next_poll_us_ = options_.clock().mono_us + options_.poll_us;
+  polled_us_ = options_.clock().mono_us;
+  next_poll_us_ = polled_us_ + options_.poll_us;
+  // What came until now this look covers.
+  for (int i = 0; told_ && i < kToldMost; ++i) {
+    const auto message = subscription_.message(0);
+    told_ = message && *message;
+  }
+  told_ = false;
   if (!store_.redis().connected()) verify_current_ = true;
   const auto number = store_.current();
   if (!number && number.error().fault == StoreFault::damaged)
@@ -206,20 +215,39 @@ void Feed::report() {
 }
 
 void Feed::publish_due() {
-  const std::int64_t now_us = options_.clock().wall_us;
-  if (now_us < next_due_us_) return;
+  const core::Now now = options_.clock();
+  if (now.wall_us < next_due_us_) return;
   next_due_us_ = kNever;  // until the next poll
-  const auto ids = store_.due(now_us);
+  auto ids = store_.due(now.wall_us);
   if (!ids) return unreachable(ids.error());
+  std::erase_if(overdue_, [&](const auto& each) {
+    return std::find(ids->begin(), ids->end(), each.first) == ids->end();
+  });
+  std::erase_if(*ids, [&](std::uint32_t id) {
+    const auto tried = overdue_.find(id);
+    return tried != overdue_.end() && now.mono_us < tried->second.again_us;
+  });
   if (ids->empty()) return;
   const auto turn = store_.take_turn(options_.gateway, kTurn);
   if (!turn) {
     return core::log::warn("tables_schedule_failed", {{"reason", turn.error().reason}});
   }
   if (!*turn) return;  // another gateway does
-  for (const std::uint32_t id : *ids) publish_draft(id);
+  for (const std::uint32_t id : *ids) {
+    if (publish_draft(id)) next_poll_us_ = 0;
+  }
   std::ignore = store_.end_turn(options_.gateway);
-  next_poll_us_ = 0;
+}
+
+// Always false, for its callers: the draft is still to be published.
+bool Feed::due_later(std::uint32_t id, const std::string& reason) {
+  Overdue& overdue = overdue_[id];
+  overdue.delay_us = std::clamp<std::int64_t>(2 * overdue.delay_us, kDueAgainUs, kDueAgainMaxUs);
+  overdue.again_us = options_.clock().mono_us + overdue.delay_us;
+  if (std::exchange(overdue.reason, reason) != reason) {
+    core::log::error("tables_schedule_failed", {{"draft", id}, {"reason", reason}});
+  }
+  return false;
 }
 
 // A scheduled draft compiles with this gateway's carriers and clients, or is not published.
@@ -239,12 +267,10 @@ StoreResult<void> Feed::try_draft(const TableDraft& draft) {
   return store_error(StoreFault::invalid, first_fault(faults));
 }
 
-void Feed::publish_draft(std::uint32_t id) {
+// False: it is to be tried again.
+bool Feed::publish_draft(std::uint32_t id) {
   auto draft = store_.draft(id);
-  if (!draft) {
-    return core::log::error("tables_schedule_failed",
-                            {{"draft", id}, {"reason", draft.error().reason}});
-  }
+  if (!draft) return due_later(id, draft.error().reason);
   const Actor actor{draft->scheduled_by, {}, options_.clock().wall_us};
   bool overtaken = false;
   const auto publish = [&]() -> StoreResult<TableVersion> {
@@ -264,15 +290,17 @@ void Feed::publish_draft(std::uint32_t id) {
   if (published) {
     counters_.scheduled_published.add();
     core::log::info("tables_published", {{"version", published->number}, {"draft", id}});
-    return;
+    return true;
   }
   const StoreError& error = published.error();
-  core::log::error("tables_schedule_failed", {{"draft", id}, {"reason", error.reason}});
   // It may go better the next time; else people must decide.
   if (overtaken || error.fault == StoreFault::unreachable || error.fault == StoreFault::refused)
-    return;
+    return due_later(id, error.reason);
+  if (const auto failed = store_.fail_draft(*draft, actor, error.reason); !failed)
+    return due_later(id, error.reason + "; and that cannot be noted: " + failed.error().reason);
+  core::log::error("tables_schedule_failed", {{"draft", id}, {"reason", error.reason}});
   counters_.scheduled_failed.add();
-  std::ignore = store_.fail_draft(*draft, actor, error.reason);
+  return true;
 }
 
 }  // namespace tollgate::routing

@@ -1,146 +1,12 @@
 // The feed against a real redis-server: what is in force stays in force, whatever Redis does.
-#include "routing/feed.h"
-
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <filesystem>
 #include <fstream>
-#include <functional>
-#include <mutex>
-#include <set>
 #include <sys/stat.h>
-#include <thread>
 
-#include <catch2/catch.hpp>
-
-#include "core/clock.h"
-#include "tests/routing/redis_server.h"
+#include "tests/routing/feed_world.h"
 
 using namespace tollgate::routing;
 using Catch::Contains;
-
-namespace {
-
-namespace fs = std::filesystem;
-using Changes = std::vector<FileChange>;
-
-template <class T>
-T good(StoreResult<T> result) {
-  if (!result) FAIL(result.error().reason);
-  return std::move(*result);
-}
-
-// On an idle machine; a busy one gets ten times as long.
-bool within(double seconds, const std::function<bool()>& is_so) {
-  const auto end = std::chrono::steady_clock::now() + 10 * std::chrono::duration<double>(seconds);
-  while (!is_so()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
-
-// A feed and what it publishes.
-class Followed {
- public:
-  explicit Followed(FeedOptions options) : feed_(std::move(options)) {
-    if ((tables_ = feed_.first()) == nullptr) return;
-    feed_.start([this](std::unique_ptr<const Tables> next) {
-      const std::lock_guard lock(mutex_);
-      tables_ = std::move(next);
-      ++published_;
-    });
-  }
-  bool started() const { return tables_ != nullptr; }
-  std::uint32_t version() {
-    const std::lock_guard lock(mutex_);
-    return tables_->version;
-  }
-  int published() {
-    const std::lock_guard lock(mutex_);
-    return published_;
-  }
-  // What alpha charges for Vodafone GB, in thousandths.
-  Nano cost() {
-    const std::lock_guard lock(mutex_);
-    const Tables& t = *tables_;
-    for (std::size_t d = 0; d < t.destinations.size(); ++d) {
-      if (t.destinations[d].mccmnc != "23415") continue;
-      for (std::uint32_t i = t.places[d].offers_begin; i < t.places[d].offers_end; ++i) {
-        if (t.carriers[t.offers[i].carrier()].name == "alpha")
-          return t.offers[i].cost() / (kNanoPerUnit / 1'000);
-      }
-    }
-    return -1;
-  }
-  bool refused(Refusal why) {
-    return feed_.counters().refused[static_cast<std::size_t>(why)].get() == 1;
-  }
-  TablesCounters& counters() { return feed_.counters(); }
-  void reload() { feed_.reload(); }
-  void facts(std::uint32_t number) {
-    Facts facts;
-    facts.number = number;
-    feed_.facts(facts);
-  }
-  std::uint32_t facts() {
-    const std::lock_guard lock(mutex_);
-    return tables_->facts;
-  }
-
- private:
-  std::mutex mutex_;
-  std::unique_ptr<const Tables> tables_;
-  int published_ = 0;
-  Feed feed_;
-};
-
-// A Redis with the sample tables as version 1, alpha's every price 0.001, and a place for caches.
-struct World {
-  World() : World(std::vector<std::string>{}) {}
-  explicit World(std::vector<std::string> arguments)
-      : server(std::move(arguments)), store(server.options()) {
-    tables.price("alpha", 1);
-    const TableDraft draft = good(store.create_draft(by("ann"), tables.changes(), ""));
-    good(store.publish(draft, by("ann")));
-  }
-  static Actor by(const std::string& who) {
-    return {who, "why", tollgate::core::read_clock().wall_us};
-  }
-  FeedOptions options(const std::string& cache = "cache", std::int64_t poll_us = 50'000) const {
-    FeedOptions options;
-    options.store = server.options();
-    options.store.redis.connect_us = 300'000;
-    options.store.redis.command_us = 300'000;
-    options.cache = (server.folder() / cache).string();
-    options.poll_us = poll_us;
-    options.gateway = "g-" + cache;
-    return options;
-  }
-  TableVersion publish(const Changes& changes) {
-    const TableDraft draft = good(store.create_draft(by("ann"), changes, ""));
-    return good(store.publish(draft, by("ann")));
-  }
-  TableVersion price(int thousandths) {
-    return publish({{"rates/alpha.csv", priced(tables.read("rates/alpha.csv"), thousandths)}});
-  }
-  TableVersion faulty() { return publish({{"rates/alpha.csv", "mccmnc,price\n1,x\n"}}); }
-  std::vector<std::string> cached(const std::string& cache = "cache") const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(server.folder() / cache)) {
-      if (entry.is_directory()) names.push_back(entry.path().filename().string());
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-
-  RedisServer server;
-  SampleTables tables;
-  Store store;
-};
-
-}  // namespace
 
 TEST_CASE("a version is in force soon after it is published, by notification and by polling",
           "[feed]") {
@@ -485,47 +351,18 @@ TEST_CASE("rows with dates follow the wall clock there and back", "[feed]") {
   CHECK(followed.version() == 2);
 }
 
-TEST_CASE("a scheduled draft is published at its time by one gateway, and rebased", "[feed]") {
+TEST_CASE("messages of new versions, however many, cost few looks", "[feed]") {
   World world;
-  Followed one(world.options("one")), two(world.options("two"));
-  REQUIRE((one.started() && two.started()));
-  const std::string alpha = priced(world.tables.read("rates/alpha.csv"), 5);
-  const auto scheduled = [&](const Changes& changes) {
-    const TableDraft draft = good(world.store.create_draft(World::by("ann"), changes, ""));
-    Actor bob = World::by("bob");
-    return good(world.store.schedule(draft.id, bob, bob.now_us + 400'000));
-  };
-  const TableDraft fine = scheduled({{"rates/alpha.csv", alpha}});
-  // Published in between: another file.
-  world.publish({{"rates/bravo.csv", priced(world.tables.read("rates/bravo.csv"), 6)}});
-  CHECK(good(world.store.draft(fine.id)).state == DraftState::scheduled);
-  REQUIRE(within(3, [&] { return one.version() == 3 && two.version() == 3; }));
-  CHECK(one.cost() == 5);
-  const TableVersion version = good(world.store.version(3));
-  CHECK(version.origin == Origin::schedule);
-  CHECK(version.who == "bob");
-  CHECK(version.draft == fine.id);
-  CHECK(version.when_us >= fine.publish_at_us);
-  CHECK(version.when_us < fine.publish_at_us + 3'000'000);
-  CHECK(one.counters().scheduled_published.get() + two.counters().scheduled_published.get() == 1);
-
-  // One that both change, and one that has faults: not published, with the reason.
-  const TableDraft both = scheduled({{"rates/alpha.csv", priced(alpha, 7)}});
-  const TableDraft wrong = scheduled({{"rates/bravo.csv", "mccmnc,price\n1,x\n"}});
-  world.publish({{"rates/alpha.csv", priced(alpha, 8)}});
-  const auto state = [&](const TableDraft& draft) {
-    return good(world.store.draft(draft.id)).state;
-  };
-  CHECK(within(
-      3, [&] { return state(both) == DraftState::failed && state(wrong) == DraftState::failed; }));
-  CHECK_THAT(good(world.store.draft(both.id)).reason, Contains("both change rates/alpha.csv"));
-  CHECK_THAT(good(world.store.draft(wrong.id)).reason, Contains("rates/bravo.csv, row"));
-  CHECK(good(world.store.current()) == 4);
-  CHECK(one.counters().scheduled_failed.get() + two.counters().scheduled_failed.get() == 2);
-  bool audited = false;
-  for (const TableAct& act : good(world.store.audit(10)))
-    audited |= act.what == "fail" && act.draft == wrong.id && !act.detail.empty();
-  CHECK(audited);
+  Followed followed(world.options("cache", 60'000'000));
+  REQUIRE(followed.started());
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string channel = world.store.channel();
+  for (int i = 0; i < 500; ++i) world.server.say({"PUBLISH", channel, "x"});
+  world.price(2);
+  REQUIRE(within(5, [&] { return followed.version() == 2; }));
+  const std::uint64_t looks = world.server.calls("zrange");
+  const auto took = std::chrono::steady_clock::now() - begin;
+  CHECK(looks <= 4 + static_cast<std::uint64_t>(took / std::chrono::milliseconds(50)));
 }
 
 TEST_CASE("a directory is loaded anew when it is asked for, and refused whole", "[feed]") {

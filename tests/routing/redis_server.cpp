@@ -84,6 +84,13 @@ RedisReply RedisServer::say(const std::vector<std::string>& words) {
   return std::move(*reply);
 }
 
+std::uint64_t RedisServer::calls(const std::string& command) {
+  const std::string text = say({"INFO", "commandstats"}).text;
+  const std::string begin = "cmdstat_" + command + ":calls=";
+  const std::size_t at = text.find(begin);
+  return at == std::string::npos ? 0 : std::stoull(text.substr(at + begin.size()));
+}
+
 StoreOptions RedisServer::options() const {
   StoreOptions options;
   options.redis.host = socket();

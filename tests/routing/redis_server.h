@@ -23,6 +23,8 @@ class RedisServer {
   void go_on();       // SIGCONT
   // One command; the test fails when Redis refuses it.
   RedisReply say(const std::vector<std::string>& words);
+  // How often it has done a command: "get".
+  std::uint64_t calls(const std::string& command);
 
   StoreOptions options() const;
   const std::filesystem::path& folder() const { return folder_; }
