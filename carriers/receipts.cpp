@@ -1,7 +1,7 @@
 #include "carriers/receipts.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 #include "proto/limits.h"
 
@@ -128,30 +128,44 @@ proto::Status Receipts::bury_at_once(const Read& read, proto::record::Dead why,
   return proto::Status::ESME_RX_T_APPN;
 }
 
+bool Receipts::goes_to(const Awaiting::Meant& meant, const Read& read) const {
+  return std::any_of(std::begin(read.addresses), std::end(read.addresses),
+                     [&](std::string_view address) {
+                       return part_of(hash_of_number(address, number_seed_)) == meant.number;
+                     });
+}
+
 // Carriers write numbers in their own ways, or hide them: that a receipt's is another one says
 // nothing by itself. It is another message's when that is in flight; or when it is the receipt that
 // settled the id before, and the number is the one that went with that.
 bool Receipts::may_mean(const Awaiting::Meant& meant, const Read& read, std::uint64_t hash,
                         bool last) const {
-  if (meant.number == 0) return true;
-  std::array<std::uint64_t, 2> numbers;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    numbers[i] = hash_of_number(read.addresses[i], number_seed_);
-    if (part_of(numbers[i]) == meant.number) return true;
-  }
+  if (meant.number == 0 || goes_to(meant, read)) return true;
   const auto before = awaiting_.settled(hash);
   const bool repeats = before && before->contents == contents_of(read.pdu);
-  const bool others = std::any_of(numbers.begin(), numbers.end(), [&](std::uint64_t number) {
+  const auto others = [&](std::string_view address) {
+    const std::uint64_t number = hash_of_number(address, number_seed_);
     return (!last && outstanding_.to(number)) || (repeats && part_of(number) == before->number);
-  });
-  return !others;
+  };
+  return std::none_of(std::begin(read.addresses), std::end(read.addresses), others);
+}
+
+// What settled one of its ids is that message's, though a later message has its other id. And where
+// some receipt has settled the id of its TLV, which goes before that of its text, it is another
+// message's by the text only if the number says so.
+bool Receipts::is_of_other_id(const Awaiting::Meant& meant, const Read& read,
+                              std::size_t place) const {
+  if (read.count == 1) return false;
+  const auto by = awaiting_.settled(read.hashes[1 - place]);
+  if (!by) return false;
+  return by->contents == contents_of(read.pdu) || (place == 1 && !goes_to(meant, read));
 }
 
 Receipts::Match Receipts::match(const Read& read, bool last) {
   Match none = Match::none;
   for (std::size_t i = 0; i < read.count; ++i) {
     const auto meant = awaiting_.find(read.keys[i].view(), read.hashes[i]);
-    if (!meant) continue;
+    if (!meant || is_of_other_id(*meant, read, i)) continue;
     if (!may_mean(*meant, read, read.hashes[i], last)) {
       none = Match::doubtful;
       continue;
@@ -204,24 +218,29 @@ Receipts::Settled Receipts::settled(const Read& read, std::uint64_t contents) co
 }
 
 bool Receipts::is_parked(const Read& read, std::uint64_t contents) const {
-  const std::uint64_t hash = read.hashes[0];
-  for (auto item = park_.first_of(hash); item != Park::kNone; item = park_.next_of(item, hash)) {
-    if (park_.contents(item) == contents && same_but_number(parked_pdu(item), read.pdu)) {
-      return true;
+  return std::any_of(read.hashes, read.hashes + read.count, [&](std::uint64_t hash) {
+    for (auto item = park_.first_of(hash); item != Park::kNone; item = park_.next_of(item, hash)) {
+      if (park_.contents(item) == contents && same_but_number(parked_pdu(item), read.pdu)) {
+        return true;
+      }
     }
-  }
-  return false;
+    return false;
+  });
 }
 
 bool Receipts::room_for(const Read& read) const {
-  return std::all_of(read.hashes, read.hashes + read.count,
+  return std::any_of(read.hashes, read.hashes + read.count,
                      [this](std::uint64_t hash) { return park_.room_for(hash); });
 }
 
 Park::Item Receipts::park(const Read& read, std::int64_t came_us, Park::Queue queue) {
   Park::Receipt receipt;
-  receipt.keys[0] = read.hashes[0];
-  receipt.keys[1] = read.hashes[read.count - 1];
+  // Under those of its ids that have room: some carriers write one id in the text of all.
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < read.count; ++i) {
+    if (park_.room_for(read.hashes[i])) receipt.keys[count++] = read.hashes[i];
+  }
+  if (count < 2) receipt.keys[1] = receipt.keys[0];
   receipt.contents = contents_of(read.pdu);
   receipt.came_us = came_us;
   receipt.deadline_us = came_us + std::int64_t{config_.timers.early_receipt_ms} * 1000;

@@ -14,8 +14,10 @@
 //    nobody. Any other is a dead letter.
 //    So it is with an id that was given again while the message that had it still waits, by the
 //    numbers: a receipt for another number than that message's may be early for one to that number.
+//    A receipt of two ids (its TLV's and its text's) that has settled one is nobody's by the other.
 // 4. One that is parked already is a duplicate: however often it is sent, it takes one place and
-//    one record. Of one id at most Park::kOfOneKey are parked; those beyond are dead letters.
+//    one record. Under one id at most Park::kOfOneKey are parked; those beyond are dead letters,
+//    unless their other id has room.
 // 5. What is parked leaves the park matched, as a duplicate, or, when no id came in its time, as a
 //    dead letter; while the flow cannot keep that, it stays.
 // 6. What is done for one receipt, one id or one tick() does not grow with what waits: tick() does
@@ -111,8 +113,10 @@ class Receipts {
   proto::Status bury_at_once(const Read& read, proto::record::Dead why, proto::Status kept);
   // `last`: nothing else will say whose it is. Otherwise doubtful, where it may be another's.
   Match match(const Read& read, bool last = false);
+  bool goes_to(const Awaiting::Meant& meant, const Read& read) const;  // its number, for sure
   bool may_mean(const Awaiting::Meant& meant, const Read& read, std::uint64_t hash,
                 bool last) const;
+  bool is_of_other_id(const Awaiting::Meant& meant, const Read& read, std::size_t place) const;
   // No message has its id: it may be early, a repeat, or nobody's.
   proto::Status unmatched(const Read& read, bool doubtful, std::int64_t now_us);
   // By what settled its id; kNone: it was not, or too long ago.
@@ -122,7 +126,7 @@ class Receipts {
     return settled == Settled::by_this || (settled == Settled::by_another && !is_final(read));
   }
   bool is_parked(const Read& read, std::uint64_t contents) const;  // this very one, already
-  bool room_for(const Read& read) const;
+  bool room_for(const Read& read) const;                           // under one of its ids
   // kNone: it is full.
   Park::Item park(const Read& read, std::int64_t came_us, Park::Queue queue);
   proto::Octets parked_pdu(Park::Item item) const {

@@ -25,6 +25,7 @@ struct Written {
   std::string text = "hello";
   std::string from = "447946999999";
   std::string stat = "DELIVRD";
+  std::string tlv_id = {};  // of receipted_message_id; empty: without
 };
 void send_receipt(Peer& peer, std::string_view id, std::uint32_t sequence, const Written& what) {
   const std::string text = "id:" + std::string(id) +
@@ -35,6 +36,11 @@ void send_receipt(Peer& peer, std::string_view id, std::uint32_t sequence, const
   sm.destination_addr = "Shop";
   sm.esm_class = 4;
   sm.short_message = proto::as_octets(text);
+  std::array<std::uint8_t, 80> block;
+  if (!what.tlv_id.empty()) {
+    sm.tlvs = proto::Octets(block).first(
+        proto::append_tlv_text(block, 0, proto::Tag::receipted_message_id, what.tlv_id));
+  }
   peer.send(sm, sequence);
 }
 
@@ -163,21 +169,105 @@ TEST_CASE("receipts of one unknown id: a few are parked, the others dead letters
   CHECK(world.told.dead_letters.size() == kCount - carriers::Park::kOfOneKey);
   CHECK(world.counters().receipts_unmatched.get() == kCount - carriers::Park::kOfOneKey);
   // Those of other ids are parked as ever, under either of their ids.
-  std::array<std::uint8_t, 64> block;
-  proto::DeliverSm sm;
-  sm.esm_class = 4;
-  sm.tlvs = proto::Octets(block).first(
-      proto::append_tlv_text(block, 0, proto::Tag::receipted_message_id, "another"));
-  sm.short_message = proto::as_octets("id:0 stat:DELIVRD");
-  peer.send(sm, 1'000);
-  CHECK(answered(world, peer) == Status::ESME_ROK);
-  CHECK(world.counters().parked.get() == carriers::Park::kOfOneKey);  // "0" is one of its ids
-  send_receipt(peer, "2", 1'001, {});
-  CHECK(answered(world, peer) == Status::ESME_ROK);
-  CHECK(world.counters().parked.get() == carriers::Park::kOfOneKey + 1);
+  send_receipt(peer, "0", 1'000, {.tlv_id = "another"});
+  send_receipt(peer, "another1", 1'001, {.tlv_id = "0"});
+  send_receipt(peer, "2", 1'002, {});
+  for (int i = 0; i < 3; ++i) CHECK(answered(world, peer) == Status::ESME_ROK);
+  CHECK(world.counters().parked.get() == carriers::Park::kOfOneKey + 3);
   world.pass_ms(70'000, 1'000);
   CHECK(world.counters().parked.get() == 0);
-  CHECK(world.told.dead_letters.size() == kCount + 2);
+  CHECK(world.told.dead_letters.size() == kCount + 3);
+}
+
+TEST_CASE("early receipts that all have one id in common find their messages by the other") {
+  const bool in_text = GENERATE(true, false);
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.add_bind().window = 100;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  constexpr std::uint32_t kCount = 50;
+  std::vector<Pdu> submits;
+  for (std::uint32_t i = 1; i <= kCount; ++i) {
+    REQUIRE(world.take(i) == Taken::taken);
+    submits.push_back(world.submit(peer));
+  }
+  world.advance_ms(1);
+  // Each twice: what is parked already takes no second place, under whichever id it is.
+  for (std::uint32_t i = 1; i <= 2 * kCount; ++i) {
+    const std::string id = "id" + std::to_string((i + 1) / 2);
+    send_receipt(peer, in_text ? "0" : id, i, {.tlv_id = in_text ? id : "0"});
+    REQUIRE(answered(world, peer) == Status::ESME_ROK);
+  }
+  CHECK(world.counters().parked.get() == kCount);
+  CHECK(world.counters().receipts_duplicate.get() == kCount);
+  CHECK(world.told.dead_letters.empty());
+  for (std::uint32_t i = 1; i <= kCount; ++i) {
+    peer.respond(submits[i - 1].header.sequence_number, "id" + std::to_string(i));
+    REQUIRE(world.until([&] { return world.told.deliveries.size() == i; }));
+    CHECK(world.told.deliveries.back().message == i);
+  }
+  CHECK(world.counters().parked.get() == 0);
+  CHECK(world.told.dead_letters.empty());
+}
+
+TEST_CASE("a repeated receipt of two ids is told to nobody, also when one is another message's") {
+  World world;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  SECTION("the one of its TLV was its message's") {
+    send_one(world, peer, 1, "5");
+    send_one(world, peer, 2, "6");
+    for (std::uint32_t i = 1; i <= 3; ++i) send_receipt(peer, "6", i, {.tlv_id = "5"});
+  }
+  SECTION("the one of its text was") {
+    send_one(world, peer, 1, "6");
+    send_receipt(peer, "6", 1, {.tlv_id = "5"});
+    CHECK(answered(world, peer) == Status::ESME_ROK);
+    send_one(world, peer, 2, "5");
+    for (std::uint32_t i = 2; i <= 3; ++i) send_receipt(peer, "6", i, {.tlv_id = "5"});
+    send_receipt(peer, "x", 4, {.stat = "ENROUTE"});  // one more answer; of nobody
+  }
+  SECTION("early, and its own id is another's when it comes") {
+    send_one(world, peer, 1, "5");
+    send_receipt(peer, "6", 1, {.tlv_id = "5"});
+    CHECK(answered(world, peer) == Status::ESME_ROK);
+    REQUIRE(world.take(2) == Taken::taken);
+    const Pdu pdu = world.submit(peer);
+    world.advance_ms(1);
+    send_receipt(peer, "6", 2, {.tlv_id = "5"});
+    CHECK(answered(world, peer) == Status::ESME_ROK);
+    CHECK(world.counters().parked.get() == 1);
+    world.advance_ms(1);
+    peer.respond(pdu.header.sequence_number, "6");
+    REQUIRE(world.until([&] { return world.told.of(2) != nullptr; }));
+    for (std::uint32_t i = 3; i <= 5; ++i) send_receipt(peer, "6", i, {.tlv_id = "5"});
+  }
+  for (int i = 0; i < 3; ++i) CHECK(answered(world, peer) == Status::ESME_ROK);
+  REQUIRE(world.told.deliveries.size() == 1);
+  CHECK(world.told.deliveries[0].message == 1);
+  CHECK(world.told.dead_letters.empty());
+  // Its own receipt, for its own number, is told.
+  send_receipt(peer, "6", 9, {.from = "447946000002", .tlv_id = "5"});
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  REQUIRE(world.told.deliveries.size() == 2);
+  CHECK(world.told.deliveries[1].message == 2);
+}
+
+TEST_CASE("another receipt of a message that has its last one is not told by its text's id") {
+  World world;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  send_one(world, peer, 1, "5");
+  send_one(world, peer, 2, "6");
+  send_receipt(peer, "6", 1, {.tlv_id = "5"});
+  send_receipt(peer, "6", 2, {.stat = "ENROUTE", .tlv_id = "5"});  // late: a duplicate
+  send_receipt(peer, "6", 3, {.stat = "EXPIRED", .tlv_id = "5"});  // two last words: for people
+  for (int i = 0; i < 3; ++i) CHECK(answered(world, peer) == Status::ESME_ROK);
+  REQUIRE(world.told.deliveries.size() == 1);
+  CHECK(world.told.deliveries[0].message == 1);
+  CHECK(world.counters().receipts_duplicate.get() == 1);
+  CHECK(world.told.dead_letters.size() == 1);
 }
 
 TEST_CASE("a carrier that gives one id to all: nothing is lost, nothing grows") {
