@@ -513,10 +513,20 @@ void Bind::drained() {
   deadline_us_ = now_us() + us(timers_.unbind_ms);
 }
 
+// However it ends, a log tells of it. `was`: the carrier ended what was bound or draining, we what
+// was unbinding.
+void Bind::tell_end() {
+  if (state_ != BindState::unbinding) counters_.losses.add();
+  core::log::info("carrier_bind_ended", {{"carrier", shared_.config.name},
+                                         {"bind", index_},
+                                         {"was", bind_state_name(state_)},
+                                         {"without_response", window_.in_use()}});
+}
+
 // The end of a connection or of an attempt. `polite`: what was written still leaves.
 void Bind::end(Then then, bool polite) {
   if (then_ == Then::stop) then = Then::stop;
-  if (state_ == BindState::bound) counters_.losses.add();
+  if (proto::is_bound(session_)) tell_end();
   if (bound_us_ != 0 && now_us() - bound_us_ >= us(timers_.stable_ms)) backoff_.reset();
   bound_us_ = 0;
   unanswered_ = 0;

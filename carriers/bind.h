@@ -148,6 +148,7 @@ class Bind final : private core::Connection::Owner {
   void watch_link();
   void expire_responses();
   void drained();
+  void tell_end();
   void end(Then then, bool polite);
   void set_state(BindState state);
   void set_window_gauge();

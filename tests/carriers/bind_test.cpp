@@ -430,6 +430,7 @@ TEST_CASE("unbind by the carrier: responses on their way count, then unbind_resp
   REQUIRE(answer);
   CHECK(answer->header.sequence_number == 55);
   REQUIRE(world.until([&] { return peer.ended(); }));
+  CHECK(world.counters().binds[0].losses.get() == 1);  // it was not we who ended it
   peer.close();
   world.steps(10);
   REQUIRE(calls_again(world, 510));
