@@ -281,7 +281,9 @@ TEST_CASE("a door full of binds that wait for us refuses newcomers; refused ones
   world.settle();
   CHECK(world.client(0).sessions.get() == 1);
   CHECK(world.shared().connections.load() == 3);
-  for (int i = 0; i < 3; ++i) CHECK_FALSE(world.connect("198.51.100.9").closed());
+  std::vector<ClientEnd*> newcomers;
+  for (int i = 0; i < 3; ++i) newcomers.push_back(&world.connect("198.51.100.9"));
+  for (ClientEnd* client : newcomers) CHECK_FALSE(client->closed());
   CHECK(world.sum(&DoorCounters::over_limit) == 1);
   CHECK(world.sum(&DoorCounters::gave_way) == 2);
   CHECK(world.client(0).sessions.get() == 1);

@@ -222,6 +222,27 @@ TEST_CASE("a stop while sessions are checked and on their way: no bind slips beh
   }
 }
 
+TEST_CASE("a bind that comes to a shard which has sent its unbinds is refused", "[handover]") {
+  World world(two_shards());
+  ClientEnd& shop = world.bind("shop");
+  ClientEnd& depot = world.bind("depot");
+  Checked checked(world);
+  world.shard(0).turn();
+  world.auth_runs = false;
+  world.shared().stopping = true;
+  for (int i = 0; i < 100 && depot.count(Command::unbind) == 0; ++i) world.pass(kMs, kMs);
+  REQUIRE(depot.count(Command::unbind) == 1);
+  REQUIRE(shop.count(Command::unbind) == 0);
+  world.auth().step();
+  world.shard(0).turn();  // hands it over
+  world.auth_runs = true;
+  world.await(checked.client, checked.bind);
+  CHECK(checked.client.status(checked.bind) == Status::ESME_RBINDFAIL);
+  REQUIRE(world.until([&] { return world.shared().finished.load() == 2; }));
+  nothing_is_left(world);
+  world.finish();
+}
+
 // The far shard never turns again. What would show here is a leak.
 TEST_CASE("a session on its way when the shards have stopped ends with them", "[handover]") {
   core::testing::FaultyStorage disk;
