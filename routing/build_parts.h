@@ -17,10 +17,10 @@ void build_costs(SourceTables& source, const CompileOptions& options, Tables& ta
 // Rows with a sender type exist.
 bool has_sender_rates(const SourceTables& source);
 
-// rules, ranks, rule_ids, rule_columns, and the clients' and places' part in them.
-void build_rules(const SourceTables& source, Tables& tables);
+// rules, ranks, rule_ids, rule_columns, and the clients' and places' part in them. Takes the grid.
+void build_rules(SourceTables& source, Tables& tables);
 
 // The same of the sender rules, replacements and denied.
-void build_senders(const SourceTables& source, Tables& tables);
+void build_senders(SourceTables& source, Tables& tables);
 
 }  // namespace tollgate::routing

@@ -42,15 +42,22 @@ void name_price_sets(Reading& reading) {
     std::sort(thresholds.begin(), thresholds.end());
     thresholds.erase(std::unique(thresholds.begin(), thresholds.end()), thresholds.end());
   }
+  for (std::size_t plan = 0; plan < source.plans.size(); ++plan) {
+    const std::size_t volumes = source.plan_thresholds[plan].size();
+    if (volumes <= kPlanVolumesMax) continue;
+    reading.faults.add({"plans/" + source.plans[plan] + ".csv", 0, "from_volume",
+                        std::to_string(volumes),
+                        "are too many volumes: at most " + std::to_string(kPlanVolumesMax)});
+  }
   const auto volumes = volumes_of(reading.options);
   std::map<std::pair<std::uint16_t, std::uint64_t>, std::uint16_t> known;
   for (TableClient& client : source.clients) {
     if (client.name.empty()) continue;  // keeps the id of one that is gone
     const auto volume = volumes.find(client.name);
-    std::uint64_t reached = 0;
-    for (std::uint64_t threshold : source.plan_thresholds[client.plan]) {
-      if (volume != volumes.end() && threshold <= volume->second) reached = threshold;
-    }
+    const auto& at = source.plan_thresholds[client.plan];
+    const std::uint64_t sent = volume == volumes.end() ? 0 : volume->second;
+    const auto above = std::upper_bound(at.begin(), at.end(), sent);
+    const std::uint64_t reached = above == at.begin() ? 0 : *std::prev(above);
     const auto [set, fresh] = known.emplace(std::pair(client.plan, reached),
                                             static_cast<std::uint16_t>(source.price_sets.size()));
     if (fresh) source.price_sets.push_back({client.plan, reached});
@@ -59,6 +66,20 @@ void name_price_sets(Reading& reading) {
     if (reached != 0)
       source.valid_until_us = std::min(source.valid_until_us, month_end_us(reading.options.now_us));
   }
+}
+
+std::size_t prefix_prices(const SourceTables& source) {
+  std::vector<std::size_t> of_plan(source.plans.size());
+  const AmountRow* last = nullptr;
+  for (const AmountRow& row : source.prices) {
+    const bool same = last != nullptr && last->owner == row.owner && last->key == row.key &&
+                      last->length == row.length;
+    if (row.length != 0 && !same) ++of_plan[row.owner];
+    last = &row;
+  }
+  std::size_t rows = 0;
+  for (const PriceSet& set : source.price_sets) rows += of_plan[set.plan];
+  return rows;
 }
 
 void build_prices(SourceTables& source, Tables& tables) {

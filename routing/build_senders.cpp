@@ -46,8 +46,7 @@ Replacement replacement_of(const std::string& sender) {
 void check_senders(Reading& reading) {
   const SourceTables& source = reading.source;
   std::map<std::uint32_t, const char*> wrong;  // by row
-  const ScopeGrid grid = grid_of(scopes_of(source.senders), source.clients, source.country_of);
-  for (const Layers& layers : grid.distinct) {
+  for (const Layers& layers : source.sender_grid.distinct) {
     const Resolved rule(source.senders, layers);
     if (rule.replace == nullptr) continue;
     const std::string& sender = *rule.replace->replace_by;
@@ -66,10 +65,10 @@ void check_senders(Reading& reading) {
   }
 }
 
-void build_senders(const SourceTables& source, Tables& tables) {
+void build_senders(SourceTables& source, Tables& tables) {
   tables.replacements.resize(1);
   if (source.senders.empty()) return;
-  ScopeGrid grid = grid_of(scopes_of(source.senders), tables.clients, source.country_of);
+  ScopeGrid& grid = source.sender_grid;
   std::map<const SenderRow*, std::uint32_t> replacements;
   std::map<const SenderRow*, std::pair<std::uint32_t, std::uint32_t>> denied;
   for (const Layers& layers : grid.distinct) {

@@ -5,7 +5,9 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <system_error>
 
 #include "core/file.h"
@@ -17,7 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kCellsMax = 64'000'000;  // of one matrix: half a gigabyte
+// What one matrix or list may take: about half a gigabyte, the prices by prefix twice that.
+constexpr std::size_t kCellsMax = 64'000'000;
+constexpr std::size_t kPrefixPricesMax = 16'000'000;
+constexpr std::size_t kRanksMax = 40'000'000;
 constexpr std::array kFiles = {"currencies.csv",  "carriers.csv", "numbering_plan.csv",
                                "portability.csv", "clients.csv",  "rules.csv",
                                "senders.csv"};
@@ -129,27 +134,53 @@ void read_files(Reading& reading) {
   read("rules.csv", Needed::yes, read_rules);
   read("senders.csv", Needed::no, read_senders);
   name_price_sets(reading);
-  check_senders(reading);
 }
 
-void check_sizes(Reading& reading) {
-  const SourceTables& source = reading.source;
-  const auto check = [&](std::size_t cells, const char* file, const char* what) {
-    if (cells > kCellsMax) reading.faults.add({file, 0, "", std::to_string(cells), what});
-  };
-  const std::size_t places = source.destinations.size();
-  const std::size_t books = has_sender_rates(source) ? kSenders : 1;
-  check(places * source.carriers.size() * 2 * books, "rates", "too many destinations x carriers");
-  check(places * source.price_sets.size(), "plans", "too many destinations x plans");
-  check(grid_cells(scopes_of(source.rules)), "rules.csv",
-        "too many clients x destinations with rules");
-  check(grid_cells(scopes_of(source.senders)), "senders.csv",
-        "too many clients x destinations with rules");
-}
+// Looks before memory is spent: what a few rows can make many of has a bound.
+class Sizes {
+ public:
+  explicit Sizes(Reading& reading) : reading_(reading) {}
 
-}  // namespace
+  // Also lays out the rules' scopes.
+  void check() {
+    SourceTables& source = reading_.source;
+    const std::size_t places = source.destinations.size();
+    const std::size_t books = has_sender_rates(source) ? kSenders : 1;
+    at_most(kCellsMax, places * source.carriers.size() * 2 * books, "rates",
+            "too many destinations x carriers");
+    at_most(kCellsMax, places * source.price_sets.size(), "plans", "too many destinations x plans");
+    at_most(kPrefixPricesMax, prefix_prices(source), "plans",
+            "too many prefixes x plans at the volumes of their clients");
+    lay_out(source.rules, "rules.csv", source.rule_grid);
+    lay_out(source.senders, "senders.csv", source.sender_grid);
+    at_most(kRanksMax, count_rankings(source) * source.carriers.size(), "rules.csv",
+            "too many different priorities and weights x carriers");
+  }
 
-CompileResult compile_directory(const std::string& directory, const CompileOptions& options) {
+ private:
+  void at_most(std::size_t most, std::size_t figure, const char* file, const char* what) {
+    if (figure <= most) return;
+    reading_.faults.add({file, 0, "", std::to_string(figure),
+                         std::string(what) + ": at most " + std::to_string(most)});
+  }
+
+  template <class Row>
+  void lay_out(const std::vector<Row>& rows, const char* file, ScopeGrid& grid) {
+    const SourceTables& source = reading_.source;
+    GridSize size;
+    grid = grid_of(scopes_of(rows), source.clients, source.country_of, size);
+    at_most(kGridMost.cells, size.cells, file, "too many clients x destinations with rules");
+    if (size.distinct > kGridMost.distinct) {
+      reading_.faults.add({file, 0, "", "",
+                           "has more than " + std::to_string(kGridMost.distinct) +
+                               " clients x destinations whose rules differ"});
+    }
+  }
+
+  Reading& reading_;
+};
+
+CompileResult compile(const std::string& directory, const CompileOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   CompileOptions named = options;
   Reading reading{directory, named, {}, {}};
@@ -166,7 +197,8 @@ CompileResult compile_directory(const std::string& directory, const CompileOptio
   }
   reading.source.dialling = load_dialling();
   read_files(reading);
-  check_sizes(reading);
+  Sizes(reading).check();
+  check_senders(reading);
   if (!reading.faults.empty()) return tl::unexpected(reading.faults.take());
   std::unique_ptr<Tables> tables = build(std::move(reading.source), options);
   tables->version = options.version;
@@ -178,6 +210,19 @@ CompileResult compile_directory(const std::string& directory, const CompileOptio
                            std::chrono::steady_clock::now() - begin)
                            .count();
   return std::unique_ptr<const Tables>(std::move(tables));
+}
+
+}  // namespace
+
+CompileResult compile_directory(const std::string& directory, const CompileOptions& options) {
+  try {
+    return compile(directory, options);
+  } catch (const std::bad_alloc&) {
+  } catch (const std::length_error&) {
+  }
+  FaultList faults;
+  faults.add({printable(directory), 0, "", "", "needs more memory than there is"});
+  return tl::unexpected(faults.take());
 }
 
 }  // namespace tollgate::routing

@@ -5,7 +5,9 @@
 // (the first
 //    kTableFaultsMax of them; a last one then says how many more there are).
 // 2. Nothing is guessed: unknown columns, files, carriers, plans and currencies are faults.
-// 3. Bounds: kTableFileBytesMax a file, kTableCellBytesMax a cell, kTableColumnsMax columns.
+// 3. Bounds: kTableFileBytesMax a file, kTableCellBytesMax a cell, kTableColumnsMax columns; and of
+//    what a few rows can multiply (compile.cpp's Sizes), looked at before memory is spent on it.
+// 4. Without memory there are no tables, and a fault says so.
 #pragma once
 #include <cstdint>
 #include <memory>

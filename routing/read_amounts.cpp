@@ -190,6 +190,8 @@ void read_currencies(Reading& reading, std::string_view text) {
   std::set<std::string> codes;
   while (sheet.next()) {
     ++source.rows;
+    if (source.currencies.size() == kCurrenciesMax)
+      return sheet.fault_row("is one currency too many: at most " + std::to_string(kCurrenciesMax));
     const std::string_view code = sheet[kCode];
     const bool good_code = code.size() == 3 && std::all_of(code.begin(), code.end(), [](char c) {
                              return c >= 'A' && c <= 'Z';

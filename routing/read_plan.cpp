@@ -49,8 +49,8 @@ int SourceTables::find_carrier(std::string_view name) const {
 }
 
 int SourceTables::find_plan(std::string_view name) const {
-  const auto plan = std::find(plans.begin(), plans.end(), name);
-  return plan == plans.end() ? -1 : static_cast<int>(plan - plans.begin());
+  const auto plan = std::lower_bound(plans.begin(), plans.end(), name);
+  return plan == plans.end() || *plan != name ? -1 : static_cast<int>(plan - plans.begin());
 }
 
 void read_carriers(Reading& reading, std::string_view text) {

@@ -1,6 +1,8 @@
 #include "routing/scopes.h"
 
-#include <set>
+#include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace tollgate::routing {
 namespace {
@@ -10,122 +12,147 @@ Key key_of(const Scope& scope) {
   return {scope.client_scope, scope.client, scope.place_scope, scope.place};
 }
 
-struct Who {
-  std::uint32_t plan = kNoRow, client = kNoRow;
-};
-struct Where {
-  std::uint32_t country = kNoRow, destination = kNoRow;
+using Rows = std::vector<std::uint32_t>;  // indices
+
+// Clients with the same rows: all, those of a plan, one.
+struct Class {
+  ClientScope scope = ClientScope::global;
+  std::uint32_t base = 0;  // the class whose rows lie below its own
+  Rows rows;               // its own
 };
 
+// Each class is the one below it with its own rows laid on top, at the columns that these reach:
+// what it costs grows with the cells that differ, and by no more than a copy with the others.
 class GridBuilder {
  public:
   GridBuilder(const std::vector<Scope>& rows, const std::vector<TableClient>& clients,
               const std::vector<std::uint32_t>& country_of)
-      : rows_(rows), clients_(clients), country_of_(country_of) {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      by_scope_.emplace(key_of(rows[i]), static_cast<std::uint32_t>(i));
-  }
+      : rows_(rows), clients_(clients), country_of_(country_of) {}
 
-  ScopeGrid run() {
-    const std::vector<Who> classes = name_classes();
-    const std::vector<Where> places = name_places();
-    grid_.columns = static_cast<std::uint32_t>(places.size());
-    grid_.cells.reserve(classes.size() * places.size());
-    std::map<Layers, std::uint32_t> known;
-    for (const Who& who : classes) {
-      for (const Where& where : places) {
-        const Layers layers = layers_of(who, where);
-        const auto [cell, fresh] =
-            known.emplace(layers, static_cast<std::uint32_t>(grid_.distinct.size()));
-        if (fresh) grid_.distinct.push_back(layers);
-        grid_.cells.push_back(cell->second);
-      }
+  ScopeGrid run(GridSize& size) {
+    name_classes();
+    name_columns();
+    size.cells = classes_.size() * grid_.columns;
+    if (size.cells > kGridMost.cells) return {};
+    grid_.cells.resize(size.cells);
+    grid_.distinct.emplace_back().fill(kNoRow);
+    countries_.resize(grid_.columns, kNoRow);
+    destinations_.resize(grid_.columns, kNoRow);
+    for (std::size_t i = 0; i < classes_.size(); ++i) {
+      lay_class(i);
+      size.distinct = grid_.distinct.size();
+      if (size.distinct > kGridMost.distinct) return {};
     }
     return std::move(grid_);
   }
 
  private:
-  std::vector<Who> name_classes() {
-    std::set<std::uint32_t> plans, clients;
-    for (const Scope& row : rows_) {
-      if (row.client_scope == ClientScope::plan) plans.insert(row.client);
-      if (row.client_scope == ClientScope::client) clients.insert(row.client);
+  void name_classes() {
+    std::map<std::uint32_t, Rows> plans, clients;
+    classes_.emplace_back();
+    for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+      const Scope& row = rows_[i];
+      if (row.client_scope == ClientScope::plan)
+        plans[row.client].push_back(i);
+      else if (row.client_scope == ClientScope::client)
+        clients[row.client].push_back(i);
+      else
+        classes_[0].rows.push_back(i);
     }
-    std::vector<Who> classes(1);
     std::map<std::uint32_t, std::uint32_t> of_plan;
-    for (std::uint32_t plan : plans) {
-      of_plan[plan] = static_cast<std::uint32_t>(classes.size());
-      classes.push_back({plan, kNoRow});
+    for (auto& [plan, rows] : plans) {
+      of_plan[plan] = static_cast<std::uint32_t>(classes_.size());
+      classes_.push_back({ClientScope::plan, 0, std::move(rows)});
     }
     for (std::uint32_t i = 0; i < clients_.size(); ++i) {
       const auto plan = of_plan.find(clients_[i].plan);
       grid_.class_of.push_back(plan == of_plan.end() ? 0 : plan->second);
-      if (!clients.contains(i)) continue;
-      grid_.class_of[i] = static_cast<std::uint32_t>(classes.size());
-      classes.push_back({clients_[i].plan, i});
+      const auto own = clients.find(i);
+      if (own == clients.end()) continue;
+      const std::uint32_t base =
+          std::exchange(grid_.class_of[i], static_cast<std::uint32_t>(classes_.size()));
+      classes_.push_back({ClientScope::client, base, std::move(own->second)});
     }
-    return classes;
   }
 
-  std::vector<Where> name_places() {
-    std::map<std::uint32_t, std::uint32_t> columns;  // destination or country -> column
-    std::vector<Where> places(1);
+  void name_columns() {
     for (const Scope& row : rows_) {
       if (row.place_scope == PlaceScope::any) continue;
-      const auto column = static_cast<std::uint32_t>(places.size());
-      if (!columns.emplace(row.place, column).second) continue;
-      const bool country = row.place_scope == PlaceScope::country;
-      places.push_back({country_of_[row.place], country ? kNoRow : row.place});
+      if (!columns_.emplace(row.place, grid_.columns).second) continue;
+      of_country_[country_of_[row.place]].push_back(grid_.columns++);
     }
     grid_.column_of.resize(country_of_.size());
     for (std::uint32_t id = 1; id < country_of_.size(); ++id) {
-      auto column = columns.find(id);
-      if (column == columns.end()) column = columns.find(country_of_[id]);
-      if (column != columns.end()) grid_.column_of[id] = column->second;
+      auto column = columns_.find(id);
+      if (column == columns_.end()) column = columns_.find(country_of_[id]);
+      if (column != columns_.end()) grid_.column_of[id] = column->second;
     }
-    return places;
   }
 
-  std::uint32_t find(const Key& key) const {
-    const auto row = by_scope_.find(key);
-    return row == by_scope_.end() ? kNoRow : row->second;
+  void lay_class(std::size_t index) {
+    const Class& own = classes_[index];
+    std::uint32_t* cells = grid_.cells.data() + index * grid_.columns;
+    const std::uint32_t* below = grid_.cells.data() + own.base * std::size_t{grid_.columns};
+    if (below != cells) std::copy_n(below, grid_.columns, cells);
+    std::uint32_t any = kNoRow;
+    const std::vector<std::uint32_t> reached = place_rows(own.rows, any);
+    // What a row of this class is in belongs to no other class.
+    known_.clear();
+    for (const std::uint32_t column : reached) {
+      Layers layers = grid_.distinct[cells[column]];
+      const std::size_t at = 3 * static_cast<std::size_t>(own.scope);
+      layers[at] = any;
+      layers[at + 1] = std::exchange(countries_[column], kNoRow);
+      layers[at + 2] = std::exchange(destinations_[column], kNoRow);
+      const auto [known, fresh] =
+          known_.emplace(layers, static_cast<std::uint32_t>(grid_.distinct.size()));
+      if (fresh) grid_.distinct.push_back(layers);
+      if (grid_.distinct.size() > kGridMost.distinct) return;
+      cells[column] = known->second;
+    }
   }
 
-  Layers layers_of(const Who& who, const Where& where) const {
-    Layers layers;
-    std::size_t at = 0;
-    for (const auto& [scope, client] :
-         {std::pair(ClientScope::global, 0u), std::pair(ClientScope::plan, who.plan),
-          std::pair(ClientScope::client, who.client)}) {
-      layers[at++] = find({scope, client, PlaceScope::any, 0});
-      layers[at++] = find({scope, client, PlaceScope::country, where.country});
-      layers[at++] = find({scope, client, PlaceScope::destination, where.destination});
+  // The columns that the rows reach, each once; countries_ and destinations_ say by which.
+  std::vector<std::uint32_t> place_rows(const Rows& rows, std::uint32_t& any) {
+    std::vector<std::uint32_t> reached;
+    const auto put = [&](std::vector<std::uint32_t>& rows_at, std::uint32_t column,
+                         std::uint32_t row) {
+      if (countries_[column] == kNoRow && destinations_[column] == kNoRow)
+        reached.push_back(column);
+      rows_at[column] = row;
+    };
+    for (const std::uint32_t index : rows) {
+      const Scope& row = rows_[index];
+      if (row.place_scope == PlaceScope::any) {
+        any = index;
+      } else if (row.place_scope == PlaceScope::destination) {
+        put(destinations_, columns_.at(row.place), index);
+      } else {
+        for (const std::uint32_t column : of_country_.at(row.place)) put(countries_, column, index);
+      }
     }
-    return layers;
+    if (any == kNoRow) return reached;
+    reached.resize(grid_.columns);
+    std::iota(reached.begin(), reached.end(), 0u);
+    return reached;
   }
 
   const std::vector<Scope>& rows_;
   const std::vector<TableClient>& clients_;
   const std::vector<std::uint32_t>& country_of_;
-  std::map<Key, std::uint32_t> by_scope_;
+  std::vector<Class> classes_;
+  std::unordered_map<std::uint32_t, std::uint32_t> columns_;  // destination or country -> column
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> of_country_;  // -> columns
+  std::vector<std::uint32_t> countries_, destinations_;  // [column] of one class: its row there
+  std::map<Layers, std::uint32_t> known_;                // of one class
   ScopeGrid grid_;
 };
 
 }  // namespace
 
 ScopeGrid grid_of(const std::vector<Scope>& rows, const std::vector<TableClient>& clients,
-                  const std::vector<std::uint32_t>& country_of) {
-  return GridBuilder(rows, clients, country_of).run();
-}
-
-std::size_t grid_cells(const std::vector<Scope>& rows) {
-  std::set<std::pair<ClientScope, std::uint32_t>> who;
-  std::set<std::uint32_t> where;
-  for (const Scope& row : rows) {
-    who.emplace(row.client_scope, row.client);
-    where.insert(row.place);
-  }
-  return (who.size() + 1) * (where.size() + 1);
+                  const std::vector<std::uint32_t>& country_of, GridSize& size) {
+  return GridBuilder(rows, clients, country_of).run(size);
 }
 
 ScopeReader::ScopeReader(Reading& reading, Sheet& sheet) : source_(reading.source), sheet_(sheet) {

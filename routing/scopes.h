@@ -8,7 +8,6 @@
 //    all; destinations without any share the column of their country, countries without any the
 //    column 0.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,27 +19,22 @@
 
 namespace tollgate::routing {
 
-inline constexpr std::uint32_t kNoRow = 0xffffffff;
-using Layers = std::array<std::uint32_t, 9>;  // indices of rows, kNoRow = none
-
-struct ScopeGrid {
-  std::vector<std::uint32_t> class_of;   // [client]
-  std::vector<std::uint32_t> column_of;  // [destination]
-  std::uint32_t columns = 1;
-  std::vector<std::uint32_t> cells;  // [class x columns] -> distinct
-  std::vector<Layers> distinct;
+// What a grid would take. Both count what differs: N clients' rules over M destinations' are N x M
+// sets of rules, however few the rows.
+struct GridSize {
+  std::size_t cells = 0;     // classes x columns
+  std::size_t distinct = 0;  // sets of layers; not counted on when there are too many
 };
+inline constexpr GridSize kGridMost{64'000'000, 2'000'000};
 
-// rows: the scopes of a file's rows, in its order.
+// rows: the scopes of a file's rows, in its order. Without cells when `size`, which it fills, is
+// beyond kGridMost.
 ScopeGrid grid_of(const std::vector<Scope>& rows, const std::vector<TableClient>& clients,
-                  const std::vector<std::uint32_t>& country_of);
+                  const std::vector<std::uint32_t>& country_of, GridSize& size);
 template <class Row>
 std::vector<Scope> scopes_of(const std::vector<Row>& rows) {
   return {rows.begin(), rows.end()};
 }
-// Classes x columns that the grid will need.
-std::size_t grid_cells(const std::vector<Scope>& rows);
-
 // A field of the layer, when it sets it.
 template <class T>
 void lay(const std::optional<T>& from, T& to) {

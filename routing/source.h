@@ -6,6 +6,7 @@
 // 3. Destination codes are their digits behind a 1 ("23415" -> 123415), so that 01, 1 and 001
 // differ.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -19,6 +20,10 @@
 #include "routing/tables.h"
 
 namespace tollgate::routing {
+
+inline constexpr std::size_t kCurrenciesMax = 1'000;
+// Of one plan: each of its clients keeps them.
+inline constexpr std::size_t kPlanVolumesMax = 1'000;
 
 // An amount beyond this (a million units of the base currency a segment) is a mistake, and it keeps
 // all sums far from int64's end.
@@ -92,6 +97,17 @@ struct SenderRow : Scope {
   std::optional<std::vector<std::string>> denied;  // as denied_form() gives them, sorted
 };
 
+// Rows of a file laid over each other for each kind of client and destination (routing/scopes.h).
+inline constexpr std::uint32_t kNoRow = 0xffffffff;
+using Layers = std::array<std::uint32_t, 9>;  // indices of rows, kNoRow = none
+struct ScopeGrid {
+  std::vector<std::uint32_t> class_of;   // [client]
+  std::vector<std::uint32_t> column_of;  // [destination]
+  std::uint32_t columns = 1;
+  std::vector<std::uint32_t> cells;  // [class x columns] -> distinct
+  std::vector<Layers> distinct;
+};
+
 struct SourceCarrier {
   TableCarrier carrier;
   std::uint8_t sender_types;  // bit = Sender
@@ -115,6 +131,7 @@ struct SourceTables {
   std::vector<PriceSet> price_sets;
   std::vector<RuleRow> rules;
   std::vector<SenderRow> senders;
+  ScopeGrid rule_grid, sender_grid;  // of both
   std::int64_t valid_until_us = std::numeric_limits<std::int64_t>::max();
   std::size_t rows = 0;
 
@@ -122,7 +139,7 @@ struct SourceTables {
   // The id of a destination of 3, 5 or 6 digits; a new one when it was not known.
   std::uint32_t destination(std::string_view digits);
   int find_carrier(std::string_view name) const;
-  int find_plan(std::string_view name) const;
+  int find_plan(std::string_view name) const;  // `plans` are sorted
 };
 
 // One reading of one directory.
@@ -165,6 +182,10 @@ void read_senders(Reading& reading, std::string_view text);
 // build_prices.cpp: which plans at which volumes clients are in. Fills plan_thresholds, price_sets
 // and the clients' price_set.
 void name_price_sets(Reading& reading);
+// The rows by prefix that these sets have together.
+std::size_t prefix_prices(const SourceTables& source);
+// build_rules.cpp: how many rankings of the carriers the rules make.
+std::size_t count_rankings(const SourceTables& source);
 // build_senders.cpp: a sender that another is replaced by must itself be allowed.
 void check_senders(Reading& reading);
 
