@@ -30,10 +30,16 @@ constexpr std::array kFiles = {"currencies.csv",  "carriers.csv", "numbering_pla
 enum class Needed : std::uint8_t { yes, no };
 
 std::optional<std::string> load(Reading& reading, const std::string& file, Needed needed) {
+  if (reading.options.from != nullptr) {
+    const auto known = reading.options.from->files.find(file);
+    if (known == reading.options.from->files.end()) return std::nullopt;
+    return known->second;
+  }
   auto text =
       reading.options.links_out
           ? core::read_file((fs::path(reading.directory) / file).string(), kTableFileBytesMax)
           : core::read_file_below(reading.directory, file, kTableFileBytesMax);
+  if (text && reading.options.keep != nullptr) reading.options.keep->files[file] = *text;
   if (text) return std::move(*text);
   const bool absent = text.error().error == ENOENT;
   if (!absent || needed == Needed::yes)
@@ -44,6 +50,13 @@ std::optional<std::string> load(Reading& reading, const std::string& file, Neede
 // The names of the *.csv files of a directory, without ".csv", sorted. Other files are left alone.
 std::vector<std::string> list(Reading& reading, const std::string& folder) {
   std::vector<std::string> names;
+  if (reading.options.from != nullptr) {
+    for (const auto& [file, text] : reading.options.from->files) {
+      const fs::path path(file);
+      if (path.parent_path() == folder) names.push_back(path.stem().string());
+    }
+    return names;
+  }
   std::error_code error;
   fs::directory_iterator entries(fs::path(reading.directory) / folder, error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
@@ -185,16 +198,22 @@ CompileResult compile(const std::string& directory, const CompileOptions& option
   CompileOptions named = options;
   Reading reading{directory, named, {}, {}};
   std::error_code error;
-  if (!fs::is_directory(directory, error)) {
+  std::shared_ptr<const Companion> companion;
+  if (options.from != nullptr) {
+    named.carriers = options.from->carriers;
+    named.clients = options.from->clients;
+    named.all_named = options.from->all_named;
+    companion = options.from->companion;
+  } else if (!fs::is_directory(directory, error)) {
     reading.faults.add({printable(directory), 0, "", "", "is not a directory"});
     return tl::unexpected(reading.faults.take());
-  }
-  std::shared_ptr<const Companion> companion;
-  if (options.companions != nullptr) {
+  } else if (options.companions != nullptr) {
     std::vector<TableFault> faults;
     companion = options.companions->read(directory, named, faults);
     for (TableFault& fault : faults) reading.faults.add(std::move(fault));
   }
+  if (options.keep != nullptr)
+    *options.keep = {{}, named.carriers, named.clients, named.all_named, companion};
   reading.source.dialling = load_dialling();
   read_files(reading);
   Sizes(reading).check();

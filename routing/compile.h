@@ -10,6 +10,7 @@
 // 4. Without memory there are no tables, and a fault says so.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
@@ -21,6 +22,14 @@
 #include "routing/tables.h"
 
 namespace tollgate::routing {
+
+// What a directory was compiled from: it can be compiled again when the directory has changed.
+struct CompiledFrom {
+  std::map<std::string, std::string> files;  // "rates/alpha.csv": its text
+  std::vector<std::string> carriers, clients;
+  bool all_named = false;
+  std::shared_ptr<const Companion> companion;
+};
 
 struct CompileOptions {
   // The gateway's carriers and clients in its own order: they become ids 0, 1, ... Empty = those
@@ -37,6 +46,8 @@ struct CompileOptions {
   // Follow links that lead out of the directory: never for a gateway, whose rights are not those of
   // whoever writes the tables, and whose faults quote what they find.
   bool links_out = false;
+  const CompiledFrom* from = nullptr;  // compile this instead: no file is read, nobody named anew
+  CompiledFrom* keep = nullptr;        // filled
   const Facts* facts = nullptr;  // what traffic has taught; null = nothing. For the call alone.
 };
 

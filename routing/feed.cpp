@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 #include "core/log.h"
 
@@ -21,6 +22,7 @@ constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kAdjustedUs = 2'000'000;  // so far back the wall clock was not put
 constexpr int kNiceness = 10;
 constexpr std::int64_t kWaitMax = 60'000'000;
+constexpr std::int64_t kAgainUs = 60'000'000;
 
 // Names, sizes and times of the directory's files: it changes when any of them was edited.
 std::string stamp_of(const std::string& directory) {
@@ -133,8 +135,9 @@ void Feed::turn() {
   } else if (asked) {
     load_directory();
   }
-  const std::int64_t wall_us = options_.clock().wall_us;
-  if (wall_us >= valid_until_us_ || wall_us < valid_from_us_) compile_again();
+  const core::Now now = options_.clock();
+  const bool by_date = now.wall_us >= valid_until_us_ || now.wall_us < valid_from_us_;
+  if (by_date || now.mono_us >= again_mono_us_) compile_again();
   if (facts_wait_) compile_with_facts();
   if (from_redis()) publish_due();
 }
@@ -144,6 +147,7 @@ void Feed::turn() {
 void Feed::wait() {
   const core::Now now = options_.clock();
   std::int64_t longest = std::min(kWaitMax, valid_until_us_ - now.wall_us);
+  longest = std::min(longest, again_mono_us_ - now.mono_us);
   if (from_redis()) {
     longest = std::min({longest, next_poll_us_ - now.mono_us, next_due_us_ - now.wall_us});
   }
@@ -166,8 +170,11 @@ void Feed::tell_faults(const std::vector<TableFault>& faults) const {
 }
 
 std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::uint32_t version,
-                                            std::vector<TableFault>& faults) {
+                                            std::vector<TableFault>& faults,
+                                            const CompiledFrom* from, CompiledFrom* keep) {
   CompileOptions options;
+  options.from = from;
+  options.keep = keep;
   options.carriers = options_.carriers;
   options.clients = options_.clients;
   options.companions = options_.companions;
@@ -182,6 +189,8 @@ std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::u
 
 void Feed::take_over(std::unique_ptr<const Tables> tables) {
   facts_wait_ = false;
+  const bool again = std::exchange(again_mono_us_, kNever) != kNever;
+  if (again && refused_version_ == tables->version) accept();
   version_ = newest_ = tables->version;
   directory_ = tables->source;
   valid_until_us_ = tables->valid_until_us;
@@ -209,9 +218,12 @@ void Feed::take_over(std::unique_ptr<const Tables> tables) {
 void Feed::load_directory() {
   std::vector<TableFault> faults;
   std::string stamp = stamp_of(options_.directory);
-  if (auto tables = compile(options_.directory, version_ + 1, faults)) {
+  auto from = std::make_unique<CompiledFrom>();
+  if (auto tables = compile(options_.directory, version_ + 1, faults, nullptr, from.get())) {
     accept();
     stamp_ = std::move(stamp);
+    if (tables->valid_until_us == kNever) from.reset();
+    from_ = std::move(from);
     return take_over(std::move(tables));
   }
   counters_.reload_failures.add();
@@ -223,9 +235,6 @@ void Feed::load_directory() {
                                       core::log::Field::amount("faults", faults.size()),
                                       {"version_kept", version_},
                                       {"load", counters_.reload_failures.get()}});
-  // Not tried again before someone asks.
-  valid_from_us_ = kAlways;
-  valid_until_us_ = kNever;
 }
 
 void Feed::take_facts() {
@@ -253,14 +262,18 @@ void Feed::compile_with_facts() {
                    {{"facts", options_.facts.number}, {"version_kept", version_}});
 }
 
-// Rows in force change: a directory may have been edited, a version never is.
+// Rows in force change. What they are taken from never does: a version, or what a directory held.
 void Feed::compile_again() {
-  if (!from_redis()) return load_directory();
   valid_from_us_ = kAlways;
-  valid_until_us_ = kNever;
-  if (!cache_is(true)) return;
+  valid_until_us_ = again_mono_us_ = kNever;
+  // None of its rows will change: it is the wall clock that was put back.
+  if (!from_redis() && from_ == nullptr) return load_directory();
+  if (from_redis() && !cache_is(true)) return;
   std::vector<TableFault> faults;
-  if (auto tables = compile(directory_, version_, faults)) return take_over(std::move(tables));
+  // Until now it is what is in force, and take_over() forgets a refusal of it.
+  again_mono_us_ = options_.clock().mono_us + kAgainUs;
+  if (auto tables = compile(directory_, version_, faults, from_.get()))
+    return take_over(std::move(tables));
   tell_faults(faults);
   refuse(version_, Refusal::faults, "its rows of today have faults");
 }

@@ -10,10 +10,12 @@
 //    before it is published, and never asked for again.
 // 3. Numbers only go up: a Redis that holds an older version than the one in force was emptied or
 //    restored, and is not followed until it holds a newer one.
-// 4. Rows with dates switch at their instant: the same directory is compiled again then, and when
-//    the wall clock is put back to before what is in force was compiled. Of what
-//    others did to the cache meanwhile nothing comes in force: it is told, counted and fetched
-//    again.
+// 4. Rows with dates switch at their instant: the same files are compiled again then, and when the
+//    wall clock is put back to before what is in force was compiled. Of what others did to the
+//    cache or to the directory meanwhile nothing comes in force: the former is told, counted and
+//    fetched again, the latter waits for reload(). To this end the texts of a directory whose rows
+//    will change are kept in memory. What could not be compiled is tried again each minute, and
+//    counts as refused until it could.
 // 5. Of a scheduled draft's gateways one publishes it, checked like a version. One that cannot be
 //    published yet is told once for each reason and tried again after kDueAgainUs, then after twice
 //    as long each time, at most kDueAgainMaxUs; it keeps no other waiting.
@@ -91,7 +93,9 @@ class Feed {
 
   // Compiles; null and told when it has faults.
   std::unique_ptr<const Tables> compile(const std::string& directory, std::uint32_t version,
-                                        std::vector<TableFault>& faults);
+                                        std::vector<TableFault>& faults,
+                                        const CompiledFrom* from = nullptr,
+                                        CompiledFrom* keep = nullptr);
   void load_directory();
   void compile_again();
   void take_facts();
@@ -132,10 +136,13 @@ class Feed {
   std::uint32_t version_ = 0;
   TableVersion taken_;  // from Redis or the cache
   std::string directory_;
-  std::string stamp_;  // of the directory's files when they were loaded
+  std::string stamp_;                   // of the directory's files when they were loaded
+  std::unique_ptr<CompiledFrom> from_;  // of a directory whose rows in force will change
   std::int64_t since_us_ = 0;
   std::int64_t valid_from_us_ = std::numeric_limits<std::int64_t>::min();
   std::int64_t valid_until_us_ = std::numeric_limits<std::int64_t>::max();
+  // When it is compiled again since it could not be: by then its rows are not those of today.
+  std::int64_t again_mono_us_ = std::numeric_limits<std::int64_t>::max();
 
   // Redis.
   Store store_;

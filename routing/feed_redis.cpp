@@ -121,7 +121,8 @@ void Feed::follow(std::uint32_t number) {
   }
   verify_current_ = false;
   if (number == version_ && version->checksum == taken_.checksum && !cache_spoilt_) {
-    return accept();
+    if (again_mono_us_ == kNever) accept();
+    return;
   }
   const bool again = refused_ && refused_checksum_ == version->checksum;
   if (!again || options_.clock().mono_us >= refused_until_us_) take(*version);

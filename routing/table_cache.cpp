@@ -5,11 +5,11 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "routing/csv.h"
 #include "routing/fault.h"
 #include "routing/table_codec.h"
@@ -99,20 +99,15 @@ bool replace(const fs::path& path, std::string_view content) {
 }
 
 std::string read_small(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(std::size_t{4} << 20, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
+  auto text = core::read_file(path.string(), std::size_t{4} << 20);
+  return text ? std::move(*text) : std::string();
 }
 
 bool is_content(const fs::path& path, const TableFile& file) {
   std::error_code error;
   if (fs::file_size(path, error) != file.octets || error) return false;
-  std::ifstream in(path, std::ios::binary);
-  std::string text(static_cast<std::size_t>(file.octets), '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  return in && sha256_of(text) == file.sha256;
+  const auto text = core::read_file(path.string(), kTableFileBytesMax);
+  return text && sha256_of(*text) == file.sha256;
 }
 
 }  // namespace

@@ -302,55 +302,6 @@ TEST_CASE("the cache is for its owner alone, whatever the umask; others' things 
   CHECK((fs::status(cache).permissions() & fs::perms(077)) == fs::perms(055));
 }
 
-TEST_CASE("rows with dates switch at their instant", "[feed]") {
-  World world;
-  const std::int64_t second = tollgate::core::read_clock().wall_us / 1'000'000 + 2;
-  const std::time_t at = second;
-  char text[40];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&at));
-  const std::string head = "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to\n";
-  world.publish({{"rates/alpha.csv",
-                  head + "23415,,,0.007,EUR,,," + text + "\n23415,,,0.008,EUR,," + text + ",\n"}});
-  Followed followed(world.options("cache", 60'000'000));
-  REQUIRE(followed.started());
-  CHECK(followed.cost() == 7);
-  REQUIRE(within(4, [&] { return followed.cost() == 8; }));
-  const std::int64_t late_us = tollgate::core::read_clock().wall_us - second * 1'000'000;
-  CHECK(late_us >= 0);
-  CHECK(late_us < 3'000'000);
-  CHECK(followed.version() == 2);
-}
-
-TEST_CASE("rows with dates follow the wall clock there and back", "[feed]") {
-  constexpr std::int64_t kDayUs = std::int64_t{86'400} * 1'000'000;
-  World world;
-  const std::time_t at = tollgate::core::read_clock().wall_us / 1'000'000 + 10 * 86'400;
-  char text[40];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&at));
-  const std::string head = "mccmnc,mcc,prefix,price,currency,charge,effective_from,effective_to\n";
-  world.publish({{"rates/alpha.csv",
-                  head + "23415,,,0.007,EUR,,," + text + "\n23415,,,0.008,EUR,," + text + ",\n"}});
-  std::atomic<std::int64_t> ahead_us{0};
-  FeedOptions options = world.options();
-  options.clock = [&ahead_us] {
-    tollgate::core::Now now = tollgate::core::read_clock();
-    now.wall_us += ahead_us;
-    return now;
-  };
-  Followed followed(options);
-  REQUIRE(followed.started());
-  CHECK(followed.cost() == 7);
-  ahead_us = 31 * kDayUs;
-  REQUIRE(within(4, [&] { return followed.cost() == 8; }));
-  ahead_us = 0;
-  CHECK(within(4, [&] { return followed.cost() == 7; }));
-  CHECK(followed.published() == 2);
-  ahead_us = -500'000;  // adjusted
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  CHECK(followed.published() == 2);
-  CHECK(followed.version() == 2);
-}
-
 TEST_CASE("messages of new versions, however many, cost few looks", "[feed]") {
   World world;
   Followed followed(world.options("cache", 60'000'000));
@@ -363,6 +314,17 @@ TEST_CASE("messages of new versions, however many, cost few looks", "[feed]") {
   const std::uint64_t looks = world.server.calls("zrange");
   const auto took = std::chrono::steady_clock::now() - begin;
   CHECK(looks <= 4 + static_cast<std::uint64_t>(took / std::chrono::milliseconds(50)));
+}
+
+TEST_CASE("a pipe where the cache says what is in force is not waited for", "[feed]") {
+  World world;
+  { Followed followed(world.options()); }
+  const fs::path in_force = world.server.folder() / "cache/in_force";
+  REQUIRE(fs::remove(in_force));
+  REQUIRE(mkfifo(in_force.c_str(), 0600) == 0);
+  world.server.kill();
+  Followed followed(world.options());
+  CHECK(followed.started());
 }
 
 TEST_CASE("a directory is loaded anew when it is asked for, and refused whole", "[feed]") {
