@@ -39,7 +39,7 @@ inline constexpr TomlBounds kTomlOfTables{256 * 1024, 10'000};
 struct TomlFault {
   std::uint32_t line = 0;  // 1-based, as toml++ counts: characters, not octets
   std::uint32_t column = 0;
-  std::string reason;  // escaped
+  std::string reason;  // escaped; says nothing of the value of a key that names a password
 };
 
 // Nothing: toml++ may have it.

@@ -87,6 +87,46 @@ TEST_CASE("octets that toml++ does not expect are faults at their place") {
   CHECK(fault_of("a = \"\xc3\xbc\xe2\x82\xac\" @").starts_with("1:10 "));
 }
 
+TEST_CASE("a fault says nothing of a password") {
+  const std::string hidden =
+      "no valid TOML: a password stands here, which is not shown; is it in quotes?";
+  const auto place = [](const std::string& text) {
+    const std::string fault = fault_of(text);
+    return fault.substr(fault.find(' ') + 1);
+  };
+  for (const char* text : {"password = tsecret",
+                           "password = falsesecret",
+                           "password = infsecret",
+                           "password = 12ab34",
+                           "password = 99999999999999999999",
+                           "password = 0x12zz",
+                           "password = se@ret",
+                           "password = s\xe4",
+                           "password secret",
+                           "password: secret",
+                           "password = \"sec\\qret\"",
+                           "password = \"\"\"\nsec\\qret\"\"\"",
+                           "password = 'sec'ret",
+                           "password = [\n'a',\nsecret\n]",
+                           "\"password\" = tsecret",
+                           "\"pass\\u0077ord\" = tsecret",
+                           "a.password_hash = tsecret",
+                           "PASSWORD = tsecret",
+                           "a = {password = tsecret}",
+                           "a = [{b = 1, password = tsecret}]"}) {
+    INFO(text);
+    CHECK(place(text) == hidden);
+  }
+  // What comes before and after is told as ever.
+  for (const char* text : {"password = 'x'\na = tvisible", "a = tvisible\npassword = 'x'",
+                           "# password\na = tvisible", "a = 'password'\nb = tvisible"}) {
+    INFO(text);
+    CHECK(place(text).find("saw 'tv") != std::string::npos);
+  }
+  CHECK(place("password = 'x'\n" + repeated("a.", 20) + "a = 1") ==
+        "has a key of more than 16 parts");
+}
+
 TEST_CASE("strings and comments are where toml++ takes them to be") {
   CHECK(text_of("a = 'x' # [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[ \xc3\xa9 @") == "x");
   CHECK(text_of("a = \"[{\\\"@\\\\\"") == "[{\"@\\");
