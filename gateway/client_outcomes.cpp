@@ -4,6 +4,7 @@
 
 #include "gateway/client_home.h"
 #include "gateway/session.h"
+#include "proto/saturated.h"
 #include "proto/time.h"
 
 namespace tollgate::gateway {
@@ -228,9 +229,9 @@ void ClientHome::no_longer_unsent(Message& message) {
 }
 
 void ClientHome::count_money(const Message& message) {
-  const routing::Nano price = message.price_nano * message.segments;
-  const routing::Nano cost = message.cost_nano[message.candidate] * message.segments;
-  const routing::Nano margin = price - cost;
+  const routing::Nano price = proto::product(message.price_nano, message.segments);
+  const routing::Nano cost = proto::product(message.cost_nano[message.candidate], message.segments);
+  const routing::Nano margin = proto::difference(price, cost);
   CarrierMoneyCounters& carrier = counters_.carriers[message.carrier];
   carrier.sent.add();
   add_signed(carrier.cost_nano, cost);

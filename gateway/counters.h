@@ -2,7 +2,8 @@
 // metrics from any thread. (What a carrier's binds count is in carriers/counters.h.)
 //
 // A client's counters are written on its home shard. Money is in nano-units of the base currency;
-// margins may be negative: their cells hold two's complement (margin_of()).
+// margins may be negative: their cells hold two's complement (margin_of()). Sums of money stay at
+// int64's ends once they get there.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include "core/counters.h"
 #include "core/grown.h"
 #include "gateway/config.h"
+#include "proto/saturated.h"
 #include "proto/status.h"
 #include "routing/router.h"
 
@@ -20,7 +22,7 @@ inline constexpr std::size_t kMessageStates = 10;  // proto::MessageState
 inline constexpr std::size_t kStatusClasses = 6;   // proto::StatusClass
 
 inline void add_signed(core::Cell& cell, std::int64_t n) {
-  cell.add(static_cast<std::uint64_t>(n));
+  cell.set(static_cast<std::uint64_t>(proto::sum(static_cast<std::int64_t>(cell.get()), n)));
 }
 inline std::int64_t margin_of(const core::Cell& cell) {
   return static_cast<std::int64_t>(cell.get());

@@ -11,10 +11,9 @@
 
 namespace tollgate::gateway {
 
-double Page::scaled(std::uint64_t total, double scale, bool is_signed) {
-  const double value = is_signed ? static_cast<double>(static_cast<std::int64_t>(total))
-                                 : static_cast<double>(total);
-  return value * scale;
+double Page::value_of(std::uint64_t cell, bool is_signed) {
+  return is_signed ? static_cast<double>(static_cast<std::int64_t>(cell))
+                   : static_cast<double>(cell);
 }
 
 prometheus::MetricFamily& Page::family(const Family& family, prometheus::MetricType type) {

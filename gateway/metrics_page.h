@@ -52,16 +52,16 @@ class Page {
   void add(std::span<const CellRow<T>> rows, const Labels& labels,
            std::span<const T* const> parts) {
     for (const CellRow<T>& row : rows) {
-      std::uint64_t total = 0;
-      for (const T* part : parts) total += (part->*row.cell).get();
-      add(row.family, labels, scaled(total, row.scale, row.is_signed));
+      double total = 0;
+      for (const T* part : parts) total += value_of((part->*row.cell).get(), row.is_signed);
+      add(row.family, labels, total * row.scale);
     }
   }
 
   std::vector<prometheus::MetricFamily> take() && { return std::move(families_); }
 
  private:
-  static double scaled(std::uint64_t total, double scale, bool is_signed);
+  static double value_of(std::uint64_t cell, bool is_signed);
   prometheus::MetricFamily& family(const Family& family, prometheus::MetricType type);
 
   std::vector<prometheus::MetricFamily> families_;

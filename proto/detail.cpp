@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "proto/saturated.h"
+
 namespace tollgate::proto::detail {
 namespace {
 
@@ -445,7 +447,7 @@ bool read_marks(const Reader& reader, Detail& detail) {
 
 void charge(Detail& detail) {
   const auto segments = static_cast<std::int64_t>(detail.segments);
-  detail.revenue_nano = detail.taken() ? detail.price_nano * segments : 0;
+  detail.revenue_nano = detail.taken() ? product(detail.price_nano, segments) : 0;
   detail.cost_nano = 0;
   for (std::size_t i = 0; i < detail.tries_kept; ++i) {
     Try& each = detail.tries[i];
@@ -455,9 +457,9 @@ void charge(Detail& detail) {
       }
     }
     each.billed = each.end == record::TryEnd::sent;
-    if (each.billed) detail.cost_nano += each.cost_nano * segments;
+    if (each.billed) detail.cost_nano = sum(detail.cost_nano, product(each.cost_nano, segments));
   }
-  detail.margin_nano = detail.revenue_nano - detail.cost_nano;
+  detail.margin_nano = difference(detail.revenue_nano, detail.cost_nano);
 }
 
 std::size_t encode(const Detail& detail, Out out) {

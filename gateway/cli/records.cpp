@@ -10,6 +10,7 @@
 #include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
 #include "proto/escape.h"
+#include "proto/saturated.h"
 #include "routing/money.h"
 #include "routing/source.h"
 
@@ -41,9 +42,26 @@ struct Sums {
       if (known_end) ++known;
       if (detail.delivered()) ++delivered;
     }
-    revenue_nano += detail.revenue_nano;
-    cost_nano += detail.cost_nano;
-    margin_nano += detail.margin_nano;
+    add_money(detail.revenue_nano, detail.cost_nano, detail.margin_nano);
+  }
+  void add(const Sums& other) {
+    messages += other.messages;
+    segments += other.segments;
+    known += other.known;
+    delivered += other.delivered;
+    add_money(other.revenue_nano, other.cost_nano, other.margin_nano);
+  }
+  // Some amount is beyond what 64 bits hold.
+  bool cut() const {
+    return proto::at_an_end(revenue_nano) || proto::at_an_end(cost_nano) ||
+           proto::at_an_end(margin_nano);
+  }
+
+ private:
+  void add_money(std::int64_t revenue, std::int64_t cost, std::int64_t margin) {
+    revenue_nano = proto::sum(revenue_nano, revenue);
+    cost_nano = proto::sum(cost_nano, cost);
+    margin_nano = proto::sum(margin_nano, margin);
   }
 };
 
@@ -136,6 +154,8 @@ class Groups {
   std::string text(std::uint64_t limit) const;
   std::string json() const;
   bool empty() const { return sums_.empty(); }
+  // Some sum is not shown whole; the total is one.
+  bool cut() const;
 
  private:
   std::vector<std::string> row(const std::vector<std::string>& values, const Sums& sums) const;
@@ -173,13 +193,7 @@ std::string Groups::text(std::uint64_t limit) const {
   std::map<std::string, Sums> totals;
   for (const auto& [values, sums] : sums_) {
     Sums& total = totals[currency_added_ ? values.back() : std::string()];
-    total.messages += sums.messages;
-    total.segments += sums.segments;
-    total.known += sums.known;
-    total.delivered += sums.delivered;
-    total.revenue_nano += sums.revenue_nano;
-    total.cost_nano += sums.cost_nano;
-    total.margin_nano += sums.margin_nano;
+    total.add(sums);
     if (limit == 0 || rows.size() <= limit) rows.push_back(row(values, sums));
   }
   std::string more;
@@ -195,6 +209,16 @@ std::string Groups::text(std::uint64_t limit) const {
     }
   }
   return aligned(rows) + more;
+}
+
+bool Groups::cut() const {
+  std::map<std::string, Sums> totals;
+  for (const auto& [values, sums] : sums_) {
+    Sums& total = totals[currency_added_ ? values.back() : std::string()];
+    total.add(sums);
+    if (sums.cut() || total.cut()) return true;
+  }
+  return false;
 }
 
 std::string Groups::json() const {
@@ -242,6 +266,7 @@ int grouped(const RecordsOptions& options, const char* command, const std::strin
   } else {
     print(stdout, options.json ? groups.json() : groups.text(options.limit));
   }
+  if (groups.cut()) return complain(command, kFindings, kCutSums);
   return source->damaged() ? kFindings : kFine;
 }
 

@@ -27,6 +27,10 @@ struct ReplayOptions : RecordFilter {
   bool json = false;
 };
 
+// Sums stop where 64 bits end, and no command passes one off as the whole.
+inline constexpr const char* kCutSums =
+    "some sums are beyond 9223372036.85, the most that is counted, and are shown as that";
+
 int records(const RecordsOptions& options);
 int margins(const RecordsOptions& options);
 int replay(const ReplayOptions& options);

@@ -15,6 +15,7 @@
 #include "gateway/learning.h"
 #include "gateway/tables_place.h"
 #include "proto/escape.h"
+#include "proto/saturated.h"
 #include "routing/compile.h"
 #include "routing/money.h"
 #include "routing/source.h"
@@ -42,8 +43,16 @@ struct Effect {
   std::int64_t revenue_before = 0, revenue_after = 0;
   std::int64_t cost_before = 0, cost_after = 0;
 
-  std::int64_t cost_delta() const { return cost_after - cost_before; }
-  std::int64_t margin_delta() const { return revenue_after - revenue_before - cost_delta(); }
+  std::int64_t cost_delta() const { return proto::difference(cost_after, cost_before); }
+  std::int64_t margin_before() const { return proto::difference(revenue_before, cost_before); }
+  std::int64_t margin_after() const { return proto::difference(revenue_after, cost_after); }
+  std::int64_t margin_delta() const { return proto::difference(margin_after(), margin_before()); }
+  // Some amount is beyond what 64 bits hold.
+  bool cut() const {
+    const auto amounts = {revenue_before, revenue_after, cost_before, cost_after};
+    return std::any_of(amounts.begin(), amounts.end(), proto::at_an_end) ||
+           proto::at_an_end(margin_delta());
+  }
   bool findings() const { return newly_unroutable != 0 || newly_at_loss != 0; }
   bool changed() const { return findings() || moved != 0 || margin_delta() != 0; }
 };
@@ -70,10 +79,13 @@ void add(Effect& effect, std::uint32_t segments, const Outcome& before, const Ou
   if (before.routed && after.routed && before.carrier != after.carrier) ++effect.moved;
   const bool lost_before = before.routed && before.price < before.cost;
   if (after.routed && after.price < after.cost && !lost_before) ++effect.newly_at_loss;
-  effect.revenue_before += before.price * count;
-  effect.revenue_after += after.price * count;
-  effect.cost_before += before.cost * count;
-  effect.cost_after += after.cost * count;
+  const auto charge = [&](std::int64_t& to, routing::Nano amount) {
+    to = proto::sum(to, proto::product(amount, count));
+  };
+  charge(effect.revenue_before, before.price);
+  charge(effect.revenue_after, after.price);
+  charge(effect.cost_before, before.cost);
+  charge(effect.cost_after, after.cost);
 }
 
 class Replay {
@@ -96,6 +108,7 @@ class Replay {
   std::string text(std::uint64_t limit) const;
   std::string json() const;
   bool findings() const { return all_.findings(); }
+  bool cut() const { return all_.cut(); }
   std::uint64_t messages() const { return all_.messages; }
 
  private:
@@ -118,7 +131,10 @@ std::vector<const std::pair<const std::pair<std::string, std::string>, Effect>*>
     if (each.second.changed()) rows.push_back(&each);
   }
   std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
-    return std::abs(a->second.margin_delta()) > std::abs(b->second.margin_delta());
+    const auto size = [](std::int64_t delta) {
+      return delta < 0 ? proto::difference(0, delta) : delta;
+    };
+    return size(a->second.margin_delta()) > size(b->second.margin_delta());
   });
   return rows;
 }
@@ -143,8 +159,8 @@ std::string Replay::text(std::uint64_t limit) const {
   line("cost", routing::format_nano(all_.cost_before) + " -> " +
                    routing::format_nano(all_.cost_after) + "  (" + signed_text(all_.cost_delta()) +
                    ")");
-  line("margin", routing::format_nano(all_.revenue_before - all_.cost_before) + " -> " +
-                     routing::format_nano(all_.revenue_after - all_.cost_after) + "  (" +
+  line("margin", routing::format_nano(all_.margin_before()) + " -> " +
+                     routing::format_nano(all_.margin_after()) + "  (" +
                      signed_text(all_.margin_delta()) + ")");
   if (!moves_.empty()) {
     std::vector<std::vector<std::string>> rows{{"from", "to", "messages"}};
@@ -182,8 +198,8 @@ Json effect_json(const Effect& effect) {
           {"newly_at_loss", effect.newly_at_loss},
           {"cost_before_nano", effect.cost_before},
           {"cost_after_nano", effect.cost_after},
-          {"margin_before_nano", effect.revenue_before - effect.cost_before},
-          {"margin_after_nano", effect.revenue_after - effect.cost_after}};
+          {"margin_before_nano", effect.margin_before()},
+          {"margin_after_nano", effect.margin_after()}};
 }
 
 std::string Replay::json() const {
@@ -279,6 +295,7 @@ int replay(const ReplayOptions& options) {
     return kFine;
   }
   print(stdout, options.json ? replay.json() : replay.text(options.limit));
+  if (replay.cut()) return complain(kFindings, kCutSums);
   return replay.findings() ? kFindings : kFine;
 }
 

@@ -1,5 +1,5 @@
 // Writes detail records into a directory, for tests of the commands that read them and for how long
-// these take:  make_records DIRECTORY COUNT [NOW_US]
+// these take:  make_records DIRECTORY COUNT [NOW_US [SEGMENTS]]
 // Messages of shop and depot to GB (price 0.05), by alpha (0.01) or, each tenth, bravo (0.02). Each
 // fifth has two segments, each twentieth is undeliverable, each fiftieth was refused by all. They
 // ended evenly over the last 24 hours, oldest first.
@@ -58,7 +58,8 @@ void fill(Detail& detail, std::uint64_t i, std::string& number, std::string& id)
   detail.by_gateway = refused;
 }
 
-int run(const std::string& directory, std::uint64_t count, std::int64_t now_us) {
+int run(const std::string& directory, std::uint64_t count, std::int64_t now_us,
+        std::uint32_t segments) {
   auto storage = core::open_directory(directory, core::StorageUse::exclusive);
   if (!storage) {
     std::fprintf(stderr, "%s\n", storage.error().c_str());
@@ -82,6 +83,7 @@ int run(const std::string& directory, std::uint64_t count, std::int64_t now_us) 
   for (std::uint64_t i = 0; i < count; ++i) {
     fill(detail, i, number, id);
     at_us = now_us - kDayUs + static_cast<std::int64_t>((i + 1) * (kDayUs / (count + 1)));
+    if (segments != 0) detail.segments = segments;
     detail.settled_us = at_us;
     detail.accepted_us = at_us - 2'000'000;
     if (!detail.carrier.empty()) {
@@ -102,9 +104,11 @@ int run(const std::string& directory, std::uint64_t count, std::int64_t now_us) 
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: make_records DIRECTORY COUNT [NOW_US]\n");
+    std::fprintf(stderr, "usage: make_records DIRECTORY COUNT [NOW_US [SEGMENTS]]\n");
     return 2;
   }
   const std::int64_t now_us = argc > 3 ? std::atoll(argv[3]) : tollgate::core::read_clock().wall_us;
-  return tollgate::gateway::run(argv[1], std::strtoull(argv[2], nullptr, 10), now_us);
+  const unsigned long segments = argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 0;
+  return tollgate::gateway::run(argv[1], std::strtoull(argv[2], nullptr, 10), now_us,
+                                static_cast<std::uint32_t>(segments));
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <atomic>
 #include <fstream>
+#include <limits>
 #include <netinet/in.h>
 #include <set>
 #include <sstream>
@@ -178,6 +179,23 @@ TEST_CASE("a carrier's counters, its binds and its money over all shards", "[met
   CHECK(world.value("tollgate_bind_window_in_use{carrier=\"bravo\",bind=\"1\"}") == 15);
   CHECK(world.value("tollgate_carrier_messages_total{carrier=\"bravo\"}") == 3);
   CHECK(world.value("tollgate_carrier_margin_base{carrier=\"bravo\"}") == -1);
+}
+
+TEST_CASE("sums of money stay at the end of what is counted, on a shard and over all",
+          "[metrics]") {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  World world;
+  for (CarrierMoneyCounters* money : {&world.flow[0]->carriers[1], &world.flow[1]->carriers[1]}) {
+    for (int i = 0; i < 3; ++i) {
+      add_signed(money->revenue_nano, kMost / 2);
+      add_signed(money->margin_nano, -(kMost / 2));
+    }
+    CHECK(margin_of(money->revenue_nano) == kMost);
+    CHECK(margin_of(money->margin_nano) == -kMost - 1);
+  }
+  world.scrape();
+  CHECK(world.value("tollgate_carrier_revenue_base_total{carrier=\"bravo\"}") > 1.8e10);
+  CHECK(world.value("tollgate_carrier_margin_base{carrier=\"bravo\"}") < -1.8e10);
 }
 
 TEST_CASE("histograms are cumulative, in seconds, and appear with their first value", "[metrics]") {

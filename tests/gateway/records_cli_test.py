@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 TOLLGATE, MAKE_RECORDS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
@@ -206,6 +207,27 @@ class Records(unittest.TestCase):
         told = self.replay("loss", 1)
         self.assertEqual(told["newly_at_loss"], COUNT)
         self.assertEqual(told["newly_unroutable"], 0)
+
+    def test_sums_beyond_64_bits_are_told_and_never_wrap(self):
+        most = 2**63 - 1
+        (self.folder / "huge").mkdir(exist_ok=True)
+        # 0.05 x 4 billion segments, 100 times.
+        subprocess.run([MAKE_RECORDS, str(self.folder / "huge"), "100",
+                        str(int(time.time() * 1e6)), "4000000000"], check=True)
+        config = self.folder / "huge.toml"
+        config.write_text(CONFIG.replace('directory = "records"', 'directory = "huge"'))
+        for words in (("margins",), ("rates", "replay", "tables")):
+            done = subprocess.run([TOLLGATE, *words, "--last", "2d", "--json", "--config", config],
+                                  capture_output=True, text=True, timeout=60, check=False,
+                                  cwd=self.folder)
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn("beyond 9223372036.85", done.stderr)
+            told = json.loads(done.stdout)
+            if words == ("margins",):
+                self.assertTrue(all(0 <= row["revenue_nano"] <= most for row in told))
+                self.assertIn(most, [row["revenue_nano"] for row in told])
+            else:
+                self.assertEqual(told["margin_before_nano"], told["margin_after_nano"])
 
     def test_a_damaged_file_is_told_and_the_rest_is_read(self):
         shutil.copytree(self.folder / "records", self.folder / "damaged")

@@ -2,6 +2,7 @@
 #include "proto/detail.h"
 
 #include <deque>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -271,6 +272,13 @@ TEST_CASE("money: the price once, the cost for each try that was billed", "[deta
   charge(made);
   CHECK(made.revenue_nano == 150);
   CHECK(made.cost_nano == 90);
+  made.price_nano = 1'000'000'000'000'000;
+  made.candidates[1].cost_nano = made.price_nano;
+  made.segments = 100'000;  // beyond 64 bits: the most that is counted, never another sign
+  charge(made);
+  CHECK(made.revenue_nano == std::numeric_limits<std::int64_t>::max());
+  CHECK(made.cost_nano == std::numeric_limits<std::int64_t>::max());
+  CHECK(made.margin_nano == 0);
   made.sent_us = 0;
   made.tries_kept = 0;
   charge(made);
