@@ -18,8 +18,9 @@ namespace tollgate::core {
 void open_standard_descriptors() {
   for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
-    // The lowest free number is this one. Without it there is nothing to say it to.
-    if (::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd) std::_Exit(1);
+    // The lowest free number is this one. Without it there is nothing to say it to. What is written
+    // to a stdout that was closed fails: a command says so instead of success.
+    if (::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd) std::_Exit(1);
   }
 }
 

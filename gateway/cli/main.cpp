@@ -10,6 +10,7 @@
 #include "gateway/cli/records.h"
 #include "gateway/cli/sheet_flags.h"
 #include "gateway/cli/tables.h"
+#include "gateway/cli/terminal.h"
 #include "gateway/config.h"
 
 namespace tollgate::gateway::cli {
@@ -172,7 +173,8 @@ int dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   tollgate::core::open_standard_descriptors();
   try {
-    return tollgate::gateway::cli::dispatch(argc, argv);
+    using namespace tollgate::gateway::cli;
+    return finish_output(dispatch(argc, argv));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "tollgate: %s\n", error.what());
     return tollgate::gateway::cli::kFindings;

@@ -1,10 +1,16 @@
 #include "gateway/cli/terminal.h"
 
+#include <cerrno>
+#include <cstring>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "gateway/cli/commands.h"
+
 namespace tollgate::gateway::cli {
 namespace {
+
+int output_error = 0;  // the first of stdout's
 
 std::string coloured(std::string_view code, std::string_view text, std::FILE* to) {
   const char* no_color = getenv("NO_COLOR");
@@ -44,7 +50,20 @@ std::string counted(std::size_t count, std::string_view one) {
 }
 
 void print(std::FILE* to, const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), to);
+  errno = 0;
+  const bool fine = std::fwrite(text.data(), 1, text.size(), to) == text.size();
+  if (!fine && to == stdout && output_error == 0) output_error = errno;
+}
+
+int finish_output(int status) {
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0) return status;
+  if (output_error == 0) output_error = errno;
+  const bool known = output_error != 0;
+  std::fprintf(stderr, "tollgate: not all of the output could be written%s%s\n", known ? ": " : "",
+               known ? std::strerror(output_error) : "");
+  return status == kFine ? kFindings : status;
 }
 
 }  // namespace tollgate::gateway::cli

@@ -19,5 +19,8 @@ std::string listed(const std::vector<std::string>& names, std::size_t shown_max)
 std::string counted(std::size_t count, std::string_view one);
 
 void print(std::FILE* to, const std::string& text);
+// The command's exit status: that of a command whose output did not all arrive is never 0, and
+// stderr says why.
+int finish_output(int status);
 
 }  // namespace tollgate::gateway::cli

@@ -207,6 +207,35 @@ class Explain(Place):
         self.assertNotIn("\x1b", err)
 
 
+class Output(unittest.TestCase):
+    """What did not arrive is no success."""
+
+    def failed(self, shell, *arguments):
+        done = subprocess.run(["sh", "-c", f'"$@" {shell}', "sh", TOLLGATE, *arguments],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, (arguments, done))
+        self.assertIn("tollgate: not all of the output could be written", done.stderr)
+        return done.stderr
+
+    def test_a_full_disk(self):
+        for arguments in (["--help"], ["--version"]):
+            self.failed(">/dev/full", *arguments)
+        self.assertIn("No space left on device", self.failed(">/dev/full", "pdu", ENQUIRE))
+        many = [ENQUIRE] * 2_000  # more than is kept until the end
+        self.assertIn("No space left on device", self.failed(">/dev/full", "pdu", *many))
+
+    def test_no_standard_output(self):
+        self.failed(">&-", "pdu", ENQUIRE)
+
+    def test_a_pipe_that_nobody_reads(self):
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "w") as broken:
+            done = subprocess.run([TOLLGATE, "pdu", ENQUIRE], stdout=broken, timeout=60,
+                                  stderr=subprocess.PIPE, check=False)
+        self.assertNotEqual(done.returncode, 0)
+
+
 class Pdu(unittest.TestCase):
     def test_a_pdu_in_any_spelling(self):
         for spelling in ([ENQUIRE], ENQUIRE.split(), [ENQUIRE.replace(" ", "")],
