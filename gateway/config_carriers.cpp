@@ -196,7 +196,7 @@ void read_carrier(Section& section, PeerPlace& place, carriers::CarrierConfig& c
     section.fault("name", "is not its file's name", "\"" + place.name + "\", or no name");
   }
   read_pace(section, "pace", carrier.pace_per_s);
-  read_ms(section, "pace_burst_seconds", carrier.pace_burst_ms, {0.001, 10});
+  read_ms(section, "pace_burst_seconds", carrier.pace_burst_ms, {0.001, 1});
   section.integer("number_window", carrier.number_window, {1, 10'000});
   section.integer("queue_max", carrier.queue_max, {1, 10'000'000});
   section.integer("queue_octets_max", carrier.queue_octets_max, {128 * 1024, 1u << 30});

@@ -38,7 +38,10 @@ std::string plain(double value) {
 }
 
 std::string shown(const toml::node& node) {
-  if (node.is_table() || node.is_array_of_tables()) return "";
+  // What holds tables may hold passwords.
+  const auto nests = [](const toml::node& each) { return each.is_table() || each.is_array(); };
+  const auto* list = node.as_array();
+  if (node.is_table() || (list && std::any_of(list->begin(), list->end(), nests))) return "";
   if (const auto* text = node.as_string()) {
     return "\"" + shortened(proto::escaped(text->get())) + "\"";
   }
@@ -122,6 +125,10 @@ Section::Section(const Node& node, std::string name, Faults& faults)
 Section::~Section() {
   for (const auto& [key, value] : node_.table) {
     if (std::find(asked_.begin(), asked_.end(), key.str()) != asked_.end()) continue;
+    if (faults_.full()) {
+      faults_.add({});
+      continue;
+    }
     const std::string near = nearest(key.str(), asked_);
     std::string right = near.empty() ? "" : "did you mean \"" + near + "\"?";
     if (near.empty()) {

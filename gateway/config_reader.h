@@ -59,6 +59,7 @@ class Faults {
   void add(Complaint complaint);
   std::vector<ConfigFault> sorted() &&;  // by line and column
   std::size_t size() const { return count_; }
+  bool full() const { return count_ >= kFaultsMax; }  // more are counted alone
 
  private:
   static constexpr std::size_t kFaultsMax = 1'000;

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/config.h"
 #include "gateway/config_reader.h"
+#include "routing/table_set.h"
 
 namespace tollgate::gateway {
 
@@ -47,11 +49,13 @@ bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why
 // After [tables]. `has_redis`: it names one.
 void read_records(Section& section, const std::string& directory, bool has_redis,
                   RecordsConfig& records);
-// A password file, and what it held when it was read.
+// A password file.
 struct SecretFile {
   std::string folder;  // "" = `name` is a path of the operator's
   std::string name;
 };
+// What it held when the password was taken from it: it may be another file a moment later.
+using ReadSecret = std::pair<SecretFile, routing::Sha256>;
 // Where a carrier's or client's table stands.
 struct PeerPlace {
   std::string directory;  // of the configuration: its own password files are relative to it
@@ -60,7 +64,7 @@ struct PeerPlace {
   std::string folder;     // in a table set: holds the password files of this peer, and of no other
   std::string tables;     // in a table set: its directory
   bool looks = true;      // at password files
-  std::vector<SecretFile> secrets = {};  // found: the password files
+  std::vector<ReadSecret> secrets = {};  // found: the password files
 };
 inline constexpr std::size_t kSecretFileMax = 4096;
 core::FileText read_secret(const SecretFile& file);

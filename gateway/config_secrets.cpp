@@ -89,7 +89,7 @@ void read_password_file(Section& section, PeerPlace& place, const core::Address*
     return section.fault(kKey, "cannot be used: " + where + " " + text.error().reason,
                          "a file with the password in its first line");
   }
-  place.secrets.push_back(file);
+  place.secrets.emplace_back(file, routing::sha256_of(*text));
   std::string_view rest = *text;
   const std::string_view line = take_line(rest);
   if (line.empty() || line.size() > kPasswordOctetsMax || line.find('\0') != line.npos) {

@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <pthread.h>
+#include <sstream>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/journal_reader.h"
 #include "core/log.h"
 #include "gateway/details.h"
@@ -90,7 +92,8 @@ void DetailStream::run() {
 
 DetailStream::Position DetailStream::load() const {
   Position at;
-  std::ifstream in(position_file(options_.directory));
+  const auto text = core::read_file(position_file(options_.directory), 64);
+  std::istringstream in(text ? *text : "");
   if (!(in >> at.segment >> at.offset)) return {};
   return at;
 }

@@ -4,14 +4,15 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
+#include <sstream>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "core/replace_file.h"
 #include "gateway/detail_store.h"
 #include "proto/detail.h"
+#include "routing/csv.h"
 #include "routing/tables.h"
 
 namespace tollgate::gateway {
@@ -42,6 +43,12 @@ std::vector<std::uint32_t> numbers(const std::string& directory) {
   return all;
 }
 
+// "" when it is no file that can be read: a pipe of that name is not waited for.
+std::string text_of(const std::string& path) {
+  auto text = core::read_file(path, routing::kTableFileBytesMax);
+  return text ? std::move(*text) : std::string();
+}
+
 constexpr std::int64_t kDayUs = std::int64_t{86'400} * 1'000'000;
 
 std::string days_file(const std::string& directory) {
@@ -50,7 +57,7 @@ std::string days_file(const std::string& directory) {
 
 std::map<std::int64_t, std::uint32_t> read_days(const std::string& directory) {
   std::map<std::int64_t, std::uint32_t> days;
-  std::ifstream in(days_file(directory));
+  std::istringstream in(text_of(days_file(directory)));
   std::int64_t day = 0;
   std::uint32_t number = 0;
   while (in >> day >> number) days.emplace(day, number);
@@ -80,9 +87,7 @@ routing::Facts newest_facts(const std::string& directory) {
   const auto all = numbers(directory);
   for (auto number = all.rbegin(); number != all.rend(); ++number) {
     const std::string path = facts_file(directory, *number);
-    std::ifstream in(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (auto facts = routing::read_facts(path, text)) return std::move(*facts);
+    if (auto facts = routing::read_facts(path, text_of(path))) return std::move(*facts);
     core::log::warn("facts_unreadable", {{"file", path}});
   }
   return {};
@@ -92,8 +97,7 @@ std::string newer_facts(const std::string& directory) {
   const auto all = numbers(directory);
   if (all.empty()) return {};
   const std::string path = facts_file(directory, all.back());
-  std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = text_of(path);
   if (routing::read_facts(path, text) || !routing::facts_of_later_layout(text)) return {};
   return "facts: " + path + core::newer_layout("rows or columns");
 }

@@ -158,8 +158,7 @@ std::shared_ptr<const T> PeerReader::file(Reading& reading, const std::string& n
   }
   known.sha256 = sha256;
   known.config = config;
-  for (const SecretFile& each : place.secrets)
-    known.secrets.emplace_back(each, secret_digest(each));
+  known.secrets = std::move(place.secrets);
   return config;
 }
 

@@ -42,7 +42,7 @@ class PeerReader final : public routing::Companions {
   template <class T>
   struct Kept {
     routing::Sha256 sha256{};
-    std::vector<std::pair<SecretFile, routing::Sha256>> secrets;
+    std::vector<ReadSecret> secrets;
     std::shared_ptr<const T> config;
   };
   template <class T>

@@ -1,11 +1,10 @@
 // `tollgate explain --message`: the decision that was taken of a message, from its detail record;
 // and, as far as its tables are at hand, why each carrier was or was not in it.
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include <nlohmann/json.hpp>
 
+#include "core/file.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/desk.h"
 #include "gateway/cli/journal_text.h"
@@ -13,7 +12,9 @@
 #include "gateway/cli/redecide.h"
 #include "gateway/cli/terminal.h"
 #include "proto/escape.h"
+#include "proto/saturated.h"
 #include "routing/compile.h"
+#include "routing/csv.h"
 #include "routing/money.h"
 #include "routing/table_cache.h"
 
@@ -95,9 +96,10 @@ std::string text_of(const Detail& detail) {
   std::vector<std::vector<std::string>> rows{{"rank", "carrier", "cost", "margin"}};
   for (std::size_t i = 0; i < detail.candidate_count; ++i) {
     const auto& candidate = detail.candidates[i];
-    rows.push_back({std::to_string(i + 1), proto::escaped(candidate.carrier),
-                    routing::format_nano(candidate.cost_nano),
-                    routing::format_nano(detail.price_nano - candidate.cost_nano)});
+    rows.push_back(
+        {std::to_string(i + 1), proto::escaped(candidate.carrier),
+         routing::format_nano(candidate.cost_nano),
+         routing::format_nano(proto::difference(detail.price_nano, candidate.cost_nano))});
   }
   text += "\n" + aligned(rows);
   if (detail.tries_kept != 0) {
@@ -129,10 +131,10 @@ std::string text_of(const Detail& detail) {
 std::optional<routing::Facts> facts_of(const std::string& records, std::uint32_t number) {
   if (number == 0) return std::nullopt;
   const fs::path path = fs::path(records) / ("facts-" + std::to_string(number) + ".csv");
-  std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  auto facts = routing::read_facts(path.string(), text);
-  if (!facts || !in) return std::nullopt;
+  const auto text = core::read_file(path.string(), routing::kTableFileBytesMax);
+  if (!text) return std::nullopt;
+  auto facts = routing::read_facts(path.string(), *text);
+  if (!facts) return std::nullopt;
   return std::move(*facts);
 }
 

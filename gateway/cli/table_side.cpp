@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "gateway/config_reader.h"
+#include "routing/csv.h"
 
 namespace tollgate::gateway::cli {
 namespace {
@@ -35,8 +36,19 @@ std::vector<std::string_view> rows_of(std::string_view text) {
 
 namespace {
 
+// Keys and values are the writer's: fit for a terminal, and whole.
+std::string fit(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = std::max<std::size_t>(routing::utf8_length(text), 1);
+    out += routing::printable(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
 std::string value_text(const TomlValue& value) {
-  return value.key + " = " + (value.secret ? "(not shown)" : value.value);
+  return fit(value.key) + " = " + (value.secret ? "(not shown)" : fit(value.value));
 }
 
 // What is no TOML is not shown at all: nobody knows what of it is a password.

@@ -374,8 +374,10 @@ TEST_CASE("a file that cannot be read is one fault", "[config]") {
 }
 
 TEST_CASE("passwords are never shown", "[config]") {
-  for (const char* line : {"password = \"hunter2-and-more\"", "password = [\"hunter2\"]",
-                           "password_hash = \"hunter2\"", "password = \"hunter2\" x"}) {
+  for (const char* line :
+       {"password = \"hunter2-and-more\"", "password = [\"hunter2\"]",
+        "password_hash = \"hunter2\"", "password = \"hunter2\" x",
+        "carrier = [{password = \"hunter2\"}, 3]", "window = [[{password = \"hunter2\"}]]"}) {
     const auto faults =
         faults_of(in_client("[[client]]\nsystem_id = \"agg\"\n" + std::string(line)));
     REQUIRE_FALSE(faults.empty());

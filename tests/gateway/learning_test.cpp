@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "gateway/detail_store.h"
 #include "proto/detail.h"
@@ -112,6 +113,9 @@ TEST_CASE("a facts file that is none is passed over", "[learning]") {
   std::ofstream(facts_file(folder.path, 9)) << "nonsense\n";
   std::ofstream(folder.path + "/facts-x.csv") << "nonsense\n";
   CHECK(newest_facts(folder.path).number == 1);
+  REQUIRE(mkfifo(facts_file(folder.path, 10).c_str(), 0600) == 0);  // nobody writes: not waited for
+  CHECK(newest_facts(folder.path).number == 1);
+  CHECK(newer_facts(folder.path).empty());
 }
 
 TEST_CASE("records behind the facts are counted again, those before are not", "[learning]") {

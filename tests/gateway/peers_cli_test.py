@@ -70,6 +70,13 @@ class Peers(tables_cli_test.Desk):
         pulled = self.folder / "pulled"
         self.do("tables", "pull", pulled)
         self.assertEqual((pulled / "carriers/foxtrot.toml").read_text(), CARRIER)
+        # A key can be any text: a terminal does not obey it.
+        self.carrier.write_text(
+            CARRIER + '[dialect.error_texts]\n"\\u001b[31m\\u202e" = "x\u202ey"\n')
+        self.push()
+        told = self.do("carriers", "show", "carriers/foxtrot.toml")
+        self.assertIn(r"dialect.error_texts.\x1b[31m\xe2\x80\xae = ", told)
+        self.assertNotIn("\u202e", told)
 
     def test_drafts_have_their_verbs(self):
         self.do("tables", "push", self.tables_folder, "--note", "a sixth carrier")
