@@ -142,6 +142,15 @@ std::int64_t Binds::since_us() const {
   return oldest;
 }
 
+std::uint64_t Binds::windows_free(std::int64_t now_us) const {
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < count(); ++i) {
+    const Window& window = at(i).window();
+    if (at(i).can_send(now_us)) total += window.max() - window.in_use();
+  }
+  return total;
+}
+
 std::uint64_t Binds::windows_left() const {
   std::uint64_t total = 0;
   for (const Leaving& each : leaving_) total += each.bind->config().window;

@@ -41,8 +41,9 @@ class Binds {
   // Some bind's state has changed.
   void changed();
   std::size_t transmitting() const { return transmitting_; }
-  // The windows of those that transmit.
+  // The windows of those that transmit, and what is free in those that may send now.
   std::uint64_t windows() const { return windows_; }
+  std::uint64_t windows_free(std::int64_t now_us) const;
   bool replaces(const Bind& bind) const;
   void make_room(const Bind& bind);
 

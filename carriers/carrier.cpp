@@ -26,6 +26,7 @@ constexpr std::int64_t kOverdueUs = 100'000;  // between looks at the deadlines 
 constexpr std::size_t kQueuedPerTurn = 4096;
 constexpr std::uint64_t kPressedLeast = 1'024;
 constexpr std::size_t kBodyMax = proto::kPduLengthMax - proto::kHeaderLength;
+static_assert(CarrierState::kFreeOctets == HeldOrder::kInline);
 // Bits of registered_delivery that ask for a receipt: final, SME acknowledgement, intermediate.
 constexpr std::uint8_t kAsksReceipt = 0x1F;
 
@@ -205,7 +206,7 @@ Taken Carrier::Self::take(const Order& order) {
   }
   if (body.size() > kBodyMax) return Taken::unfit;
   const std::uint32_t index = orders_.take(body);
-  if (index == kNoOrder) return Taken::no_room;
+  if (index == kNoOrder) return publish(), Taken::no_room;
   HeldOrder& held = orders_[index];
   held.message = order.message;
   held.attempt = order.attempt;
@@ -524,6 +525,10 @@ void Carrier::Self::publish() {
     counters_.up.set(up ? 1 : 0);
     counters_.has_room.set(has_room ? 1 : 0);
   }
+  // In the queue; while it is empty, what may leave at once too.
+  const std::uint64_t at_once =
+      queued() == 0 ? std::min(binds_.windows_free(now_us()), pace_.room(now_us())) : 0;
+  state_.tell(has_room ? config_.queue_max - waiting() + at_once : 0, orders_.octets_left());
   counters_.queue.set(waiting());
   counters_.resting.set(numbers_.held());
   counters_.queue_octets.set(queue_octets_);

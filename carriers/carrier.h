@@ -25,6 +25,7 @@
 // never from take(); they may call take(). Views in their arguments end with the call.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -108,14 +109,25 @@ class Events {
                        const ReceiptFacts& facts) = 0;
 };
 
-// Published by the carrier, read by routing on any shard.
+// Published by the carrier, read by routing on any shard. `places` and `octets` are what take()
+// would still take: who hands over more gets it back. A body of kFreeOctets or less takes none.
 struct alignas(64) CarrierState {
   bool up() const { return (bits.load(std::memory_order_relaxed) & 1) != 0; }
   bool has_room() const { return (bits.load(std::memory_order_relaxed) & 2) != 0; }
   // So much waits that its windows will be full for some time whatever comes.
   bool pressed() const { return (bits.load(std::memory_order_relaxed) & kPressed) != 0; }
   static constexpr std::uint8_t kPressed = 4;
+  static constexpr std::size_t kFreeOctets = 260;
+  void tell(std::uint64_t places_left, std::uint64_t octets_left) {
+    constexpr std::uint64_t kMost = 0xFFFFFFFF;
+    places.store(static_cast<std::uint32_t>(std::min(places_left, kMost)),
+                 std::memory_order_relaxed);
+    octets.store(static_cast<std::uint32_t>(std::min(octets_left, kMost)),
+                 std::memory_order_relaxed);
+  }
   std::atomic<std::uint8_t> bits{0};
+  std::atomic<std::uint32_t> places{0};
+  std::atomic<std::uint32_t> octets{0};
 };
 
 // What others may read of a carrier. It may outlive the carrier, and serve the next of its name.

@@ -75,6 +75,12 @@ class Orders {
            std::size_t{blocks_.capacity()} - std::min(blocks_.size(), blocks_.capacity());
   }
 
+  // What bodies may still take, by the blocks' whole size.
+  std::uint64_t octets_left() const {
+    return (std::uint64_t{blocks_.capacity()} - std::min(blocks_.size(), blocks_.capacity())) *
+           sizeof(Block);
+  }
+
   void release(std::uint32_t index) {
     for (std::uint32_t at = held_[index].more; at != kNoOrder;) {
       const std::uint32_t next = blocks_[at].next;

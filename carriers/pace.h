@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 namespace tollgate::carriers {
 
@@ -41,6 +42,14 @@ class Pace {
   }
 
   bool ready(std::int64_t now_us) const { return now_us * 1000 + burst_ns_ >= due_ns_; }
+  // Submits that may leave now.
+  std::uint64_t room(std::int64_t now_us) const {
+    if (interval_ns_ == 0) return std::numeric_limits<std::uint32_t>::max();
+    if (!ready(now_us)) return 0;
+    const std::int64_t end_ns = now_us * 1000 + burst_ns_;
+    return static_cast<std::uint64_t>((end_ns - std::max(due_ns_, now_us * 1000)) / interval_ns_) +
+           1;
+  }
   // One submit leaves now; ready() was true.
   void take(std::int64_t now_us) {
     if (interval_ns_ != 0) due_ns_ = std::max(due_ns_, now_us * 1000) + interval_ns_;

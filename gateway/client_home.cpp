@@ -83,6 +83,7 @@ void ClientHome::apply() {
   fenced_.resize(carriers);
   pass_carriers_.resize(carriers);
   pressed_us_.resize(carriers);
+  left_.resize(carriers);
   windows_.assign(carriers, 0);
   for (std::size_t i = 0; i < carriers; ++i) {
     for (const carriers::BindConfig& bind : peers().carriers[i].config->binds) {
@@ -95,8 +96,13 @@ void ClientHome::turn_start() {
   const std::int64_t now_us = shard_.now().mono_us;
   std::int64_t until_us = 0;
   for (std::size_t i = 0; i < carriers_.size(); ++i) {
-    const std::uint8_t bits = homes_.state(i).bits.load(std::memory_order_relaxed);
-    carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0 && !fenced_[i]};
+    const carriers::CarrierState& state = homes_.state(i);
+    const std::uint8_t bits = state.bits.load(std::memory_order_relaxed);
+    left_[i] = {state.places.load(std::memory_order_relaxed),
+                state.octets.load(std::memory_order_relaxed)};
+    carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0 && !fenced_[i] && left_[i].places != 0};
+    // For the rest of a pass: what was passed over is not overtaken in it.
+    if (left_[i].places == 0) pass_carriers_[i].has_room = false;
     if ((bits & carriers::CarrierState::kPressed) == 0) {
       if (pressed_us_[i] != 0) pressed_us_[i] = 0;
       continue;
@@ -125,13 +131,17 @@ void ClientHome::pause(Client& client, Session& session) {
 }
 
 void ClientHome::look_at_paused(const core::Now& now) {
+  if (touch_paused()) shard_.timers().arm(paused_timer_, now.mono_us + kPausedUs);
+}
+
+bool ClientHome::touch_paused() {
   bool any = false;
   for (const auto& client : clients_) {
     if (client == nullptr || !client->has_paused()) continue;
     touch(*client);
     any = true;
   }
-  if (any) shard_.timers().arm(paused_timer_, now.mono_us + kPausedUs);
+  return any;
 }
 
 void ClientHome::turn_end(const core::Now& now) {

@@ -10,6 +10,8 @@
 //    messages to one number that come after it wait behind it. Those that wait go in the order
 //    they were accepted, whenever they came back (see FenceMail in mail.h).
 //    One that candidates refused for now waits in back-off (gateway.retry_first_seconds).
+//    In a turn a carrier is ordered no more than it has places and octets for, and nothing while
+//    mail is spilled: what would only come back, or wait twice, waits here.
 // 4. Money is counted once, when a carrier takes the message.
 // 5. A relayed message (client_relay.cpp) is not accepted before a carrier has it: until its client
 //    is answered it is nobody's, it never waits, and a restart knows nothing of it.
@@ -108,6 +110,7 @@ class ClientHome final : public Delivery::Settler {
   void on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now);
   void on_receipt(const ReceiptMail& mail, const core::Now& now);
   void on_fence_passed(const FenceMail& mail) { fenced_[mail.carrier] = false; }
+  void mail_cleared() { touch_paused(); }  // nothing is spilled any more
 
   // Before the shards start (gateway/restore.h). Returns its id.
   MessageId restore(const Restored& restored, const RestoredPlaces& places, std::uint64_t segment);
@@ -174,6 +177,7 @@ class ClientHome final : public Delivery::Settler {
   void count_money(const Message& message);
   bool order(Message& message, std::uint8_t from,
              const std::vector<routing::CarrierState>& carriers);
+  void take_place(const Message& message);
   void place(Message& message, std::uint8_t from, const core::Now& now);
   static void drop_candidate(Message& message);
   void fence(std::uint16_t carrier);
@@ -197,8 +201,11 @@ class ClientHome final : public Delivery::Settler {
   void end(Message& message, const Notice& last, const core::Now& now);
   void too_late(const ReceiptMail& mail, const Message* message);
   bool in_back_off(const Message& message, const core::Now& now);
+  void begin_pass(const core::Now& now);
+  bool any_has_room() const;
   void retry_waiting(const core::Now& now);
   void look_at_paused(const core::Now& now);
+  bool touch_paused();
   void sweep(const core::Now& now);
   void look_at_clients(const core::Now& now);
 
@@ -223,15 +230,26 @@ class ClientHome final : public Delivery::Settler {
   std::vector<std::uint32_t> told_;              // restored
   std::vector<routing::CarrierState> carriers_;  // as they were at the turn's start
   std::vector<std::int64_t> pressed_us_;         // since when each is pressed; 0: it is not
-  std::vector<std::uint64_t> windows_;           // of each, in all
-  core::Timer hold_timer_;                       // ends a sleep in which no client is read
+  // What each takes in this turn, as it told when the turn began.
+  struct Left {
+    std::uint32_t places = 0;
+    std::uint32_t octets = 0;
+  };
+  std::vector<Left> left_;
+  std::vector<std::uint64_t> windows_;  // of each, in all
+  core::Timer hold_timer_;              // ends a sleep in which no client is read
   std::vector<Client*> touched_;
   std::vector<bool> fenced_;  // a fence is on its way there and back
   // Waiting messages in the order of their ids. A pass over them may take several turns: it sees
-  // the carriers as they were at its start, without those that sent something back since.
+  // the carriers as they were at its start, without those that sent something back or had no place
+  // left since. It ends when none is left, but for one each kLookUs: that sees who has expired. In
+  // a turn it fills a quarter of a mailbox at most.
   absl::btree_set<MessageId> waiting_;
   bool passing_ = false;
-  MessageId pass_at_ = 0;  // goes on there
+  bool looks_at_all_ = false;
+  std::int64_t pass_us_ = 0;        // when it began
+  std::int64_t looked_all_us_ = 0;  // when the last one did that looks at all
+  MessageId pass_at_ = 0;           // goes on there
   std::vector<routing::CarrierState> pass_carriers_;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> waiting_numbers_;  // how many to each
   absl::flat_hash_set<std::uint64_t> pass_numbers_;  // one to it is in back-off, in this pass

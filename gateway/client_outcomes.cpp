@@ -15,10 +15,11 @@ using proto::Status;
 namespace {
 
 constexpr std::int64_t kWaitUs = 50'000;
+constexpr std::int64_t kSpilledUs = 1'000;  // a pass goes on, after mail was spilled
 constexpr std::size_t kWaitingPerTurn = 2'000;
 constexpr std::int64_t kSweepEveryUs = 10'000;
 constexpr std::int64_t kSweepIdleUs = 250'000;
-constexpr std::int64_t kLookUs = 1'000'000;  // between looks at every client
+constexpr std::int64_t kLookUs = 1'000'000;  // between looks at every client, or waiting message
 constexpr std::uint32_t kSweepParts = 500;   // of the ledger, each sweep one
 
 // The refusing status as a receipt's err: hexadecimal, as in the specification's tables.
@@ -39,14 +40,17 @@ ShortText<10> error_text(Status status) {
 }  // namespace
 
 // Orders the message from its first candidate, `from` or later, that is up and has room; one that
-// has little of the client's queue comes before one that has much.
+// has little of the client's queue comes before one that has much. While mail is spilled nothing is
+// ordered, but for a relayed message: it cannot wait.
 bool ClientHome::order(Message& message, std::uint8_t from,
                        const std::vector<routing::CarrierState>& carriers) {
+  if (!outbox_.empty() && message.relay == 0) return false;
   Client& client = *clients_[message.client];
   std::uint8_t best = message.candidates;
   for (std::uint8_t i = from; i < message.candidates; ++i) {
     const std::uint16_t carrier = message.carriers[i];
-    if (!carriers[carrier].up || !carriers[carrier].has_room) continue;
+    if (!carriers[carrier].up || !carriers[carrier].has_room || left_[carrier].places == 0)
+      continue;
     const bool little = client.little_for(carrier, windows_[carrier]);
     if (little || best == message.candidates) best = i;
     if (little) break;
@@ -56,11 +60,25 @@ bool ClientHome::order(Message& message, std::uint8_t from,
   client.charge(message, carrier, shard_.now());
   message.candidate = best;
   message.carrier = carrier;
+  take_place(message);
   ++message.attempt;
   message.stage = Stage::placed;
   const OrderMail mail{message.id, message.deadline_us, carrier, message.attempt};
   outbox_.post(homes_.of_carrier(carrier), MailType::order, mail, message.body_octets());
   return true;
+}
+
+void ClientHome::take_place(const Message& message) {
+  constexpr std::uint32_t kBlocks = 256;  // what its blocks take beyond it, at most
+  Left& left = left_[message.carrier];
+  --left.places;
+  if (message.body_length > carriers::CarrierState::kFreeOctets) {
+    left.octets -= std::min(left.octets, message.body_length + kBlocks);
+  }
+  if (left.places != 0 && left.octets >= proto::kPduLengthMax) return;
+  left.places = 0;
+  carriers_[message.carrier].has_room = false;
+  pass_carriers_[message.carrier].has_room = false;
 }
 
 void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now) {
@@ -128,14 +146,23 @@ bool ClientHome::in_back_off(const Message& message, const core::Now& now) {
   return !pass_numbers_.empty() && pass_numbers_.contains(number_of(message));
 }
 
+void ClientHome::begin_pass(const core::Now& now) {
+  pass_at_ = 0;
+  pass_us_ = now.mono_us;
+  pass_carriers_ = carriers_;
+  pass_numbers_.clear();
+  looks_at_all_ = now.mono_us - looked_all_us_ >= kLookUs;
+  if (looks_at_all_) looked_all_us_ = now.mono_us;
+}
+
 void ClientHome::retry_waiting(const core::Now& now) {
-  if (!passing_) {
-    pass_at_ = 0;
-    pass_carriers_ = carriers_;
-    pass_numbers_.clear();
-  }
+  if (!passing_) begin_pass(now);
+  const std::size_t octets_max = shard_.to(shard_.index()).capacity() / 4;
+  std::size_t octets = 0;
+  passing_ = looks_at_all_ || any_has_room();
   auto at = waiting_.lower_bound(pass_at_);
-  for (std::size_t i = 0; i < kWaitingPerTurn && at != waiting_.end(); ++i) {
+  for (std::size_t i = 0; passing_ && i < kWaitingPerTurn && at != waiting_.end(); ++i) {
+    if (octets >= octets_max || !outbox_.empty()) break;
     Message& message = *ledger_.find(*at);
     const bool expired = message.deadline_us <= now.mono_us;
     if (!expired && (in_back_off(message, now) || !order(message, 0, pass_carriers_))) {
@@ -144,13 +171,22 @@ void ClientHome::retry_waiting(const core::Now& now) {
     }
     at = waiting_.erase(at);
     waits_no_more(message);
+    octets += core::Mailbox::record_size(sizeof(OrderMail) + message.body_length);
     if (expired) fail(message, MessageState::expired, Status::ESME_ROK, now);
   }
-  passing_ = at != waiting_.end();
+  passing_ = passing_ && at != waiting_.end();
   if (passing_) pass_at_ = *at;
   count_waiting();
   if (waiting_.empty()) return;
-  shard_.timers().arm(waiting_timer_, passing_ ? now.mono_us : now.mono_us + kWaitUs);
+  // A long pass leaves as much time to others as it took.
+  const std::int64_t rest_us = std::max(kWaitUs, now.mono_us - pass_us_);
+  const std::int64_t next_us = outbox_.empty() ? 0 : kSpilledUs;
+  shard_.timers().arm(waiting_timer_, now.mono_us + (passing_ ? next_us : rest_us));
+}
+
+bool ClientHome::any_has_room() const {
+  return std::any_of(pass_carriers_.begin(), pass_carriers_.end(),
+                     [](const auto& carrier) { return carrier.up && carrier.has_room; });
 }
 
 void ClientHome::count_waiting() {

@@ -90,7 +90,11 @@ bool Flow::drain(const core::Now& now) {
   client_home_.spill().drain(now);
   if (!outbox_.empty()) {
     counters_.ledger.mail_spilled.add();
-    if (!outbox_.clear()) shard_.timers().arm(spill_timer_, now.mono_us + kSpillUs);
+    if (outbox_.clear()) {
+      client_home_.mail_cleared();
+    } else {
+      shard_.timers().arm(spill_timer_, now.mono_us + kSpillUs);
+    }
   }
   shard_.hold_reads(!outbox_.empty() || recorder_.spilled());
   return more;

@@ -1,4 +1,6 @@
 // What all candidates refused for now: waits in back-off, keeps its number's order, expires.
+#include "proto/text.h"
+#include "proto/tlv.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {
@@ -139,6 +141,65 @@ TEST_CASE("what was refused in one moment does not come back in one", "[flow]") 
   CHECK(world.messages() == 0);
   for (int tenth = 0; tenth < 4; ++tenth) CHECK(tenths[static_cast<std::size_t>(tenth)] == 0);
   for (const std::size_t took : tenths) CHECK(took < 60 / 2);
+  world.finish();
+}
+
+TEST_CASE("a carrier with one free place is sent one of all that wait, not all of them", "[flow]") {
+  for (const unsigned shards : {1U, 2U}) {
+    constexpr std::uint32_t kMessages = 2'500;
+    World world({.shards = shards, .carriers = 1, .change = [](Config& config) {
+                   config.clients[0].window = 10'000;
+                   config.carriers[0].queue_max = 10;
+                   config.carriers[0].binds[0].window = 1;
+                   config.carriers[0].timers.response_ms = 600'000;
+                 }});
+    CarrierEnd& carrier = world.carrier(0);
+    carrier.on_submit = [](const auto&) { return std::nullopt; };
+    ClientEnd& client = world.bind("shop");
+    for (std::uint32_t i = 0; i < kMessages; ++i) {
+      const std::string number = std::to_string(447700900100 + i);
+      client.submit({.to = number, .text = std::to_string(i), .registered_delivery = 0});
+    }
+    REQUIRE(world.until([&] { return world.stage(Stage::waiting) == kMessages - 11; }));
+    for (std::size_t done = 0; done < 100; ++done) {
+      REQUIRE(carrier.submits.size() == done + 1);
+      carrier.answer(done, {Status::ESME_ROK, carrier.next_id()});
+      world.pass(100 * kMs);
+    }
+    // Each pass over them hands over what there is room for; on another shard that is told late.
+    CHECK(world.money(0, &CarrierMoneyCounters::failovers) <= 200);
+    carrier.on_submit = nullptr;
+    carrier.answer(100, {Status::ESME_ROK, carrier.next_id()});
+    REQUIRE(world.until([&] { return world.messages() == 0; }, 60'000));
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      if (carrier.submits[i].text != std::to_string(i)) FAIL(i << ": " << carrier.submits[i].text);
+    }
+    world.finish();
+  }
+}
+
+TEST_CASE("what waits goes out by parts of a mailbox, and nothing of it is spilled", "[flow]") {
+  WorldOptions options;
+  options.carriers = 1;
+  options.mailbox_octets = kMailboxLeast;
+  World world(std::move(options));
+  world.carrier(0).die();
+  REQUIRE(world.until([&] { return !world.homes().state(0).up(); }));
+  ClientEnd& client = world.bind("shop");
+  const std::string text(20'000, 't');
+  std::vector<std::uint8_t> block(text.size() + proto::kTlvHeaderLength);
+  REQUIRE(proto::append_tlv(block, 0, proto::Tag::message_payload, proto::as_octets(text)) != 0);
+  proto::SubmitSm sm;
+  sm.source_addr = "SHOP";
+  sm.destination_addr = "447700900001";
+  sm.tlvs = block;
+  for (int i = 0; i < 60; ++i) client.send(sm);
+  REQUIRE(world.until([&] { return world.stage(Stage::waiting) == 60; }));
+  const std::uint64_t spilled = world.sum(&LedgerCounters::mail_spilled);
+  world.carrier(0).listens = true;
+  REQUIRE(world.until([&] { return world.messages() == 0; }, 60'000));
+  CHECK(world.sum(&LedgerCounters::mail_spilled) == spilled);
+  CHECK(world.carrier(0).submits.size() == 60);
   world.finish();
 }
 
