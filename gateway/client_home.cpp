@@ -314,6 +314,8 @@ Message* ClientHome::keep(Client& client, const proto::SubmitSm& sm, const Decid
   return message;
 }
 
+// Each body counts for the client's and the shard's share before the next is made; those of one PDU
+// have a bound too, for what they take until they are on the disk and with their carriers.
 MultiSubmitted ClientHome::submit_multi(Client& client, const proto::SubmitMulti& multi,
                                         std::uint8_t version) {
   proto::SubmitSm sm;
@@ -334,6 +336,7 @@ MultiSubmitted ClientHome::submit_multi(Client& client, const proto::SubmitMulti
   sm.tlvs = multi.tlvs;
 
   MultiSubmitted done;
+  std::size_t made = 0;  // octets of bodies
   unsuccess_.resize(proto::kDestinationsMax * (proto::kAddressMax + 6));
   std::size_t length = 0;
   bool any = false;
@@ -343,7 +346,14 @@ MultiSubmitted ClientHome::submit_multi(Client& client, const proto::SubmitMulti
       sm.dest_addr_ton = destination.dest_addr_ton;
       sm.dest_addr_npi = destination.dest_addr_npi;
       sm.destination_addr = destination.destination_addr;
-      one = submit(client, sm, version, done.id);
+      const std::size_t body = proto::encoded_length(sm);
+      if (made != 0 && made + body > kMultiOctetsMax) {
+        client.counters().queue_full.add();
+        refused(client, one.status = Status::ESME_RMSGQFUL);
+      } else {
+        one = submit(client, sm, version, done.id);
+        if (one.status == Status::ESME_ROK) made += body;
+      }
     }
     if (one.status == Status::ESME_ROK) {
       if (!any) done.id = one.id;

@@ -142,6 +142,8 @@ class ClientHome final : public Delivery::Settler {
 
  private:
   static constexpr std::uint8_t kResendsMax = 3;  // of a message in doubt
+  // Bodies that one submit_multi may make; its further destinations are refused (ESME_RMSGQFUL).
+  static constexpr std::size_t kMultiOctetsMax = std::size_t{1} << 20;
 
   const Peers& peers() const { return peers_of(*tables_); }
   void make(std::size_t id, const ClientPeer& peer);

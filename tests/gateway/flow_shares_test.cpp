@@ -1,5 +1,7 @@
 // Who may have how much: of a client's queue one carrier, of a turn one account, of memory one
 // client; and what is read first when there is too much of everything.
+#include "proto/text.h"
+#include "proto/tlv.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {
@@ -339,6 +341,75 @@ TEST_CASE("a start loads what was accepted, also beyond bounds that are smaller 
   world.carrier(0).listens = true;
   REQUIRE(world.until([&] { return world.messages() == 0; }, 60'000));
   CHECK(world.carrier(0).submits.size() == 90);
+  world.finish();
+}
+
+TEST_CASE("a long submit_multi to very many makes bodies up to a bound, and mail none beyond it",
+          "[limits]") {
+  constexpr std::size_t kTaken = 17;  // of 60,000 octets, in a MiB
+  WorldOptions options;
+  options.carriers = 1;
+  options.mailbox_octets = kMailboxLeast;
+  World world(std::move(options));
+  ClientEnd& client = world.bind("shop");
+  const std::string text(60'000, 't');
+  std::vector<std::uint8_t> block(text.size() + proto::kTlvHeaderLength);
+  REQUIRE(proto::append_tlv(block, 0, proto::Tag::message_payload, proto::as_octets(text)) != 0);
+  std::vector<std::uint8_t> octets(8'192);
+  std::size_t length = 0;
+  proto::SubmitMulti multi;
+  for (std::uint32_t i = 0; i < 254; ++i) {
+    const std::string number = std::to_string(447700900100 + i);
+    length = proto::append(octets, length, proto::Destination{1, 1, 1, number});
+    REQUIRE(length != 0);
+  }
+  multi.source_addr = "SHOP";
+  multi.tlvs = block;
+  multi.dest_addresses = {254, proto::Octets(octets).first(length)};
+  const std::uint32_t sequence = client.send(multi);
+  world.turn(6);
+  // The mailbox holds four of them and one is spilled; the others wait where they are counted.
+  CHECK(world.stage(Stage::waiting) == kTaken - 5);
+  CHECK(world.client(0).accepted.get() == kTaken);
+  REQUIRE(client.status(sequence) == Status::ESME_ROK);
+  const auto response = client.responses.at(sequence).as<proto::SubmitMultiResp>();
+  std::size_t refused = 0;
+  for (const proto::UnsuccessSme& one : response.unsuccess_smes) {
+    refused += one.error_status_code == Status::ESME_RMSGQFUL;
+  }
+  CHECK(refused == 254 - kTaken);
+  CHECK(world.client(0).queue_full.get() == refused);
+  REQUIRE(world.until([&] { return world.messages() == 0; }));
+  CHECK(world.carrier(0).submits.size() == kTaken);
+  world.finish();
+}
+
+TEST_CASE("each body of a submit_multi counts for its client's share before the next is made",
+          "[limits]") {
+  constexpr std::uint32_t kMost = 256 * 1024;
+  World world({.carriers = 1,
+               .change = [](Config& config) { config.clients[0].queue_octets_max = kMost; }});
+  world.carrier(0).die();
+  REQUIRE(world.until([&] { return !world.homes().state(0).up(); }));
+  ClientEnd& client = world.bind("shop");
+  const std::string text(30'000, 't');
+  std::vector<std::uint8_t> block(text.size() + proto::kTlvHeaderLength);
+  REQUIRE(proto::append_tlv(block, 0, proto::Tag::message_payload, proto::as_octets(text)) != 0);
+  std::array<std::uint8_t, 512> octets;
+  std::size_t length = 0;
+  proto::SubmitMulti multi;
+  for (int i = 0; i < 20; ++i) {
+    length = proto::append(octets, length, proto::Destination{1, 1, 1, "447700900001"});
+  }
+  multi.tlvs = block;
+  multi.dest_addresses = {20, proto::Octets(octets).first(length)};
+  client.send(multi);
+  world.settle();
+  CHECK(world.client(0).unsent_octets.get() == kMost);
+  CHECK(world.client(0).accepted.get() == 8);
+  CHECK(world.client(0).queue_full.get() == 12);
+  world.carrier(0).listens = true;
+  REQUIRE(world.until([&] { return world.messages() == 0; }, 60'000));
   world.finish();
 }
 
