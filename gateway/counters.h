@@ -54,14 +54,15 @@ struct alignas(core::kCacheLine) ClientCounters {
   core::Cell receipts_sent;                         // deliver_sm sent, repeats included
   core::Cell receipts_delivered;                    // acknowledged by the client
   core::Cell receipts_retried;                      // refused or timed out, to be sent again
-  core::Cell receipts_expired;                      // given up after receipt_keep
-  core::Cell settled;                               // messages that ended
-  core::Cell failed;                                // of them: no carrier took it
-  core::Cell expired;                               // of them: validity ended before
-  core::Cell revenue_nano;                          // price of what carriers took
-  core::Cell margin_nano;                           // price - cost of it
-  core::Histogram response_us;                      // submit_sm read to its response flushed
-  core::Histogram receipt_us;                       // submit_sm accepted to its final receipt
+  core::Cell receipts_held;     // put aside: the session that has their number takes no more now
+  core::Cell receipts_expired;  // given up after receipt_keep
+  core::Cell settled;           // messages that ended
+  core::Cell failed;            // of them: no carrier took it
+  core::Cell expired;           // of them: validity ended before
+  core::Cell revenue_nano;      // price of what carriers took
+  core::Cell margin_nano;       // price - cost of it
+  core::Histogram response_us;  // submit_sm read to its response flushed
+  core::Histogram receipt_us;   // submit_sm accepted to its final receipt
 };
 
 // What one shard's clients did with one carrier.

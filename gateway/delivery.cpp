@@ -56,45 +56,82 @@ void Delivery::pump(const core::Now& now) {
   while (!retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us) {
     due_.push_back(ledger_, retries_.pop_front(ledger_));
   }
-  bool changed = false;
+  bool changed = served_.any() && serve_held(now);
   while (!due_.empty()) {
     Message& message = ledger_.at(due_.head());
     if (expired(message, now)) {
       due_.pop_front(ledger_);
-      counters_.receipts_expired.add();
-      settler_.settle(message, How::given_up);
+      give_up(message);
       changed = true;
       continue;
     }
     if (receivers_.empty()) break;
     const std::uint16_t lane = lane_of(message);
-    if (Lane& to = lanes_[lane]; to.open != 0) {
-      const bool can_take = to.session->can_tell();
-      if (can_take && !to.held.empty()) {
-        release(to);  // they come first
-        continue;
-      }
-      if (!can_take && any_can_take()) {
-        to.held.push_back(ledger_, due_.pop_front(ledger_));
-        ++held_;
-        continue;
-      }
+    Lane& to = lanes_[lane];
+    if (!to.held.empty()) changed |= serve(lane, now);  // they come first
+    if (!to.held.empty() || (to.open != 0 && !to.session->can_tell())) {
+      if (!any_can_take()) break;
+      hold(lane);
+      continue;
     }
-    Session* session = pick(lane);
-    if (session == nullptr) break;
-    const std::uint32_t place = due_.head();
-    if (!session->tell(message, Told{place, lane, now.mono_us})) break;
+    if (!send(due_.head(), lane, now)) break;
     due_.pop_front(ledger_);
-    message.queued = 0;
-    message.in_flight = 1;
-    message.notice_sent = 1;
-    lanes_[lane].session = session;
-    ++lanes_[lane].open;
-    ++in_flight_;
-    counters_.receipts_sent.add();
     changed = true;
   }
   if (changed) count_waiting();
+}
+
+// The lanes whose responses have come, as far as sessions take it. True: something has changed.
+bool Delivery::serve_held(const core::Now& now) {
+  bool changed = false;
+  for (std::size_t lane = served_._Find_first(); lane < kLanes; lane = served_._Find_next(lane)) {
+    changed |= serve(static_cast<std::uint16_t>(lane), now);
+  }
+  return changed;
+}
+
+bool Delivery::serve(std::uint16_t lane, const core::Now& now) {
+  Lane& from = lanes_[lane];
+  bool changed = false;
+  while (!from.held.empty()) {
+    const std::uint32_t place = from.held.head();
+    Message& message = ledger_.at(place);
+    const bool late = expired(message, now);
+    if (!late && !send(place, lane, now)) break;
+    from.held.pop_front(ledger_);
+    --held_;
+    if (late) give_up(message);
+    changed = true;
+  }
+  // The rest goes on with the next response, or when a session takes something again.
+  served_[lane] = !from.held.empty() && from.open == 0;
+  return changed;
+}
+
+// What comes first of a list goes to a session, if one takes it; the caller takes it off the list.
+bool Delivery::send(std::uint32_t place, std::uint16_t lane, const core::Now& now) {
+  Session* session = pick(lane);
+  Message& message = ledger_.at(place);
+  if (session == nullptr || !session->tell(message, Told{place, lane, now.mono_us})) return false;
+  message.queued = 0;
+  message.in_flight = 1;
+  message.notice_sent = 1;
+  lanes_[lane].session = session;
+  ++lanes_[lane].open;
+  ++in_flight_;
+  counters_.receipts_sent.add();
+  return true;
+}
+
+void Delivery::give_up(Message& message) {
+  counters_.receipts_expired.add();
+  settler_.settle(message, How::given_up);
+}
+
+void Delivery::hold(std::uint16_t lane) {
+  lanes_[lane].held.push_back(ledger_, due_.pop_front(ledger_));
+  ++held_;
+  counters_.receipts_held.add();
 }
 
 void Delivery::answered(const Told& told, Answer answer, const core::Now& now) {
@@ -119,6 +156,9 @@ void Delivery::answered(const Told& told, Answer answer, const core::Now& now) {
 
 void Delivery::lost(const Told& told) {
   take_from_lane(told);
+  // They come behind it; what of the lane is due is younger.
+  held_ -= lanes_[told.lane].held.size();
+  due_.prepend(ledger_, lanes_[told.lane].held);
   Message& message = ledger_.at(told.place);
   message.in_flight = 0;
   message.queued = 1;
@@ -132,16 +172,11 @@ bool Delivery::any_can_take() const {
                      [](const Session* session) { return session->can_tell(); });
 }
 
-// All of the lane that is still due is younger: it was held too since.
-void Delivery::release(Lane& lane) {
-  held_ -= lane.held.size();
-  due_.prepend(ledger_, lane.held);
-}
-
 void Delivery::take_from_lane(const Told& told) {
-  release(lanes_[told.lane]);
-  --lanes_[told.lane].open;
+  Lane& lane = lanes_[told.lane];
+  --lane.open;
   --in_flight_;
+  if (!lane.held.empty()) served_.set(told.lane);
 }
 
 void Delivery::count_waiting() {

@@ -8,7 +8,8 @@
 // 1. A message is queued at most once; a newer notice replaces one that was not sent yet.
 // 2. Receipts for one destination number are told in order: while one is without response, the
 //    next takes the same session (kLanes hash lanes; others may wait for a lane they share). While
-//    that session takes no more, its lanes' receipts are held and those of other lanes go on.
+//    that session takes no more, its lanes' receipts are held and those of other lanes go on. Each
+//    is put aside once, however many are: a response on its lane lets go what can be sent.
 // 3. A receipt leaves the queue for good only with the client's response, or after receipt_keep.
 //    One that is refused for now (or times out) goes to the back after kRetryUs; those of a lost
 //    session are told again first, in their order.
@@ -20,6 +21,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -112,10 +114,10 @@ class Delivery {
   bool overflows() const {
     return memory_max_ != 0 && (!overflow_.empty() || at_hand() >= memory_max());
   }
-  bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0; }
+  bool idle() const { return due_.empty() && retries_.empty() && in_flight_ == 0 && held_ == 0; }
   // pump() has something to do by time alone.
   bool due(const core::Now& now) const {
-    return !overflow_.empty() ||
+    return !overflow_.empty() || served_.any() ||
            (!retries_.empty() && ledger_.at(retries_.head()).retry_us <= now.mono_us) ||
            (!due_.empty() && expired(ledger_.at(due_.head()), now));
   }
@@ -124,7 +126,7 @@ class Delivery {
   struct Lane {
     Session* session = nullptr;
     std::uint32_t open = 0;
-    MessageList held;  // only while open
+    MessageList held;  // while open, or until its turn in served_ comes
   };
 
   static bool expired(const Message& message, const core::Now& now) {
@@ -132,7 +134,11 @@ class Delivery {
   }
   Session* pick(std::uint16_t lane);
   bool any_can_take() const;
-  void release(Lane& lane);
+  bool serve_held(const core::Now& now);
+  bool serve(std::uint16_t lane, const core::Now& now);
+  bool send(std::uint32_t place, std::uint16_t lane, const core::Now& now);
+  void hold(std::uint16_t lane);
+  void give_up(Message& message);
   void take_from_lane(const Told& told);
 
   Ledger& ledger_;
@@ -148,6 +154,7 @@ class Delivery {
   std::vector<Session*> receivers_;
   std::size_t next_receiver_ = 0;
   std::array<Lane, kLanes> lanes_;
+  std::bitset<kLanes> served_;  // lanes with held receipts, and a response since
 };
 
 }  // namespace tollgate::gateway

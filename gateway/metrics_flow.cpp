@@ -61,6 +61,8 @@ constexpr CellRow<ClientCounters> kClientRows[] = {
      &ClientCounters::receipts_delivered},
     {{"client_receipts_retried_total", "Receipts refused or timed out, to be sent again"},
      &ClientCounters::receipts_retried},
+    {{"client_receipts_held_total", "Receipts put aside for a session that takes no more for now"},
+     &ClientCounters::receipts_held},
     {{"client_receipts_expired_total", "Receipts given up after receipt_keep_seconds"},
      &ClientCounters::receipts_expired},
     {{"client_settled_total", "Messages that ended"}, &ClientCounters::settled},

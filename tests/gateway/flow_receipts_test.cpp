@@ -252,6 +252,77 @@ TEST_CASE("a held receipt is not overtaken when its session has room again", "[r
   world.finish();
 }
 
+TEST_CASE("held receipts are put aside once, however many responses let one of them go",
+          "[receipts]") {
+  constexpr std::size_t kReceipts = 500;
+  World world({.change = [](Config& config) {
+    config.clients[0].window = 1'000;
+    config.clients[0].receipts_window = 2;
+    config.clients[0].response_timeout_us = kHour;
+    config.carriers[0].binds[0].window = 1'000;
+    config.carriers[0].number_window = 1'000;
+  }});
+  ClientEnd& sender = world.bind("shop", Command::bind_transmitter);
+  ClientEnd& slow = world.bind("shop", Command::bind_receiver);
+  slow.on_receipt = [](const auto&) { return std::nullopt; };
+  std::vector<std::uint32_t> sent;
+  for (std::size_t i = 0; i < kReceipts; ++i) sent.push_back(sender.submit());
+  world.settle();
+  for (const auto& submit : std::vector(world.carrier(0).submits)) {
+    world.carrier(0).receipt(submit.id, MessageState::delivered);
+  }
+  world.settle();
+  REQUIRE(slow.told.size() == 2);
+  ClientEnd& good = world.bind("shop", Command::bind_receiver);
+  world.settle();
+  CHECK(world.client(0).receipts_held.get() == kReceipts - 2);
+  for (std::size_t i = 0; i < 200; ++i) {
+    REQUIRE(slow.told.size() == i + 2);
+    CHECK(slow.told[i].id == sender.id(sent[i]));
+    answer(slow, slow.told[i]);
+    world.turn(2);
+  }
+  CHECK(world.client(0).receipts_held.get() == kReceipts - 2);
+  CHECK(good.told.empty());
+  // Refused for now: those behind it go on.
+  answer(slow, slow.told[200], Status::ESME_RX_T_APPN);
+  world.turn(2);
+  REQUIRE(slow.told.size() == 203);
+  slow.hang_up();
+  REQUIRE(world.until([&] { return world.messages() == 0; }, 60'000));
+  CHECK(good.told.size() == kReceipts - 200);
+  CHECK(good.told[0].id == sender.id(sent[201]));
+  CHECK(good.told.back().id == sender.id(sent[200]));
+  CHECK(world.client(0).receipts_held.get() == kReceipts - 2);
+  world.finish();
+}
+
+TEST_CASE("held receipts that nobody takes for long are given up, and are no reason not to stop",
+          "[receipts]") {
+  World world({.change = [](Config& config) {
+    config.clients[0].receipts_window = 1;
+    config.clients[0].response_timeout_us = 30 * kSecond;
+    config.clients[0].receipt_keep_us = 60 * kSecond;
+  }});
+  ClientEnd& sender = world.bind("shop", Command::bind_transmitter);
+  ClientEnd& one = world.bind("shop", Command::bind_receiver);
+  ClientEnd& two = world.bind("shop", Command::bind_receiver);
+  one.on_receipt = two.on_receipt = [](const auto&) { return std::nullopt; };
+  for (int i = 0; i < 20; ++i) sender.submit();
+  world.settle();
+  for (const auto& submit : std::vector(world.carrier(0).submits)) {
+    world.carrier(0).receipt(submit.id, MessageState::delivered);
+  }
+  world.settle();
+  CHECK(one.told.size() + two.told.size() == 1);
+  CHECK(world.client(0).receipts_held.get() == 19);
+  one.wire().allowance = two.wire().allowance = 0;
+  world.pass(70 * kSecond, 100 * kMs);
+  CHECK(world.messages() == 0);
+  CHECK(world.client(0).receipts_expired.get() > 15);
+  world.finish();
+}
+
 TEST_CASE("each status that is for now is told again, each for good is not", "[receipts]") {
   struct Row {
     Status status;
