@@ -14,6 +14,10 @@ namespace record = proto::record;
 
 namespace {
 
+// Half of the smallest ring takes the longest record with a PDU or a body in it.
+static_assert(core::Mailbox::record_size(record::kHeadMax + proto::kPduLengthMax) <=
+              kMailboxLeast / 2);
+
 record::Address address_of(const Party& party) {
   return {party.ton, party.npi, party.address.view()};
 }

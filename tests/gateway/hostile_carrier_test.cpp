@@ -209,5 +209,68 @@ TEST_CASE("dead letters as fast as they come: most are refused for now, others g
   world.finish(World::Left::something);
 }
 
+TEST_CASE("dead letters while the disk is slow: a bound for all carriers, none that was taken lost",
+          "[flow][hostile]") {
+  constexpr std::size_t kOctets = 3'000;
+  constexpr std::uint32_t kEach = 80;
+  FaultyStorage disk;
+  WorldOptions options = on_disk(disk);
+  options.carriers = 3;
+  options.ring_octets = std::size_t{512} << 10;
+  options.change = [change = options.change](Config& config) {
+    change(config);
+    config.journal.segment_octets = std::size_t{16} << 20;
+  };
+  World world(std::move(options));
+  const auto wave = [&](std::uint32_t from) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      world.carrier(c).receipt_responses.clear();
+      for (std::uint32_t i = 0; i < kEach; ++i) {
+        world.carrier(c).send(without_id(kOctets, from + i));
+      }
+    }
+    // The journal's thread takes no step: nothing becomes durable. Each carrier has a burst that
+    // takes all of its own; together they are more than the ring.
+    for (int i = 0; i < 40; ++i) world.shard(0).turn();
+    CHECK_FALSE(world.journal()->stream(0).spilled());
+    world.settle();
+    std::size_t kept = 0;
+    for (std::size_t c = 0; c < 3; ++c) {
+      CarrierEnd& carrier = world.carrier(c);
+      CHECK(carrier.receipt_responses.size() == kEach);
+      kept += kEach - refused_for_now(carrier);
+      for (const auto& [sequence, status] : carrier.receipt_responses) {
+        CHECK((status == Status::ESME_ROK || status == Status::ESME_RX_T_APPN));
+      }
+    }
+    CHECK(kept * kOctets > (200U << 10));
+    CHECK(kept * kOctets < (260U << 10));
+    return kept;
+  };
+  std::size_t kept = wave(1);
+  CHECK(letters(disk).size() == kept);
+  // It is on the disk: the next are taken.
+  world.pass(kSecond, 100 * kMs);
+  kept += wave(1'000);
+  CHECK(letters(disk).size() == kept);
+  world.finish(World::Left::something);
+}
+
+TEST_CASE("the longest dead letter goes through the smallest ring that may be configured",
+          "[flow][hostile]") {
+  FaultyStorage disk;
+  WorldOptions options = on_disk(disk);
+  options.ring_octets = kMailboxLeast;
+  World world(std::move(options));
+  const std::size_t most = proto::kMessagePayloadMax;
+  world.carrier(0).send(without_id(most, 1));
+  world.pass(10 * kMs);
+  world.settle();
+  CHECK(world.carrier(0).receipt_responses[1] == Status::ESME_ROK);
+  REQUIRE(letters(disk).size() == 1);
+  CHECK(letters(disk)[0].octets > most);
+  world.finish(World::Left::something);
+}
+
 }  // namespace
 }  // namespace tollgate::gateway
