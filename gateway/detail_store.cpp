@@ -28,6 +28,21 @@ std::string newer_record(const core::Storage& names, const core::JournalRecord& 
                             std::to_string(at.type));
 }
 
+tl::expected<core::JournalReport, std::string> read_whole(
+    core::Storage& names, const core::JournalReadOptions& reading,
+    const std::function<void(const core::JournalRecord&)>& f) {
+  std::string newer;
+  auto report = core::read_journal(
+      names,
+      [&](const core::JournalRecord& at) {
+        if (newer.empty()) newer = newer_record(names, at);
+        if (at.type == kDetailType) f(at);
+      },
+      reading);
+  if (report && !newer.empty()) return tl::unexpected(std::move(newer));
+  return report;
+}
+
 }  // namespace
 
 void UnwrittenDetails::note(const core::JournalRecord& at) {
@@ -171,16 +186,26 @@ tl::expected<core::JournalReport, std::string> read_details(
     newest_us = each.begun.wall_us;
     reading.from = each.number;
   }
-  std::string newer;
-  auto report = core::read_journal(
-      names,
-      [&](const core::JournalRecord& at) {
-        if (newer.empty()) newer = newer_record(names, at);
-        if (at.type == kDetailType) f(at.payload);
-      },
-      reading);
-  if (report && !newer.empty()) return tl::unexpected(std::move(newer));
-  return report;
+  return read_whole(names, reading, [&](const core::JournalRecord& at) { f(at.payload); });
+}
+
+tl::expected<core::JournalReport, std::string> read_details_behind(
+    core::Storage& storage, const DetailPlace& place, const std::function<void(core::Octets)>& f) {
+  PrefixedStorage names(storage, kPrefix);
+  const auto segments = core::list_journal(names);
+  if (!segments) return tl::unexpected(segments.error());
+  absl::flat_hash_set<std::uint64_t> later;
+  core::JournalReadOptions reading;
+  for (auto each = segments->rbegin(); each != segments->rend(); ++each) {
+    const bool is_later = each->number > place.segment || each->kept_us > place.kept_us;
+    if (is_later) later.insert(each->number);
+    // The last one at least, for its tail.
+    if (is_later || each->number == place.segment || reading.from == 0) reading.from = each->number;
+  }
+  return read_whole(names, reading, [&](const core::JournalRecord& at) {
+    const bool same = at.segment == place.segment && at.offset > place.offset;
+    if (same || later.contains(at.segment)) f(at.payload);
+  });
 }
 
 }  // namespace tollgate::gateway

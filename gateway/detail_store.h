@@ -94,4 +94,16 @@ tl::expected<core::JournalReport, std::string> read_details(
     core::Storage& storage, std::int64_t from_us, const std::function<void(core::Octets)>& f,
     const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
 
+// A place in the files: that of a record, or one in front of all records of a file. `kept_us`: kept
+// time when it was noted, which tells a file that was begun later and has an earlier one's number.
+struct DetailPlace {
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+  std::int64_t kept_us = 0;
+};
+
+// Each record behind that of the place.
+tl::expected<core::JournalReport, std::string> read_details_behind(
+    core::Storage& storage, const DetailPlace& place, const std::function<void(core::Octets)>& f);
+
 }  // namespace tollgate::gateway

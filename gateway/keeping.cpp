@@ -89,8 +89,6 @@ std::string open_records(const Config& config, KeepingOptions& asked,
   const core::Now now = core::read_clock();
   const auto files = list_details(*keeping.detail_storage, kept, now);
   if (!files) return files.error();
-  keeping.kept =
-      std::make_unique<KeptClock>(records.directory, kept, files->kept_less_mono_us, now);
   LearningOptions learning;
   learning.kept_less_mono_us = files->kept_less_mono_us;
   if (kept) learning.past = kept->at;
@@ -199,10 +197,6 @@ tl::expected<Keeping, std::string> open_journal(const Config& config,
 }
 
 }  // namespace
-
-void Keeping::look(const core::Now& now) {
-  if (kept) kept->look(now);
-}
 
 tl::expected<Keeping, std::string> open_keeping(const Config& config, KeepingOptions options) {
   UnwrittenDetails unwritten;

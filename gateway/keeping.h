@@ -32,10 +32,6 @@ struct Keeping {
   std::unique_ptr<Learning> learning;  // null: no detail records
   DetailStore details;
   std::unique_ptr<DetailStream> stream;  // null: none is asked for
-  std::unique_ptr<KeptClock> kept;       // null: no detail records
-
-  // Each second, by the thread that made it.
-  void look(const core::Now& now);
 };
 
 struct KeepingOptions {

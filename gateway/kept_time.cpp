@@ -109,18 +109,13 @@ std::int64_t SteadyWall::at(const core::Now& now) {
   return now.mono_us + less_mono_us_;
 }
 
-KeptClock::KeptClock(std::string directory, const std::optional<KeptAt>& past,
-                     std::int64_t kept_less_mono_us, const core::Now& now)
-    : directory_(std::move(directory)),
-      kept_less_mono_us_(kept_less_mono_us),
-      wall_(past ? std::optional(past->at) : std::nullopt, core::pair_of(now)) {}
+KeptClock::KeptClock(std::string directory, std::int64_t kept_less_mono_us)
+    : directory_(std::move(directory)), kept_less_mono_us_(kept_less_mono_us) {}
 
-void KeptClock::look(const core::Now& now) {
-  const std::int64_t steady_us = wall_.at(now);
-  if (saved_us_ && now.mono_us - *saved_us_ < kSaveUs) return;
-  saved_us_ = now.mono_us;
-  const core::ClockPair at{core::boot_id(), now.mono_us, steady_us};
-  const bool good = save_kept(directory_, {at, now.mono_us + kept_less_mono_us_});
+void KeptClock::look(const core::ClockPair& steady) {
+  if (saved_us_ && steady.mono_us - *saved_us_ < kSaveUs) return;
+  saved_us_ = steady.mono_us;
+  const bool good = save_kept(directory_, {steady, steady.mono_us + kept_less_mono_us_});
   if (!good && !told_) core::log::warn("kept_time_not_saved", {{"directory", directory_}});
   told_ = !good;
 }

@@ -63,20 +63,19 @@ class SteadyWall {
   std::int64_t jumped_mono_us_ = 0;
 };
 
-// Saves both for the next process. One thread.
+// Saves both for the next process. One thread, which it makes wait for the disk.
 class KeptClock {
  public:
-  KeptClock(std::string directory, const std::optional<KeptAt>& past,
-            std::int64_t kept_less_mono_us, const core::Now& now);
-  // Each second: saves once a minute. What cannot be saved is told once in the log.
-  void look(const core::Now& now);
+  KeptClock(std::string directory, std::int64_t kept_less_mono_us);
+  // Each few seconds, with steady time for the wall clock: saves once a minute. What cannot be
+  // saved is told once in the log.
+  void look(const core::ClockPair& steady);
 
  private:
   static constexpr std::int64_t kSaveUs = std::int64_t{60} * 1'000'000;
 
   std::string directory_;
   std::int64_t kept_less_mono_us_;
-  SteadyWall wall_;
   std::optional<std::int64_t> saved_us_;  // monotonic
   bool told_ = false;
 };

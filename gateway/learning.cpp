@@ -64,6 +64,10 @@ std::map<std::int64_t, std::uint32_t> read_days(const std::string& directory) {
   return days;
 }
 
+std::string places_file(const std::string& directory) {
+  return (fs::path(directory) / "facts-places").string();
+}
+
 core::Clock clock_of(const LearningOptions& options) {
   return options.clock ? options.clock : core::Clock(&core::read_clock);
 }
@@ -105,25 +109,50 @@ std::string newer_facts(const std::string& directory) {
 Learning::Learning(LearningOptions options)
     : options_(std::move(options)),
       wall_(past_of(options_), core::pair_of(clock_of(options_)())),
+      kept_(options_.directory, options_.kept_less_mono_us),
       learner_(options_.learner, options_.start),
       since_us_(options_.start.wall_us),
-      days_(read_days(options_.directory)) {
+      days_(read_days(options_.directory)),
+      places_(read_places(options_.directory)) {
   options_.clock = clock_of(options_);
+  const auto place = places_.find(options_.start.number);
+  if (place != places_.end() && place->second.wall_us == since_us_) upto_ = place->second.upto;
 }
 
+std::map<std::uint32_t, Learning::Told> Learning::read_places(const std::string& directory) {
+  std::map<std::uint32_t, Told> places;
+  std::ifstream in(places_file(directory));
+  std::uint32_t number = 0;
+  Told told;
+  while (in >> number >> told.wall_us >> told.upto.segment >> told.upto.offset >>
+         told.upto.kept_us) {
+    places.insert_or_assign(number, told);
+  }
+  return places;
+}
+
+// A record has the wall clock of when it ended. Where that cannot be, it is taken to be as old as
+// the one in front of it.
 std::string Learning::recount(core::Storage& records) {
   const std::int64_t now_us = wall_.at(options_.clock());
   // Volumes count from the month's first instant, rates from what is at hand.
   const std::int64_t month_us =
       since_us_ != 0 ? since_us_ : now_us - std::int64_t{31} * 86'400 * 1'000'000;
+  std::int64_t time_us = month_us;
   std::uint64_t counted = 0;
-  const auto report = read_details(records, month_us, [&](core::Octets octets) {
+  const auto each = [&](core::Octets octets) {
     proto::detail::Detail detail;
-    if (!proto::detail::decode(octets, detail) || detail.settled_us <= since_us_) return;
-    count(octets, std::min(detail.settled_us, now_us));
+    if (!proto::detail::decode(octets, detail)) return;
+    if (!upto_ && detail.settled_us <= since_us_) return;
+    if (detail.settled_us <= now_us) time_us = std::max(time_us, detail.settled_us);
+    count(octets, time_us);
     ++counted;
-  });
+  };
+  const auto report =
+      upto_ ? read_details_behind(records, *upto_, each) : read_details(records, month_us, each);
   if (!report) return report.error();
+  // All that there is was seen; what comes is in a file of its own.
+  if (report->tail.next != 0) upto_ = DetailPlace{report->tail.next, 0, 0};
   core::log::info("facts_start", {{"number", options_.start.number}, {"recounted", counted}});
   return {};
 }
@@ -142,7 +171,8 @@ bool Learning::wants(std::uint32_t type) const {
   return type == kDetailType;
 }
 
-void Learning::keep(std::uint64_t, std::uint64_t, core::Octets payload) {
+void Learning::keep(std::uint64_t segment, std::uint64_t offset, core::Octets payload) {
+  upto_ = DetailPlace{segment, offset, 0};
   count(payload, wall_.at(options_.clock()));
 }
 
@@ -164,12 +194,17 @@ void Learning::take_thresholds() {
   for (auto& [client, at] : taken) learner_.thresholds(client, std::move(at));
 }
 
+// What was kept is durable now.
 int Learning::step() {
+  if (options_.directory.empty()) return 0;
   take_thresholds();
   const core::Now now = options_.clock();
+  const std::int64_t steady_us = wall_.at(now);
+  const std::int64_t kept_us = now.mono_us + options_.kept_less_mono_us;
+  kept_.look({core::boot_id(), now.mono_us, steady_us});
   routing::Facts facts;
-  if (!learner_.changed(wall_.at(now), facts) || !write(facts)) return 0;
-  const std::int64_t day = (now.mono_us + options_.kept_less_mono_us) / kDayUs;
+  if (!learner_.changed(steady_us, facts) || !write(facts, kept_us)) return 0;
+  const std::int64_t day = kept_us / kDayUs;
   note_day(day, facts.number);
   remove_old(day);
   core::log::info(
@@ -179,9 +214,29 @@ int Learning::step() {
   return 0;
 }
 
-bool Learning::write(const routing::Facts& facts) {
-  const std::string path = facts_file(options_.directory, facts.number);
-  const int error = core::replace_file(path, routing::facts_text(facts), 0644);
+// In front of the facts: a start finds the place of those that it begins with.
+int Learning::write_place(const routing::Facts& facts, std::int64_t kept_us) {
+  DetailPlace upto = upto_.value_or(DetailPlace{});
+  upto.kept_us = kept_us;
+  places_.erase(places_.lower_bound(facts.number), places_.end());  // of facts that are gone
+  places_.emplace(facts.number, Told{facts.wall_us, upto});
+  while (places_.size() > kLatest) places_.erase(places_.begin());
+  std::string text;
+  for (const auto& [number, told] : places_) {
+    text += std::to_string(number) + ' ' + std::to_string(told.wall_us) + ' ' +
+            std::to_string(told.upto.segment) + ' ' + std::to_string(told.upto.offset) + ' ' +
+            std::to_string(told.upto.kept_us) + '\n';
+  }
+  return core::replace_file(places_file(options_.directory), text);
+}
+
+bool Learning::write(const routing::Facts& facts, std::int64_t kept_us) {
+  std::string path = places_file(options_.directory);
+  int error = write_place(facts, kept_us);
+  if (error == 0) {
+    path = facts_file(options_.directory, facts.number);
+    error = core::replace_file(path, routing::facts_text(facts), 0644);
+  }
   if (error != 0) {
     core::log::error("facts_not_written", {{"file", path}, {"reason", std::strerror(error)}});
   }

@@ -3,12 +3,16 @@
 //
 // Invariants
 // 1. Facts are on disk before anyone decides with them: a record's facts number can be looked up.
-// 2. A start begins with the newest facts file that can be read, and counts the records since.
+// 2. A start begins with the newest facts file that can be read, and counts the records behind the
+//    last one that these facts know: `facts-places` has its place. Of facts without one (an older
+//    version's) those that ended later by the wall clock are counted.
 // 3. What cannot be written is told in the log and not handed over; the next change tries again.
 // 4. Time is steady time, the files' age is kept time (kept_time.h): a wall clock that jumps
 // neither
 //    removes facts nor turns the month. Since which facts each day of kept time has been there is
 //    in the file `facts-days`; a file that it does not tell of is kept.
+// 5. Kept and steady time are saved for the next process here (KeptClock), beside what this thread
+//    syncs anyway: a disk that stalls holds no other thread.
 //
 // Threads: open() and the recount on the starting one; keep() and step() on that of the detail
 // records; thresholds() on any.
@@ -26,6 +30,7 @@
 #include "core/clock.h"
 #include "core/journal.h"
 #include "core/storage.h"
+#include "gateway/detail_store.h"
 #include "gateway/kept_time.h"
 #include "routing/facts.h"
 #include "routing/learner.h"
@@ -69,16 +74,25 @@ class Learning final : public core::KeptApart {
 
  private:
   void count(core::Octets record, std::int64_t steady_us);
-  bool write(const routing::Facts& facts);
+  bool write(const routing::Facts& facts, std::int64_t kept_us);
+  int write_place(const routing::Facts& facts, std::int64_t kept_us);
   void note_day(std::int64_t day, std::uint32_t number);
   void remove_old(std::int64_t day);
   void take_thresholds();
 
   LearningOptions options_;
   SteadyWall wall_;
+  KeptClock kept_;
   routing::Learner learner_;
   std::int64_t since_us_;
   std::map<std::int64_t, std::uint32_t> days_;  // of kept time: the first facts of each
+  struct Told {
+    std::int64_t wall_us = 0;  // of the facts: others may have had the number
+    DetailPlace upto;
+  };
+  static std::map<std::uint32_t, Told> read_places(const std::string& directory);
+  std::map<std::uint32_t, Told> places_;  // by the facts' numbers, the latest of them
+  std::optional<DetailPlace> upto_;       // the last record that was counted
   std::mutex mutex_;
   std::vector<std::pair<std::string, std::vector<std::uint64_t>>> thresholds_;  // by mutex_
 };

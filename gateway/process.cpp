@@ -202,7 +202,6 @@ class Process {
   }
   void reclaim() { tables_.reclaim(); }
   void watch_disks() {
-    keeping_.look(core::read_clock());
     if (keeping_.journal) journal_watch_.look(*keeping_.journal);
     if (keeping_.details.journal) records_watch_.look(*keeping_.details.journal);
   }

@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -150,6 +153,124 @@ TEST_CASE("records behind the facts are counted again, those before are not", "[
   REQUIRE(teaching.told.size() == 1);
   CHECK(teaching.told[0].number == 5);
   CHECK(teaching.told[0].volumes[0].segments == 1'000 + 2 * 119);
+}
+
+// The detail records of one run after the other, and what each learns from them.
+struct Runs {
+  struct Run {
+    Run(const Runs& runs, std::function<void(routing::Facts)> hand_over)
+        : learning(runs.learning(std::move(hand_over))) {}
+    Learning learning;
+    DetailStore store;  // goes first: it observes
+  };
+
+  core::Now clock() const { return {mono_us, mono_us + kNow + ahead_us}; }
+  LearningOptions learning(std::function<void(routing::Facts)> hand_over) const {
+    LearningOptions options;
+    options.directory = folder.path;
+    options.start = newest_facts(folder.path);
+    options.hand_over = std::move(hand_over);
+    options.clock = [this] { return clock(); };
+    const auto kept = load_kept(folder.path);
+    if (kept) options.past = kept->at;
+    const auto files = list_details(disk, kept, clock());
+    REQUIRE(files.has_value());
+    options.kept_less_mono_us = files->kept_less_mono_us;
+    return options;
+  }
+  void begin() {
+    run.reset();
+    mono_us += 2 * kMinute;
+    told.reset();
+    run = std::make_unique<Run>(*this, [this](routing::Facts facts) {
+      told = std::move(facts);
+      told_of = ended + 1;
+    });
+    REQUIRE(run->learning.recount(disk).empty());
+    DetailStoreOptions options;
+    options.storage = &disk;
+    options.segment_octets = 65'536;
+    options.ring_octets = options.batch_octets = 8'192;
+    options.observer = &run->learning;
+    options.kept = load_kept(folder.path);
+    options.clock = [this] { return clock(); };
+    options.salt = 3;
+    options.own_thread = false;
+    auto store = open_details(options, {});
+    REQUIRE(store.has_value());
+    run->store = std::move(*store);
+  }
+  void ends(std::size_t count, bool delivered) {
+    auto& stream = run->store.journal->stream(0);
+    for (; count > 0; --count, ++ended) {
+      mono_us += 1'000;
+      stream.append(kDetailType, record(delivered, clock().wall_us));
+      stream.publish();
+      run->store.journal->step();
+    }
+  }
+
+  const Folder folder;
+  mutable core::testing::FaultyStorage disk;
+  std::int64_t mono_us = kMinute;
+  std::int64_t ahead_us = 0;
+  std::size_t ended = 0;
+  std::size_t told_of = 0;  // of them
+  std::optional<routing::Facts> told;
+  std::unique_ptr<Run> run;
+};
+
+TEST_CASE("each record is counted once, whatever the wall clock says", "[learning]") {
+  constexpr std::int64_t kHour = 60 * kMinute;
+  for (const std::int64_t jump : {kHour, -kHour, 31 * 24 * kHour, -31 * 24 * kHour}) {
+    for (const unsigned jumps :
+         {1U, 2U, 5U, 6U}) {  // the runs that have another wall clock, as bits
+      INFO("by " << jump / kHour << " hours, in " << jumps);
+      Runs runs;
+      for (unsigned i = 0; i < 4; ++i) {
+        runs.begin();
+        runs.ends(5, i % 2 == 0);
+        runs.ahead_us = (jumps >> i & 1U) != 0 ? jump : 0;
+        for (int most = 0; !runs.told && most < 200; ++most) runs.ends(1, i % 2 == 0);
+        REQUIRE(runs.told);
+        CHECK(runs.told->number == i + 1);
+        CHECK(runs.told->volumes.at(0).segments == 2 * runs.told_of);
+        runs.ends(20, i % 2 == 0);  // the facts do not know them
+      }
+    }
+  }
+}
+
+TEST_CASE("a file that has a lost one's number is counted", "[learning]") {
+  Runs runs;
+  runs.begin();
+  runs.ends(120, true);
+  REQUIRE(runs.told);
+  const std::uint64_t told = runs.told->volumes.at(0).segments;
+  runs.run.reset();
+  runs.disk.names.clear();
+  runs.begin();
+  runs.ends(7, true);
+  runs.begin();
+  for (int most = 0; !runs.told && most < 200; ++most) runs.ends(1, false);
+  REQUIRE(runs.told);
+  CHECK(runs.told->volumes.at(0).segments == told + 2 * (runs.told_of - 120));
+}
+
+TEST_CASE("kept time is saved where records are written", "[learning]") {
+  const Folder folder;
+  Teaching teaching(folder);
+  CHECK_FALSE(load_kept(folder.path));
+  CHECK(teaching.learning.step() == 0);
+  const auto first = load_kept(folder.path);
+  REQUIRE(first);
+  CHECK(first->at.wall_us == kNow);
+  teaching.now_us += kMinute / 2;
+  CHECK(teaching.learning.step() == 0);
+  CHECK(load_kept(folder.path)->kept_us == first->kept_us);
+  teaching.now_us += kMinute / 2;
+  CHECK(teaching.learning.step() == 0);
+  CHECK(load_kept(folder.path)->kept_us == first->kept_us + kMinute);
 }
 
 }  // namespace
