@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/shard.h"
+#include "core/wipe.h"
 
 namespace tollgate::core {
 namespace {
@@ -60,6 +61,7 @@ Connection::Connection(Shard& shard, SocketPtr socket, Owner& owner, const Conne
 
 Connection::~Connection() {
   TOLLGATE_CHECK(!in_callback_, "a connection is not destroyed inside its own callback");
+  drop_rest();
   shard_.counts_[ShardCount::connections].sub();
 }
 
@@ -148,6 +150,7 @@ std::size_t Connection::call_owner(Octets input, const Now& now) {
 }
 
 void Connection::deliver(Octets input, const Now& now) {
+  const Wiped wiped(input.first(secret_input_ ? input.size() : 0));
   const std::size_t consumed = call_owner(input, now);
   if (open_) keep(closing_ ? Octets{} : input.subspan(consumed));
 }
@@ -174,13 +177,19 @@ void Connection::keep(Octets rest) {
 
 void Connection::store(Octets rest) {
   if (rest.empty()) return;
+  wipe_rest();
   if (rest_.capacity() < rest.size()) rest_ = shard_.buffers_.take(rest.size());
   std::memcpy(rest_.data(), rest.data(), rest.size());
   rest_begin_ = 0;
   rest_end_ = static_cast<std::uint32_t>(rest.size());
 }
 
+void Connection::wipe_rest() noexcept {
+  if (secret_input_ && rest_) ::explicit_bzero(rest_.data(), rest_.capacity());
+}
+
 void Connection::drop_rest() noexcept {
+  wipe_rest();
   rest_.reset();
   rest_begin_ = rest_end_ = 0;
   rest_undelivered_ = false;
@@ -331,6 +340,7 @@ std::size_t Connection::discard_input() {
     input_ended_ = true;
     return 0;
   }
+  if (secret_input_) ::explicit_bzero(shard_.scratch_.get(), static_cast<std::size_t>(got));
   ready_again();
   return static_cast<std::size_t>(got);
 }

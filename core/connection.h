@@ -24,6 +24,8 @@
 //   9 on_input asks may_go_on() before each unit of work and spends what it did: a share of the
 //     turn belongs to the connection's group (shard.h). What it leaves when the share is used up is
 //     kept like a paused connection's, and given again in a turn that has a share for it.
+//   9a Between input_is_secret(true) and input_is_secret(false) input leaves no copy: it is wiped
+//     from the shard's scratch at once, and from the kept rest when that is given up or replaced.
 //  10 While the shard's gate is shut (shard.h), what was committed in a turn leaves only when the
 //     gate has opened for the last mark of that turn, in order.
 #pragma once
@@ -211,6 +213,8 @@ class Connection final : private Socket::Events,
 
   void set_input_max(std::size_t octets) noexcept { limits_.input_max = octets; }
   void set_read_max(std::size_t octets) noexcept { limits_.read_max = octets; }
+  // A password may be in it.
+  void input_is_secret(bool secret) noexcept { secret_input_ = secret; }
   // The marks stay below it, so that there is room for answers when reading pauses.
   void set_output_max(std::size_t octets) noexcept {
     if (!open_ || closing_) return;
@@ -253,6 +257,7 @@ class Connection final : private Socket::Events,
   void keep(Octets rest);
   void store(Octets rest);
   void drop_rest() noexcept;
+  void wipe_rest() noexcept;
   void leave_lists() noexcept;
   std::size_t discard_input();
   void shut_if_flushed();
@@ -282,11 +287,12 @@ class Connection final : private Socket::Events,
   bool open_ = true;
   bool paused_ = false;
   bool closing_ = false;
-  bool shut_ = false;              // our sending side is shut
-  bool blocked_ = false;           // the socket took less than there was; waits for writable
-  bool was_high_ = false;          // has been above the high-water mark
-  bool writable_owed_ = false;     // and has fallen to the low-water mark since
-  bool input_ended_ = false;       // the peer closed its side while we are closing
+  bool shut_ = false;             // our sending side is shut
+  bool blocked_ = false;          // the socket took less than there was; waits for writable
+  bool was_high_ = false;         // has been above the high-water mark
+  bool writable_owed_ = false;    // and has fallen to the low-water mark since
+  bool input_ended_ : 1 = false;  // the peer closed its side while we are closing
+  bool secret_input_ : 1 = false;
   bool rest_undelivered_ = false;  // the rest has not been seen by on_input since it was paused
   bool read_full_ = false;
   bool in_callback_ = false;

@@ -50,12 +50,11 @@ Session::Session(core::Shard& shard, core::SocketPtr socket, const core::Address
       heard_us_(opened_us_),
       active_us_(opened_us_) {
   connection_.peer = peer;
+  connection_.input_is_secret(true);
   if (asked.sequence_number != 0 || asked.command != Command{}) checking_ = true;
   if (checking_) connection_.pause_reading();
   arm(shard.now());
 }
-
-Session::~Session() = default;
 
 std::size_t Session::on_input(core::Connection&, core::Octets input, const core::Now& now) {
   std::size_t consumed = 0;
@@ -322,6 +321,7 @@ void Session::bound(Client& client, ClientHome& home, std::uint32_t credentials)
   state_ = proto::after_bind(asked_.command);
   version_ = proto::effective_version(asked_.interface_version);
   told_ = Window<Told>(client.config().receipts_window);
+  connection_.input_is_secret(false);
   connection_.set_input_max(proto::kPduLengthMax);
   connection_.set_read_max(core::ConnectionLimits{}.read_max);
   connection_.read_with(client.reading());

@@ -125,7 +125,7 @@ class Session final : public core::Connection::Owner {
   // has not taken yet.
   Session(core::Shard& shard, core::SocketPtr socket, const core::Address& peer, Setup setup,
           const BindAsked& asked, const core::Brought& brought);
-  ~Session();
+  ~Session() = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 

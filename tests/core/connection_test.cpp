@@ -26,9 +26,11 @@ struct Lines final : Connection::Owner {
   CloseReason reason = CloseReason::by_us;
   std::function<void(Connection&, const std::string&)> on_line;
   std::function<void(Connection&)> when_closed;
+  const std::uint8_t* given = nullptr;  // the last input
 
   std::size_t on_input(Connection& connection, Octets input, const Now&) override {
     inputs.push_back(text(input));
+    given = input.data();
     std::size_t at = 0;
     for (std::size_t i = 0; i < input.size(); ++i) {
       if (input[i] != '.') continue;
@@ -51,8 +53,7 @@ struct World {
   World() : shard(0, std::unique_ptr<Net>(net), [this] { return now; }), wire(net->wire()) {}
   void connect(const ConnectionLimits& limits = {}, const std::string& leftover = "") {
     const Brought brought{octets(leftover), {}};
-    connection =
-        std::make_unique<Connection>(shard, FakeNet::socket(wire), owner, limits, brought);
+    connection = std::make_unique<Connection>(shard, FakeNet::socket(wire), owner, limits, brought);
   }
   void turns(int count = 4) {
     while (count-- > 0) shard.turn();
@@ -110,6 +111,47 @@ TEST_CASE("an idle connection holds no buffer", "[connection]") {
   w.turns();
   CHECK(w.shard.buffers().in_use() == 0);
   CHECK(sizeof(Connection) <= 512);
+}
+
+TEST_CASE("secret input leaves no copy, however it comes and goes", "[connection]") {
+  const std::string word = "the-secret-word";
+  const auto holds = [&](const std::uint8_t* at, std::size_t length) {
+    return text({at, length}).find(word.substr(4, 6)) != std::string::npos;
+  };
+  for (const bool whole : {false, true}) {
+    World w;
+    w.connect();
+    w.connection->input_is_secret(true);
+    w.owner.on_line = [](Connection& c, const std::string&) { c.pause_reading(); };
+    if (whole) {
+      w.wire->incoming = {"a-long-name:" + word + ".and more"};
+    } else {
+      w.wire->incoming = {"a-long-name:" + word, "-"};  // kept, and kept again
+      w.turns();
+      CHECK_FALSE(holds(w.owner.given, 64));  // of the shard's scratch
+      w.wire->incoming = {".and more"};
+    }
+    w.turns();
+    REQUIRE(w.owner.lines.size() == 1);
+    REQUIRE(w.connection->leftover_size() == 8);
+    CHECK_FALSE(holds(w.owner.given, 64));
+    w.connection->input_is_secret(false);
+    w.owner.on_line = nullptr;
+    w.connection->resume_reading();
+    w.wire->incoming = {"."};
+    w.turns();
+    REQUIRE(w.shard.buffers().in_use() == 0);
+    const Buffer used = w.shard.buffers().take(256);
+    CHECK_FALSE(holds(used.data(), 256));
+  }
+  World w;
+  w.connect();
+  w.connection->input_is_secret(true);
+  w.wire->incoming = {"a-long-name:" + word};  // and it is destroyed with that
+  w.turns();
+  w.connection.reset();
+  const Buffer used = w.shard.buffers().take(256);
+  CHECK_FALSE(holds(used.data(), 256));
 }
 
 TEST_CASE("a rest longer than input_max closes with its reason", "[connection]") {

@@ -102,6 +102,34 @@ TEST_CASE("PDUs glued behind the bind wait for its answer and are then served", 
   world.finish();
 }
 
+TEST_CASE("no buffer keeps a password, though the bind came in parts", "[door]") {
+  World world;
+  ClientEnd& client = world.connect();
+  const std::string secret = "hunter2x";
+  const std::uint32_t sequence =
+      world.send_bind(client, "shop", Command::bind_transceiver, 0x34, secret);
+  std::string& unread = client.wire().incoming.back();
+  const std::string last = unread.substr(unread.size() - 3);
+  unread.resize(unread.size() - 3);
+  world.turn(2);
+  REQUIRE(world.shard(0).buffers().in_use() > 0);
+  client.send(last);
+  world.await(client, sequence);
+  CHECK(client.status(sequence) == Status::ESME_RINVPASWD);
+  client.hang_up();
+  REQUIRE(world.until([&] { return world.shared().connections.load() == 0; }, 20'000));
+  std::vector<core::Buffer> used;
+  for (const std::size_t size : {256U, 512U, 1'024U}) {
+    for (int i = 0; i < 4; ++i) used.push_back(world.shard(0).buffers().take(size));
+  }
+  for (const core::Buffer& each : used) {
+    const std::string text(reinterpret_cast<const char*>(each.data()), each.capacity());
+    CHECK(text.find(secret.substr(2)) == std::string::npos);
+  }
+  used.clear();
+  world.finish();
+}
+
 TEST_CASE("before the bind: requests are refused, PDUs have at most 512 octets", "[door]") {
   World world;
   ClientEnd& early = world.connect();
