@@ -5,9 +5,11 @@
 
 #include "carriers/binds.h"
 #include "carriers/dialect.h"
+#include "carriers/gone_back.h"
 #include "carriers/numbers.h"
 #include "carriers/orders.h"
 #include "carriers/pace.h"
+#include "carriers/queue.h"
 #include "carriers/receipts.h"
 #include "core/check.h"
 #include "core/log.h"
@@ -62,6 +64,7 @@ class Carrier::Self final : private Bind::Owner, private Outstanding {
   void start();
   void change(const CarrierConfig& config);
   Taken take(const Order& order);
+  void known_back(std::uint64_t message) { gone_back_.known(message); }
   void restore_awaiting(std::string_view id, std::uint64_t message) {
     receipts_.id_known(id, {message, 0}, now_us());
   }
@@ -94,18 +97,15 @@ class Carrier::Self final : private Bind::Owner, private Outstanding {
   void refused(Bind& bind, const Bind::Answer& answer, StatusClass status_class, bool alone);
   void throttled(const Bind& bind, const Bind::Answer& answer, bool alone);
   bool retry(const Bind::Answer& answer, const Retry& policy);
-  std::uint32_t queued() const { return queue_.size() + static_cast<std::uint32_t>(again_.size()); }
-  std::uint32_t waiting() const { return queued() + numbers_.held(); }
+  std::uint32_t waiting() const { return queue_.size() + numbers_.held(); }
   void finish(std::uint32_t order, Status status, StatusClass status_class, bool try_next);
   void over(std::uint32_t order);
   void hand_back_behind(std::uint32_t order, Status status, StatusClass status_class);
   void wakes();
-  bool may_wake() const { return queued() == 0 || !binds_.probing(); }
+  bool may_wake() const { return queue_.empty() || !binds_.probing(); }
   void queue(std::uint32_t order);
   void queue_again(std::uint32_t order);
   void put_back(const Bind::Answer& answer);
-  std::uint32_t next_queued() const;
-  void unqueue(std::uint32_t order);
   bool send_queued();
   enum class Step : std::uint8_t { done, stuck };
   Step send_next(std::uint32_t order);
@@ -121,15 +121,9 @@ class Carrier::Self final : private Bind::Owner, private Outstanding {
   Random random_;
   const std::uint64_t number_seed_;
   Orders orders_;
-  OrderList queue_;
-  // Those that come back into the queue, of their places: a heap by HeldOrder::number.
-  struct Again {
-    std::uint64_t number;
-    std::uint32_t order;
-    bool operator<(const Again& other) const { return number > other.number; }
-  };
-  std::vector<Again> again_;
+  Queue queue_;
   Numbers numbers_;
+  GoneBack gone_back_;
   Pace pace_;
   Receipts receipts_;
   Binds binds_;
@@ -214,6 +208,12 @@ Taken Carrier::Self::take(const Order& order) {
   held.deadline_us = static_cast<std::int64_t>(order.deadline_us);
   held.asks_receipt = (sm.registered_delivery & kAsksReceipt) != 0;
   held.to = hash_of_number(sm.destination_addr, number_seed_);
+  held.source = order.source;
+  if (gone_back_.holds(held)) {
+    gone_back_.add(held);
+    orders_.release(index);
+    return Taken::behind;
+  }
   counters_.taken.add();
   queue_octets_ += held.length;
   if (!numbers_.begin(index, config_.number_window)) {
@@ -221,7 +221,7 @@ Taken Carrier::Self::take(const Order& order) {
     return Taken::taken;
   }
   const bool expired = held.deadline_us != 0 && held.deadline_us < now_us();
-  if (queued() == 0 && !expired && pace_.ready(now_us())) {
+  if (queue_.empty() && !expired && pace_.ready(now_us())) {
     Bind* bind = binds_.pick(numbers_.bind_of(index), now_us());
     if (bind != nullptr && send(index, *bind)) return Taken::taken;
   }
@@ -240,17 +240,14 @@ bool Carrier::Self::send(std::uint32_t order, Bind& bind) {
 }
 
 void Carrier::Self::queue(std::uint32_t order) {
-  queue_.push_back(order);
   attention_ = true;
   // The turn-end hook may be behind us in this turn.
-  if (queue_.size() == 1) shard_.timers().arm(timer_, 0);
+  if (queue_.push(order)) shard_.timers().arm(timer_, 0);
   publish();
 }
 
-// To its place before all that were taken later.
 void Carrier::Self::queue_again(std::uint32_t order) {
-  again_.push_back({orders_[order].number, order});
-  std::push_heap(again_.begin(), again_.end());
+  queue_.push_again(order);
   attention_ = true;
 }
 
@@ -261,26 +258,12 @@ void Carrier::Self::put_back(const Bind::Answer& answer) {
   queue_octets_ += order.length;
 }
 
-// The one that was taken first; kNoOrder: none waits.
-std::uint32_t Carrier::Self::next_queued() const {
-  const std::uint32_t first = queue_.first();
-  if (again_.empty()) return first;
-  const Again& again = again_.front();
-  return first == kNoOrder || again.number < orders_[first].number ? again.order : first;
-}
-
-void Carrier::Self::unqueue(std::uint32_t order) {
-  if (order == queue_.first()) return queue_.remove(order);
-  std::pop_heap(again_.begin(), again_.end());
-  again_.pop_back();
-}
-
 // True: more than this turn's share.
 bool Carrier::Self::send_queued() {
   if (stopping_ || binds_.transmitting() == 0) handing_back_ = true;
   wakes();
   for (std::size_t i = 0; i < kQueuedPerTurn; ++i) {
-    const std::uint32_t order = next_queued();
+    const std::uint32_t order = queue_.first();
     if (order == kNoOrder) {
       handing_back_ = false;
       return false;
@@ -294,22 +277,27 @@ Carrier::Self::Step Carrier::Self::send_next(std::uint32_t index) {
   const HeldOrder& order = orders_[index];
   const bool expired = order.deadline_us != 0 && order.deadline_us < now_us();
   if (expired || handing_back_) {
-    unqueue(index);
+    queue_.pop_first();
     queue_octets_ -= order.length;
     (expired ? counters_.expired : counters_.handed_back).add();
     finish(index, Status::ESME_ROK, expired ? StatusClass::permanent : StatusClass::failover,
            !expired);
     return Step::done;
   }
-  if (numbers_.rests(index)) {
-    unqueue(index);
+  const bool overtakes = numbers_.overtakes(index);
+  if (!overtakes && !pace_.ready(now_us())) return Step::stuck;
+  Bind* const same = numbers_.bind_of(index);
+  Bind* const bind = overtakes ? nullptr : binds_.pick(same, now_us());
+  // It waits for its number, or for the bind that its number is on: others can go on another one.
+  const bool alone =
+      bind == nullptr && same != nullptr && binds_.pick(nullptr, now_us()) != nullptr;
+  if (overtakes || alone) {
+    queue_.pop_first();
     numbers_.hold(index);
     return Step::done;
   }
-  if (!pace_.ready(now_us())) return Step::stuck;
-  Bind* bind = binds_.pick(numbers_.bind_of(index), now_us());
   if (bind == nullptr) return Step::stuck;
-  unqueue(index);
+  queue_.pop_first();
   if (send(index, *bind)) return Step::done;
   queue_again(index);
   return Step::stuck;
@@ -406,12 +394,16 @@ void Carrier::Self::throttled(const Bind& bind, const Bind::Answer& answer, bool
 void Carrier::Self::hand_back_behind(std::uint32_t index, Status status, StatusClass status_class) {
   std::vector<std::uint32_t> behind;
   behind.swap(behind_);
-  numbers_.release(index, [&](std::uint32_t order) { behind.push_back(order); });
+  gone_back_.add(orders_[index]);
+  numbers_.release(index, [&](std::uint32_t order) {
+    gone_back_.add(orders_[order]);
+    behind.push_back(order);
+  });
   finish(index, status, status_class, true);
   for (const std::uint32_t order : behind) {
     queue_octets_ -= orders_[order].length;
     counters_.handed_back.add();
-    finish(order, Status::ESME_ROK, StatusClass::failover, true);
+    finish(order, Status::ESME_ROK, StatusClass::temporary, true);
   }
   behind.clear();
   behind_.swap(behind);
@@ -496,7 +488,7 @@ void Carrier::Self::plan_next_turn(bool more) {
   if (numbers_.held() != 0) next = std::min(next, looked_us_ + kOverdueUs);
   next = std::min({next, binds_.next_tick_us(), receipts_.next_tick_us()});
   if (may_wake()) next = std::min(next, numbers_.next_us());
-  if (const std::uint32_t order = next_queued(); order != kNoOrder) {
+  if (const std::uint32_t order = queue_.first(); order != kNoOrder) {
     if (!pace_.ready(now_us())) {
       next = std::min(next, pace_.ready_at_us());
     } else {
@@ -517,7 +509,7 @@ void Carrier::Self::publish() {
   // enough.
   const std::uint64_t high =
       std::max(std::min<std::uint64_t>(2 * binds_.windows(), config_.queue_max), kPressedLeast);
-  pressed_ = up && queued() >= (pressed_ ? high / 2 + 1 : high);
+  pressed_ = up && queue_.size() >= (pressed_ ? high / 2 + 1 : high);
   const auto bits = static_cast<std::uint8_t>((up ? 1 : 0) | (has_room ? 2 : 0) |
                                               (pressed_ ? CarrierState::kPressed : 0));
   if (state_.bits.load(std::memory_order_relaxed) != bits) {
@@ -527,7 +519,7 @@ void Carrier::Self::publish() {
   }
   // In the queue; while it is empty, what may leave at once too.
   const std::uint64_t at_once =
-      queued() == 0 ? std::min(binds_.windows_free(now_us()), pace_.room(now_us())) : 0;
+      queue_.empty() ? std::min(binds_.windows_free(now_us()), pace_.room(now_us())) : 0;
   state_.tell(has_room ? config_.queue_max - waiting() + at_once : 0, orders_.octets_left());
   counters_.queue.set(waiting());
   counters_.resting.set(numbers_.held());
@@ -574,6 +566,9 @@ void Carrier::halt() {
 }
 Taken Carrier::take(const Order& order) {
   return self_->take(order);
+}
+void Carrier::known_back(std::uint64_t message) {
+  self_->known_back(message);
 }
 bool Carrier::turn(const core::Now&) {
   return self_->turn();

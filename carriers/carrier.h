@@ -15,8 +15,10 @@
 //    number alone. To one number no more than CarrierConfig::number_window are out at a time, on
 //    one bind, and none leaves while an earlier one rests after a refusal for now
 //    (carriers/numbers.h). One that is refused for now once too often takes those behind it along:
-//    they are handed back after it. So with a number_window of 1 a carrier never takes a number's
-//    messages, or a long message's segments, in another order than they were taken here.
+//    they are handed back after it, and so is what its source sends to its number until it knows
+//    (carriers/gone_back.h); other numbers go on. So with a number_window of 1 a carrier never
+//    takes a number's messages, or a long message's segments, in another order than they were taken
+//    here.
 // 5. A final receipt is told once for an id; a receipt is acknowledged only after the flow kept
 //    it (for its message, or as a dead letter), or while it is parked, or when it is a duplicate.
 // 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.
@@ -52,12 +54,14 @@ struct Order {
   std::uint16_t attempt = 0;
   proto::Octets body;             // a submit_sm body; copied, need not outlive the call
   std::uint64_t deadline_us = 0;  // monotonic; not sent after it; 0 = none
+  std::uint8_t source = 0;        // who keeps the order of its messages to a number
 };
 
 enum class Taken : std::uint8_t {
   taken,
   no_room,  // the queue is full
   down,     // no bind can transmit, or the carrier drains
+  behind,   // one before it to its number went back (known_back())
   unfit     // cannot be said in this carrier's dialect
 };
 
@@ -88,7 +92,8 @@ class Events {
                     std::string_view carrier_message_id, std::uint32_t submit_us) = 0;
   // Refused by a status, as often as its class is retried here (of class temporary or throttle it
   // may be asked again later); or handed back without one (ESME_ROK): `failover` and try_next when
-  // it never left, `permanent` and not try_next when its deadline passed first.
+  // it never left, `temporary` and try_next when that is for its number's order (known_back()),
+  // `permanent` and not try_next when its deadline passed first.
   virtual void refused(std::uint64_t message, std::uint16_t attempt, proto::Status status,
                        proto::StatusClass status_class, bool try_next) = 0;
   // No response came in time, or the link was lost after the octets left.
@@ -153,6 +158,9 @@ class Carrier {
   // place (carriers/binds.h). Ids that wait for a receipt stay, under the keys of their time.
   void change(const CarrierConfig& config);
   Taken take(const Order& order);
+  // The source of this message knows that it went back: what it sends to that number from here on
+  // comes after it. Due for each order that was refused for now or is `behind`.
+  void known_back(std::uint64_t message);
   // Before start(): what an earlier process knew. A receipt for this id is this message's; a
   // deliver_sm or data_sm that was parked when it came: it is kept no longer for the restart, and
   // ends as a dead letter when its time is over.

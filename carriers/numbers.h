@@ -48,9 +48,16 @@ class Numbers {
     ++line.begun;
     return true;
   }
-  // One that has begun, and its number rests: again among those that are held, in its place.
+  // One that has begun, and its number rests or has others without a response: again among those
+  // that are held, in its place.
   void hold(std::uint32_t order) { hold(line_of(order), order); }
-  bool rests(std::uint32_t order) const { return line_of(order).rests; }
+  // One that has begun would leave though its number rests, or behind one without a response an
+  // earlier one is held again.
+  bool overtakes(std::uint32_t order) const {
+    const Line& line = line_of(order);
+    return line.rests || (line.open != 0 && !line.held.empty() &&
+                          orders_[line.held.first()].number < orders_[order].number);
+  }
   // One to this number has no response yet.
   bool open(std::uint64_t number) const {
     const std::uint32_t at = find(number);

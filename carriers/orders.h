@@ -39,6 +39,7 @@ struct HeldOrder {
   std::uint16_t throttles = 0;
   std::uint16_t attempt = 0;
   bool asks_receipt = false;
+  std::uint8_t source = 0;
   std::uint8_t probes = 0;  // since it was throttled alone (Throttle): how often; 0: never
   std::uint8_t body[kInline];
 };

@@ -100,13 +100,16 @@ void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
     return place.post->outcome(mail.message, mail.attempt, Outcome::down);
   }
   const carriers::Order order{mail.message, mail.attempt, body,
-                              static_cast<std::uint64_t>(mail.deadline_us)};
+                              static_cast<std::uint64_t>(mail.deadline_us),
+                              static_cast<std::uint8_t>(home_of(mail.message))};
   switch (place.carrier->take(order)) {
     case carriers::Taken::taken:
       return;
     case carriers::Taken::no_room:
     case carriers::Taken::down:
       return place.post->outcome(mail.message, mail.attempt, Outcome::down);
+    case carriers::Taken::behind:
+      return place.post->outcome(mail.message, mail.attempt, Outcome::behind);
     case carriers::Taken::unfit:
       return place.post->outcome(mail.message, mail.attempt, Outcome::next,
                                  proto::Status::ESME_RINVMSGLEN);
@@ -114,7 +117,12 @@ void CarrierHome::on_order(const OrderMail& mail, proto::Octets body) {
 }
 
 void CarrierHome::on_fence(const FenceMail& mail) {
-  places_[mail.carrier].post->open(mail.shard);
+  Place& place = places_[mail.carrier];
+  if (mail.message == 0) {
+    place.post->open(mail.shard);
+  } else if (place.carrier) {
+    place.carrier->known_back(mail.message);
+  }
   outbox_.post(mail.shard, MailType::fence_passed, mail);
 }
 
@@ -145,7 +153,7 @@ bool CarrierHome::idle() const {
 void CarrierHome::Post::outcome(std::uint64_t message, std::uint16_t attempt, Outcome outcome,
                                 proto::Status status, std::string_view id) {
   // What was ordered before this is known there would overtake it.
-  if (outcome == Outcome::down || outcome == Outcome::later) shut_[home_of(message)] = true;
+  if (outcome == Outcome::down) shut_[home_of(message)] = true;
   const OutcomeMail mail{message, static_cast<std::uint32_t>(status), carrier_, attempt, outcome};
   home_.outbox_.post(home_of(message), MailType::outcome, mail, proto::as_octets(id));
 }
@@ -179,7 +187,9 @@ void CarrierHome::Post::refused(std::uint64_t message, std::uint16_t attempt, pr
   if (status == proto::Status::ESME_ROK) {
     const auto follows = try_next ? Follows::again : Follows::expired;
     refusal(message, attempt, status, follows);
-    return outcome(message, attempt, try_next ? Outcome::down : Outcome::expired);
+    const bool behind = status_class == proto::StatusClass::temporary;
+    const Outcome back = behind ? Outcome::behind : Outcome::down;
+    return outcome(message, attempt, try_next ? back : Outcome::expired);
   }
   if (status_class == proto::StatusClass::temporary ||
       status_class == proto::StatusClass::throttle) {

@@ -5,8 +5,9 @@
 // 1. Every order gets one outcome: the carrier's, or `down` at once when it is not taken.
 // 2. A receipt is acknowledged to the carrier once its record is durable and its mail is in the
 //    outbox, which loses none.
-// 3. Behind an order that went back (`down` or `later`), all that the same client's home sends goes
-//    back as well, until its fence comes (mail.h): so nothing overtakes it here.
+// 3. Behind an order that went back, what the same client's home sends goes back as well until its
+//    fence comes (mail.h), so nothing overtakes it here: all of it behind one that was `down`, what
+//    is for the same number behind one that was `later` or `behind`.
 // 4. When the journal has failed nothing is sent any more: an intent could not be kept.
 // 5. When the journal has lost segments, what it has to know of orders without a response and of
 //    parked receipts is recorded again in the turn that hears of it (Recorder::old).

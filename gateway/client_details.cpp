@@ -27,7 +27,7 @@ record::TryEnd end_of(Outcome outcome) {
                 static_cast<unsigned>(record::TryEnd::later));
   static_assert(static_cast<unsigned>(Outcome::in_doubt) ==
                 static_cast<unsigned>(record::TryEnd::in_doubt));
-  return static_cast<record::TryEnd>(outcome);
+  return outcome == Outcome::behind ? record::TryEnd::down : static_cast<record::TryEnd>(outcome);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ class ClientHome final : public Delivery::Settler {
   // `id`: the carrier's, of Outcome::sent.
   void on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now);
   void on_receipt(const ReceiptMail& mail, const core::Now& now);
-  void on_fence_passed(const FenceMail& mail) { fenced_[mail.carrier] = false; }
+  void on_fence_passed(const FenceMail& mail);
   void mail_cleared() { touch_paused(); }  // nothing is spilled any more
 
   // Before the shards start (gateway/restore.h). Returns its id.
@@ -183,10 +183,14 @@ class ClientHome final : public Delivery::Settler {
   void place(Message& message, std::uint8_t from, const core::Now& now);
   static void drop_candidate(Message& message);
   void fence(std::uint16_t carrier);
+  void fence_number(const OutcomeMail& mail, const Message* message);
   void wait(Message& message, const core::Now& now);
   void count_waiting();
   static std::uint64_t number_of(const Message& message);
-  // A message to its number waits: it has to wait behind that one.
+  bool number_fenced(const Message& message) const {
+    return !fenced_numbers_.empty() && fenced_numbers_.contains(number_of(message));
+  }
+  // A message to its number waits, or may be on its way back: it has to wait behind that one.
   bool number_waits(const Message& message) const;
   void waits_no_more(const Message& message);
   void back_off(Message& message, const core::Now& now);
@@ -242,6 +246,7 @@ class ClientHome final : public Delivery::Settler {
   core::Timer hold_timer_;              // ends a sleep in which no client is read
   std::vector<Client*> touched_;
   std::vector<bool> fenced_;  // a fence is on its way there and back
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> fenced_numbers_;  // likewise, how many for each
   // Waiting messages in the order of their ids. A pass over them may take several turns: it sees
   // the carriers as they were at its start, without those that sent something back or had no place
   // left since. It ends when none is left, but for one each kLookUs: that sees who has expired. In
@@ -254,7 +259,8 @@ class ClientHome final : public Delivery::Settler {
   MessageId pass_at_ = 0;           // goes on there
   std::vector<routing::CarrierState> pass_carriers_;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> waiting_numbers_;  // how many to each
-  absl::flat_hash_set<std::uint64_t> pass_numbers_;  // one to it is in back-off, in this pass
+  absl::flat_hash_set<std::uint64_t>
+      pass_numbers_;  // one to it is in back-off or came back, in this pass
   std::uint32_t unsent_ = 0;
   UnsentOctets unsent_octets_;
   bool accepting_ = true;

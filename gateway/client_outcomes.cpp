@@ -93,7 +93,8 @@ std::uint64_t ClientHome::number_of(const Message& message) {
 }
 
 bool ClientHome::number_waits(const Message& message) const {
-  return !waiting_.empty() && waiting_numbers_.contains(number_of(message));
+  return number_fenced(message) ||
+         (!waiting_.empty() && waiting_numbers_.contains(number_of(message)));
 }
 
 void ClientHome::waits_no_more(const Message& message) {
@@ -121,8 +122,27 @@ void ClientHome::fence(std::uint16_t carrier) {
   pass_carriers_[carrier].has_room = false;
   if (fenced_[carrier]) return;
   fenced_[carrier] = true;
-  const FenceMail mail{carrier, static_cast<std::uint16_t>(shard_.index())};
+  const FenceMail mail{0, 0, carrier, static_cast<std::uint16_t>(shard_.index())};
   outbox_.post(homes_.of_carrier(carrier), MailType::fence, mail);
+}
+
+// Nothing is ordered to that number before all that its carrier sends back of it is here.
+void ClientHome::fence_number(const OutcomeMail& mail, const Message* message) {
+  const std::uint64_t number = message == nullptr ? 0 : number_of(*message);
+  ++fenced_numbers_[number];
+  pass_numbers_.insert(number);  // the message may lie before where a pass is
+  const FenceMail fence{mail.message, number, mail.carrier,
+                        static_cast<std::uint16_t>(shard_.index())};
+  outbox_.post(homes_.of_carrier(mail.carrier), MailType::fence, fence);
+}
+
+void ClientHome::on_fence_passed(const FenceMail& mail) {
+  if (mail.message == 0) {
+    fenced_[mail.carrier] = false;
+    return;
+  }
+  const auto at = fenced_numbers_.find(mail.number);
+  if (--at->second == 0) fenced_numbers_.erase(at);
 }
 
 void ClientHome::wait(Message& message, const core::Now& now) {
@@ -137,9 +157,9 @@ void ClientHome::wait(Message& message, const core::Now& now) {
   if (!waiting_timer_.armed()) shard_.timers().arm(waiting_timer_, now.mono_us + kWaitUs);
 }
 
-// It, or one to its number that was accepted before it.
+// It, or one to its number that was accepted before it; or its number is fenced.
 bool ClientHome::in_back_off(const Message& message, const core::Now& now) {
-  if (message.retry_us > now.mono_us) {
+  if (message.retry_us > now.mono_us || number_fenced(message)) {
     pass_numbers_.insert(number_of(message));
     return true;
   }
@@ -194,8 +214,11 @@ void ClientHome::count_waiting() {
 }
 
 void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const core::Now& now) {
-  if (mail.outcome == Outcome::down || mail.outcome == Outcome::later) fence(mail.carrier);
   Message* message = ledger_.find(mail.message);
+  if (mail.outcome == Outcome::down) fence(mail.carrier);
+  if (mail.outcome == Outcome::later || mail.outcome == Outcome::behind) {
+    fence_number(mail, message);
+  }
   if (message == nullptr || message->stage != Stage::placed || mail.attempt < message->attempt) {
     counters_.ledger.late_outcomes.add();
     return;
@@ -226,6 +249,8 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
       return place(*message, message->candidate, now);
     case Outcome::in_doubt:
       return doubt(*message, now);
+    case Outcome::behind:
+      return wait(*message, now);
   }
 }
 

@@ -76,6 +76,9 @@ void ClientHome::on_relay_outcome(Message& message, const OutcomeMail& mail, std
     case Outcome::down:
       counters_.carriers[mail.carrier].failovers.add();
       return relay_next(message, next, Status::ESME_RSYSERR);
+    case Outcome::behind:
+      counters_.carriers[mail.carrier].failovers.add();
+      return relay_next(message, next, Status::ESME_RTHROTTLED);
     case Outcome::later:
       counters_.carriers[mail.carrier].failovers.add();
       return relay_next(message, next,

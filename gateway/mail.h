@@ -36,13 +36,14 @@ struct OrderMail {  // client's home -> carrier's home; the body follows
 };
 
 enum class Outcome : std::uint8_t {
-  sent,     // the carrier has it
-  refused,  // for good: another carrier would refuse it too
-  next,     // refused by this carrier
-  later,    // refused by this carrier for now
-  down,     // never left: the carrier was down or full
-  expired,  // its validity ended before it left
-  in_doubt  // it left, no response came
+  sent,      // the carrier has it
+  refused,   // for good: another carrier would refuse it too
+  next,      // refused by this carrier
+  later,     // refused by this carrier for now
+  down,      // never left: the carrier was down or full
+  expired,   // its validity ended before it left
+  in_doubt,  // it left, no response came
+  behind     // never left: one before it to its number went back
 };
 
 struct OutcomeMail {  // carrier's home -> client's home
@@ -59,12 +60,14 @@ struct ReceiptMail {  // carrier's home -> client's home
   std::uint16_t carrier;
 };
 
-// Order (P5). Behind an order that came back (`down`, or `later`: it may go there again) the
-// carrier's home sends back every further one from that client's home until a fence comes, which it
-// returns; the client's home puts it up when it sees the first one, and orders nothing there until
-// it is back. Then all that was on its way has come back too, and goes again in the order it was
-// accepted.
-struct FenceMail {  // client's home -> carrier's home (fence) -> client's home (fence_passed)
+// Order (P5). Behind an order that came back `down` the carrier's home sends back every further one
+// from that client's home, and behind one that came back `later` or `behind` those to its number,
+// until a fence comes, which it returns; the client's home puts it up when it sees the first one
+// (of a number: each of them), and orders nothing there, or to that number, until it is back. Then
+// all that was on its way has come back too, and goes again in the order it was accepted.
+struct FenceMail {       // client's home -> carrier's home (fence) -> client's home (fence_passed)
+  MessageId message;     // that went back for its number's sake; 0: `down`, all of that carrier
+  std::uint64_t number;  // of that message, for the client's home
   std::uint16_t carrier;
   std::uint16_t shard;  // the client's home
 };

@@ -268,6 +268,7 @@ TEST_CASE("no message overtakes one to its number, whatever is refused for now")
     open.clear();
     world.steps(2);
     std::sort(back.begin(), back.end());
+    for (const std::uint64_t number : back) world.carrier().known_back(number);
     for (const std::uint64_t number : back) submit(number);
     back.clear();
   }
@@ -300,9 +301,81 @@ TEST_CASE("one that is refused for now for the last time takes those behind it a
     CHECK(world.told.outcomes[i - 1].message == i);
     CHECK(world.told.outcomes[i - 1].status ==
           (i == 1 ? Status::ESME_RX_T_APPN : Status::ESME_ROK));
+    CHECK(world.told.outcomes[i - 1].status_class == StatusClass::temporary);
     CHECK(world.told.outcomes[i - 1].try_next);
   }
   CHECK(world.quiet(peer));
+  CHECK(world.balanced());
+  // What was sent to that number before its source knew of all four comes back; no other does.
+  CHECK(world.take(6, to("447700900001", "m6")) == Taken::behind);
+  peer.respond(other.header.sequence_number, "a");
+  CHECK(world.take(7, to("447700900002", "m7")) == Taken::taken);
+  for (const std::uint64_t known : {3U, 1U, 6U, 2U}) {
+    world.carrier().known_back(known);
+    CHECK(world.take(6, to("+447700900001", "m6")) == Taken::behind);
+  }
+  world.carrier().known_back(6);
+  world.carrier().known_back(6);  // once is enough
+  CHECK(world.take(6, to("447700900001", "m6")) == Taken::behind);
+  world.carrier().known_back(6);
+  world.carrier().known_back(4);
+  REQUIRE(world.until([&] { return world.told.of(5) != nullptr; }));
+  world.pass_ms(50);
+  REQUIRE(world.take(1, to("447700900001", "m1")) == Taken::taken);
+  const Pdu seventh = world.submit(peer);
+  CHECK(message_in(seventh) == 7);
+  peer.respond(seventh.header.sequence_number, "b");
+  CHECK(message_in(world.submit(peer)) == 1);
+  CHECK(world.balanced());
+}
+
+TEST_CASE("what a number's last refusal sends back is that of one source alone") {
+  World world;
+  world.config().retry.temporary.attempts = 0;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  REQUIRE(world.take(1) == Taken::taken);
+  peer.refuse(world.submit(peer).header.sequence_number, Status::ESME_RX_T_APPN);
+  REQUIRE(world.until([&] { return world.told.outcomes.size() == 1; }));
+  CHECK(world.take(1) == Taken::behind);
+  std::array<std::uint8_t, 512> body;
+  const std::size_t length = proto::encode_body(to("447946000001", "m2"), body);
+  carriers::Order order{2, 0, proto::Octets(body).first(length), 0, 1};
+  CHECK(world.carrier().take(order) == Taken::taken);
+}
+
+// Four may be out to a number, all on one bind.
+TEST_CASE("a number whose bind is full holds up no other number") {
+  World world;
+  world.config().timers.enquire_link_ms = 0;
+  world.config().number_window = 4;
+  world.add_bind().window = 1;
+  world.add_bind().window = 1;
+  world.bring_up();
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    REQUIRE(world.take(i, to("447700900001", "m" + std::to_string(i))) == Taken::taken);
+  }
+  REQUIRE(world.take(4, to("447700900002", "m4")) == Taken::taken);
+  std::vector<std::pair<Peer*, Pdu>> open;
+  const auto some_open = [&](std::size_t count) {
+    for (const auto& peer : world.smsc.peers) {
+      while (const auto pdu = peer->next()) open.emplace_back(peer.get(), *pdu);
+    }
+    return open.size() >= count;
+  };
+  REQUIRE(world.until([&] { return some_open(2); }));
+  CHECK(message_in(open[0].second) + message_in(open[1].second) == 1 + 4);
+  std::vector<std::uint64_t> came;
+  while (came.size() < 4) {
+    REQUIRE(world.until([&] { return some_open(1); }));
+    const auto [peer, pdu] = open.front();
+    open.erase(open.begin());
+    came.push_back(message_in(pdu));
+    peer->respond(pdu.header.sequence_number, std::to_string(came.back()));
+  }
+  std::erase(came, 4);
+  CHECK(came == std::vector<std::uint64_t>{1, 2, 3});
+  REQUIRE(world.until([&] { return world.told.count(Told::What::sent) == 4; }));
   CHECK(world.balanced());
 }
 

@@ -88,6 +88,37 @@ TEST_CASE("relay: refused by all, the client gets a status that it understands, 
   }
 }
 
+TEST_CASE("relay: one number that is refused for now costs no other its carrier", "[relay]") {
+  for (const unsigned shards : {1U, 2U}) {
+    WorldOptions options = relay(shards);
+    options.carriers = 1;
+    World world(options);
+    world.carrier(0).on_submit = [](const CarrierEnd::Submit& submit) {
+      return CarrierEnd::Reply{submit.to == "447700900001" ? Status::ESME_RX_T_APPN
+                                                           : Status::ESME_ROK};
+    };
+    ClientEnd& client = world.bind("shop");
+    std::vector<std::uint32_t> refused;
+    std::vector<std::uint32_t> sent;
+    for (int i = 0; i < 40; ++i) {
+      if (i % 8 == 0) {
+        refused.push_back(client.submit({.to = "447700900001", .registered_delivery = 0}));
+      }
+      const std::string number = std::to_string(447700900100 + i);
+      sent.push_back(client.submit({.to = number, .registered_delivery = 0}));
+      world.pass(5 * kMs, 5 * kMs);
+    }
+    REQUIRE(world.until([&] { return client.count(Command::submit_sm_resp) == 45; }));
+    for (const std::uint32_t one : sent) CHECK(client.status(one) == Status::ESME_ROK);
+    for (const std::uint32_t one : refused) {
+      CHECK(proto::status_class(client.status(one)) != proto::StatusClass::failover);
+      CHECK(client.status(one) != Status::ESME_ROK);
+      CHECK(client.status(one) != Status::ESME_RSYSERR);
+    }
+    world.finish();
+  }
+}
+
 TEST_CASE("relay: nobody there now is said at once, nothing waits", "[relay]") {
   World world(relay(1, [](Config& config) { config.carriers[1].queue_max = 1; }));
   world.carrier(0).die();

@@ -118,6 +118,58 @@ TEST_CASE("in back-off, later messages to its number wait behind it, others do n
   world.finish();
 }
 
+TEST_CASE("one number that is refused for now holds up no other, in the turn it comes back either",
+          "[flow]") {
+  for (const unsigned shards : {1U, 3U}) {
+    World world(without_retries_here(2, shards));
+    world.carrier(0).on_submit = [](const CarrierEnd::Submit& submit) {
+      return CarrierEnd::Reply{submit.to == "447700900001" ? Status::ESME_RX_T_APPN
+                                                           : Status::ESME_ROK};
+    };
+    ClientEnd& client = world.bind("shop");
+    for (int i = 0; i < 40; ++i) {
+      if (i % 8 == 0) client.submit({.to = "447700900001", .registered_delivery = 0});
+      const std::string number = std::to_string(447700900100 + i);
+      client.submit({.to = number, .registered_delivery = 0});
+      world.pass(5 * kMs, 5 * kMs);
+    }
+    REQUIRE(world.until([&] { return world.messages() == 0; }));
+    CHECK(world.money(0, &CarrierMoneyCounters::sent) == 40);
+    for (const auto& submit : world.carrier(1).submits) CHECK(submit.to == "447700900001");
+    CHECK(world.carrier(1).submits.size() == 5);
+    world.finish();
+  }
+}
+
+TEST_CASE("what is on its way behind one that is refused for now comes behind it", "[flow]") {
+  for (const unsigned shards : {1U, 3U}) {
+    World world(without_retries_here(1, shards));
+    std::vector<std::string> taken;
+    world.carrier(0).on_submit = [&](const CarrierEnd::Submit& submit) {
+      const bool refuses = submit.text == "a1" && world.carrier(0).submits.size() < 30;
+      if (!refuses && submit.text[0] == 'a') taken.push_back(submit.text);
+      return CarrierEnd::Reply{refuses ? Status::ESME_RX_T_APPN : Status::ESME_ROK};
+    };
+    ClientEnd& client = world.bind("shop");
+    std::vector<std::string> all;
+    for (int i = 1; i <= 30; ++i) {
+      all.push_back("a" + std::to_string(i));
+      client.submit({.to = "447700900001", .text = all.back(), .registered_delivery = 0});
+      const std::string number = std::to_string(447700900100 + i);
+      client.submit({.to = number, .text = "b", .registered_delivery = 0});
+      world.turn();
+    }
+    world.pass(kSecond);
+    CHECK(taken.empty());
+    CHECK(world.carrier(0).submits.size() == 1 + 30);  // the others did not wait for it
+    CHECK(world.stage(Stage::waiting) == 30);
+    REQUIRE(world.until([&] { return world.messages() == 0; }, 20'000));
+    CHECK(taken == all);
+    CHECK(world.money(0, &CarrierMoneyCounters::failovers) == 1);
+    world.finish();
+  }
+}
+
 TEST_CASE("what was refused in one moment does not come back in one", "[flow]") {
   World world(without_retries_here(1));
   world.carrier(0).on_submit = kBusy;
