@@ -65,8 +65,9 @@ class Carrier::Self final : private Bind::Owner, private Outstanding {
   void change(const CarrierConfig& config);
   Taken take(const Order& order);
   void known_back(std::uint64_t message) { gone_back_.known(message); }
-  void restore_awaiting(std::string_view id, std::uint64_t message) {
-    receipts_.id_known(id, {message, 0}, now_us());
+  void restore_awaiting(std::string_view id, std::uint64_t message, std::string_view number) {
+    const std::uint64_t to = number.empty() ? 0 : hash_of_number(number, number_seed_);
+    receipts_.id_known(id, {message, to}, now_us());
   }
   void restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number) {
     receipts_.restore(pdu, came_us, number);
@@ -552,8 +553,9 @@ void Carrier::start() {
 void Carrier::change(const CarrierConfig& config) {
   self_->change(config);
 }
-void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_t message) {
-  self_->restore_awaiting(carrier_message_id, message);
+void Carrier::restore_awaiting(std::string_view carrier_message_id, std::uint64_t message,
+                               std::string_view number) {
+  self_->restore_awaiting(carrier_message_id, message, number);
 }
 void Carrier::restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number) {
   self_->restore_parked(pdu, came_us, number);

@@ -161,10 +161,12 @@ class Carrier {
   // The source of this message knows that it went back: what it sends to that number from here on
   // comes after it. Due for each order that was refused for now or is `behind`.
   void known_back(std::uint64_t message);
-  // Before start(): what an earlier process knew. A receipt for this id is this message's; a
-  // deliver_sm or data_sm that was parked when it came: it is kept no longer for the restart, and
-  // ends as a dead letter when its time is over.
-  void restore_awaiting(std::string_view carrier_message_id, std::uint64_t message);
+  // Before start(): what an earlier process knew. A receipt for this id is this message's, that
+  // went to `number` (in its international form; empty: not known); a deliver_sm or data_sm that
+  // was parked when it came: it is kept no longer for the restart, and ends as a dead letter when
+  // its time is over.
+  void restore_awaiting(std::string_view carrier_message_id, std::uint64_t message,
+                        std::string_view number);
   void restore_parked(proto::Octets pdu, std::int64_t came_us, std::uint64_t number);
   // What was told of these may be lost: sending() again for each order without a response,
   // still_parked() for each receipt in the park.

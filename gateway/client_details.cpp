@@ -63,7 +63,7 @@ void ClientHome::tried(Message& message, const OutcomeMail& mail, const core::No
   one.carrier = mail.carrier;
   one.attempt = mail.attempt;
   one.end = end_of(mail.outcome);
-  particulars->add(one);
+  if (one.carrier != kNoCarrier) particulars->add(one);
   if (one.end == record::TryEnd::sent) particulars->sent_wall_us = now.wall_us;
   if (one.end == record::TryEnd::in_doubt) particulars->in_doubt = 1;
 }

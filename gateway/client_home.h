@@ -67,7 +67,7 @@ struct QueryAnswer {
 // The configuration's places of what a restored message names.
 struct RestoredPlaces {
   std::uint16_t client = 0;
-  std::uint16_t carrier = 0;  // of its last attempt
+  std::uint16_t carrier = kNoCarrier;  // of its last attempt; kNoCarrier: it is no more
 };
 
 Notice notice_of(const proto::record::Notice& from);

@@ -257,7 +257,9 @@ void ClientHome::on_outcome(const OutcomeMail& mail, std::string_view id, const 
 // It may have been sent: the carrier's policy says what is worse, twice or not at all.
 void ClientHome::doubt(Message& message, const core::Now& now) {
   ClientCounters& counters = clients_[message.client]->counters();
-  const carriers::InDoubt policy = peers().carriers[message.carrier].config->in_doubt;
+  const auto policy = message.carrier == kNoCarrier
+                          ? carriers::InDoubt::hold
+                          : peers().carriers[message.carrier].config->in_doubt;
   if (policy == carriers::InDoubt::fail) {
     return fail(message, MessageState::unknown, message.status, now);
   }
@@ -368,6 +370,7 @@ void ClientHome::on_receipt(const ReceiptMail& mail, const core::Now& now) {
   client.counters().receipt_us.observe(took_us);
   counters_.carriers[mail.carrier].receipt_us.observe(took_us);
   // It never answered, and had it all the same.
+  if (message->carrier == kNoCarrier) message->carrier = mail.carrier;
   if (message->stage == Stage::in_doubt) count_money(*message);
   if (message->particulars != nullptr) message->particulars->receipt_wall_us = now.wall_us;
   end(*message, mail.notice, now);

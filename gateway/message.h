@@ -150,7 +150,7 @@ struct Message {
   std::uint16_t client = 0;
   Stage stage = Stage::placed;
   std::uint16_t attempt = 0;           // orders so far; names the last one
-  std::uint16_t carrier = 0;           // of that order
+  std::uint16_t carrier = 0;           // of that order; restored: may be kNoCarrier
   std::uint16_t charged = kNoCarrier;  // unsent: in whose share of its client's queue it counts
   std::uint8_t candidates = 0;
   std::uint8_t resends = 0;  // after it was in doubt

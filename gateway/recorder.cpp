@@ -64,6 +64,7 @@ void Recorder::note_clock() {
 }
 
 std::string_view Recorder::carrier_name(std::uint16_t carrier) const {
+  if (carrier == kNoCarrier) return {};
   return peers_of(*tables_).carriers[carrier].config->name;
 }
 

@@ -91,7 +91,7 @@ class Recorder {
   // A recovered message whose records begin in `segment`.
   void restored(Message& message, std::uint64_t segment);
 
-  std::string_view carrier_name(std::uint16_t carrier) const;
+  std::string_view carrier_name(std::uint16_t carrier) const;  // of kNoCarrier: empty
   // Receipts on their way to the due store and back (gateway/spill.h).
   std::size_t longest() const { return stream_->longest(); }  // octets of a record's payload
   core::Mark durable() const { return stream_->durable(); }

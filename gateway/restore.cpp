@@ -64,7 +64,12 @@ class Restoring {
     if (!awaits || carrier == carriers_.end() || restored.carrier_message_id.empty()) return;
     carriers::Carrier* at =
         flows_[homes_.of_carrier(carrier->second)]->carriers().carrier(carrier->second);
-    at->restore_awaiting(restored.carrier_message_id, id);
+    // As its client wrote it, where nothing else is known: then it is another number to receipts at
+    // worst, which says nothing by itself.
+    const proto::record::Accepted& accepted = restored.accepted;
+    const std::string_view number = accepted.decision.number;
+    at->restore_awaiting(restored.carrier_message_id, id,
+                         number.empty() ? accepted.destination.digits : number);
   }
 
   void spilled(const ChunkContent& content, std::int64_t mono_less_wall_us) {

@@ -270,6 +270,27 @@ TEST_CASE("another receipt of a message that has its last one is not told by its
   CHECK(world.told.dead_letters.size() == 1);
 }
 
+TEST_CASE("an id of before a restart given again: the numbers tell whose a receipt is") {
+  World world;
+  world.bring_up();
+  Peer& peer = *world.smsc.peers[0];
+  world.carrier().restore_awaiting("5", 1, "447946000001");
+  world.carrier().restore_awaiting("7", 3, "");
+  REQUIRE(world.take(2) == Taken::taken);
+  const Pdu pdu = world.submit(peer);
+  world.advance_ms(1);
+  send_receipt(peer, "5", 1, {.from = "447946000002"});
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  CHECK(world.told.deliveries.empty());  // early, as it may be
+  peer.respond(pdu.header.sequence_number, "5");
+  REQUIRE(world.until([&] { return world.told.deliveries.size() == 1; }));
+  CHECK(world.told.deliveries[0].message == 2);
+  send_receipt(peer, "7", 2, {});
+  CHECK(answered(world, peer) == Status::ESME_ROK);
+  REQUIRE(world.told.deliveries.size() == 2);
+  CHECK(world.told.deliveries[1].message == 3);
+}
+
 TEST_CASE("a carrier that gives one id to all: nothing is lost, nothing grows") {
   World world;
   world.bring_up();

@@ -72,6 +72,46 @@ TEST_CASE("a parked receipt of a removed carrier is told once, though the disk i
   }
 }
 
+TEST_CASE("what a removed carrier has, or may have, is no other carrier's over restarts",
+          "[parked]") {
+  FaultyStorage disk;
+  {
+    World world(on(disk));
+    world.carrier(0).on_submit = [](const auto&) {
+      return CarrierEnd::Reply{proto::Status::ESME_RSUBMITFAIL};
+    };
+    world.carrier(1).on_submit =
+        [](const CarrierEnd::Submit& submit) -> std::optional<CarrierEnd::Reply> {
+      if (submit.text == "unanswered") return std::nullopt;
+      return CarrierEnd::Reply{proto::Status::ESME_ROK, "77"};
+    };
+    ClientEnd& client = world.bind("shop");
+    client.submit({.to = "447700900001", .text = "taken"});
+    client.submit({.to = "447700900002", .text = "unanswered"});
+    world.settle();
+    REQUIRE(world.carrier(1).submits.size() == 2);
+    world.abandon();
+  }
+  auto before = disk.survive(Survival::drop_all, 1);
+  for (int life = 1; life <= 3; ++life) {
+    INFO("life " << life);
+    WorldOptions options = on(*before);
+    options.carriers = 1;
+    options.later_us = life * 60 * kSecond;
+    options.change = [](Config& config) { config.carriers[0].in_doubt = carriers::InDoubt::fail; };
+    World world(options);
+    ClientEnd& client = world.bind("shop");
+    world.carrier(0).receipt("77", MessageState::delivered);
+    world.pass(10 * kSecond, 100 * kMs);
+    CHECK(client.told.empty());
+    CHECK(world.stage(Stage::awaiting) == 1);
+    CHECK(world.stage(Stage::in_doubt) == 1);
+    world.abandon();
+    auto after = before->survive(Survival::drop_all, 1);
+    before = std::move(after);
+  }
+}
+
 TEST_CASE("a receipt that came too late is told though the disk is full", "[parked]") {
   FaultyStorage disk;
   WorldOptions options = on(disk);
