@@ -121,7 +121,7 @@ Learning::Learning(LearningOptions options)
 
 std::map<std::uint32_t, Learning::Told> Learning::read_places(const std::string& directory) {
   std::map<std::uint32_t, Told> places;
-  std::ifstream in(places_file(directory));
+  std::istringstream in(text_of(places_file(directory)));
   std::uint32_t number = 0;
   Told told;
   while (in >> number >> told.wall_us >> told.upto.segment >> told.upto.offset >>
