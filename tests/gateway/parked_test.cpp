@@ -112,6 +112,36 @@ TEST_CASE("what a removed carrier has, or may have, is no other carrier's over r
   }
 }
 
+TEST_CASE("a message that waits, none of whose carriers are left after a restart, has failed",
+          "[parked]") {
+  FaultyStorage disk;
+  {
+    World world(on(disk));
+    for (std::size_t i = 0; i < 2; ++i) {
+      world.carrier(i).listens = false;
+      world.carrier(i).die();
+    }
+    world.pass(50 * kMs);
+    world.bind("shop").submit();
+    world.pass(50 * kMs);
+    REQUIRE(world.stage(Stage::waiting) == 1);
+    world.abandon();
+  }
+  const auto left = disk.survive(Survival::keep_all, 1);
+  WorldOptions options = on(*left);
+  options.carriers = 3;
+  options.change = [change = options.change](Config& config) {
+    change(config);
+    config.carriers.erase(config.carriers.begin(), config.carriers.begin() + 2);
+  };
+  World world(options);
+  ClientEnd& client = world.bind("shop");
+  world.pass(10 * kSecond, 100 * kMs);
+  REQUIRE(client.told.size() == 1);
+  CHECK(client.told[0].state == MessageState::undeliverable);
+  world.finish();
+}
+
 TEST_CASE("a receipt that came too late is told though the disk is full", "[parked]") {
   FaultyStorage disk;
   WorldOptions options = on(disk);
