@@ -219,10 +219,8 @@ int DueStore::clear_abandoned() {
 int DueStore::write(DueJob& job) {
   if (const int error = clear_abandoned()) return error;
   job.chunk.number = next_number();
-  const std::int64_t mono_us = now().mono_us;
-  // The shard's wall clock, by which the receipts' times are, may not be this thread's.
-  const core::ClockPair clocks{core::boot_id(), mono_us, mono_us - job.chunk.mono_less_wall_us};
-  write_chunk(job.chunk, job.client_name, job.listed, {salt_ ^ job.chunk.number, clocks}, file_);
+  write_chunk(job.chunk, job.client_name, job.listed, {salt_ ^ job.chunk.number, job.clocks},
+              file_);
   job.chunk.octets = static_cast<std::uint32_t>(file_.size());
   std::uint64_t free_octets = 0;
   if (const int error = storage_.free_octets(free_octets)) return error;

@@ -50,6 +50,7 @@ struct DueJob {
   std::uint32_t found = 0;           // read: receipts in `listed`
   DueChunk chunk;                    // write: its number and octets are the answer
   std::string_view client_name;      // write
+  core::ClockPair clocks;            // write: of the shard's turn that the receipts' times are by
   std::vector<std::uint8_t> listed;  // as in record::Loaded
 };
 

@@ -55,12 +55,17 @@ Recorder::Recorder(const Config& config, const TablesReader& tables, core::Shard
   first_ = stream_->current_segment();
 }
 
-void Recorder::note_clock() {
+core::ClockPair Recorder::clocks() const {
   core::ClockPair clocks = core::pair_of(shard_.now());
   clocks.mono_us += shard_.left_out_us();
-  wall_less_mono_us_ = clocks.wall_us - clocks.mono_us;
+  return clocks;
+}
+
+void Recorder::note_clock() {
+  const core::ClockPair at = clocks();
+  wall_less_mono_us_ = at.wall_us - at.mono_us;
   clock_segment_ = stream_->current_segment();
-  put(record::Clock{clocks.wall_us, clocks.mono_us, clocks.boot}, {});
+  put(record::Clock{at.wall_us, at.mono_us, at.boot}, {});
 }
 
 std::string_view Recorder::carrier_name(std::uint16_t carrier) const {

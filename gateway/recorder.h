@@ -29,6 +29,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "core/boot.h"
 #include "core/check.h"
 #include "core/journal.h"
 #include "core/shard.h"
@@ -95,6 +96,9 @@ class Recorder {
   // Receipts on their way to the due store and back (gateway/spill.h).
   std::size_t longest() const { return stream_->longest(); }  // octets of a record's payload
   core::Mark durable() const { return stream_->durable(); }
+  // The wall clock of this turn, by which records' times are, with the machine's own: what another
+  // process can compare.
+  core::ClockPair clocks() const;
   // A told message as a carried record, for a chunk.
   std::size_t encode_due(const Message& message, proto::Out out);
   // The chunk is durable, with the messages of these ids (record::Spilled).

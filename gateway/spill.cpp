@@ -136,6 +136,7 @@ void Spill::write(Client& client) {
   }
   TOLLGATE_CHECK(job->chunk.receipts != 0, "a chunk has room for one message");
   job->chunk.mono_less_wall_us = now.mono_us - now.wall_us;
+  job->clocks = recorder_.clocks();
   job->client_name = client.config().system_id;
   job->deed = DueDeed::write;
   channel_->ask(*job);

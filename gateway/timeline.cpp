@@ -47,8 +47,16 @@ void Timeline::enter(const core::ClockPair& clocks, bool may_go_on) {
   seen(line_us, clocks.wall_us);
 }
 
+void Timeline::see_unseen() {
+  for (const Stream& each : streams_) {
+    if (!each.unseen_wall_us) continue;
+    seen(saturated_sum(*each.unseen_wall_us, begun_with_.us), *each.unseen_wall_us);
+  }
+}
+
 void Timeline::segment(const core::ClockPair& begun, bool new_run) {
   if (new_run) {
+    see_unseen();
     streams_.clear();
     begun_with_ = {};
   }
@@ -63,20 +71,26 @@ void Timeline::clock(unsigned stream, const core::ClockPair& clocks) {
   if (streams_.size() <= stream) streams_.resize(stream + 1U);
   const std::int64_t line_us = saturated_sum(line_less_mono_us_, clocks.mono_us);
   if (last_.boot != 0 && clocks.boot == last_.boot) {
-    streams_[stream] = {true, difference(line_us, clocks.wall_us)};
+    streams_[stream] = {{true, difference(line_us, clocks.wall_us)}, {}};
+    seen(line_us, clocks.wall_us);
   }
 }
 
 std::int64_t Timeline::shift_us(unsigned stream, std::int64_t wall_us) {
   if (streams_.size() <= stream) streams_.resize(stream + 1U);
   if (!begun_with_.known) enter({0, 0, wall_us}, false);
-  if (!streams_[stream].known) streams_[stream] = begun_with_;
-  const std::int64_t shift_us = streams_[stream].us;
+  Stream& said = streams_[stream];
+  if (!said.shift.known) {
+    said.unseen_wall_us = std::max(said.unseen_wall_us.value_or(wall_us), wall_us);
+    return begun_with_.us;
+  }
+  const std::int64_t shift_us = said.shift.us;
   seen(saturated_sum(wall_us, shift_us), wall_us);
   return shift_us;
 }
 
 void Timeline::ends(const core::ClockPair& now) {
+  see_unseen();
   enter(now, now.mono_us >= last_.mono_us);
 }
 

@@ -10,10 +10,14 @@
 //   3 What an older layout wrote, without a monotonic clock, counts as a boot of its own.
 //   4 A stream without a clock record has the clock with which its run begins here: each tells its
 //     clock where it first speaks in a segment (recorder.h), so one that told none saw no other.
-//   5 Where no clock jumped, line and wall clock are the same.
+//   5 A record may have been on its way when its segment began, and the clock in front of it may be
+//     in a file that is gone. So what a stream says in front of its clock moves no other time: over
+//     a boot it counts only where the stream told no clock in its whole run.
+//   6 Where no clock jumped, line and wall clock are the same.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -49,7 +53,13 @@ class Timeline {
   void enter(const core::ClockPair& clocks, bool may_go_on);
   void seen(std::int64_t line_us, std::int64_t wall_us);
 
-  std::vector<Shift> streams_;          // of the run
+  struct Stream {
+    Shift shift;
+    std::optional<std::int64_t> unseen_wall_us;  // the newest of its records that had no clock yet
+  };
+  void see_unseen();
+
+  std::vector<Stream> streams_;         // of the run
   Shift begun_with_;                    // the run: for streams that have told no clock
   core::ClockPair last_;                // pair
   std::int64_t line_less_mono_us_ = 0;  // in its boot

@@ -60,6 +60,19 @@ TEST_CASE("a stream without a clock record has the clock that its run began with
   }
 }
 
+TEST_CASE("what was on its way when its segment began ages nothing", "[clock]") {
+  for (const std::int64_t jump : kJumps) {
+    Timeline line;
+    line.segment({7, 3'000, kYear + 3'000 - jump}, false);
+    line.shift_us(2, kYear + 2'990);  // its clock was in a file that is gone
+    line.clock(2, {7, 3'010, kYear + 3'010 - jump});
+    const std::int64_t wall_us = kYear + 3'020 - jump;
+    const std::int64_t line_us = wall_us + line.shift_us(2, wall_us);
+    line.ends({8, 10, kYear + 4'000 - jump});
+    CHECK(10 - line.mono_us(line_us) == 980);
+  }
+}
+
 TEST_CASE("over a boot the wall clock is believed for a day, and never back", "[clock]") {
   const auto away = [](std::int64_t wall_later_us) {
     Timeline line;
@@ -351,6 +364,47 @@ TEST_CASE("time that a shard left out has passed for the journal", "[clock]") {
     world.abandon();
   }
   goes_on(disks, kHour / 3 + kHour / 4);
+}
+
+TEST_CASE("time that a shard left out has passed for receipts on the disk", "[clock]") {
+  Disks disks;
+  const auto few = [](Config& config) {
+    config.clients[0].receipts_memory = 20;
+    config.clients[0].receipt_keep_us = kHour;
+  };
+  WorldOptions options = disks.options();
+  options.change = few;
+  std::size_t accepted = 0;
+  {
+    World world(options);
+    world.shard(0).leave_out_after(kSecond);
+    world.advance(kHour / 2);
+    world.turn(2);
+    REQUIRE(world.shard(0).left_out_us() > kHour / 4);
+    world.carrier(0).receipts = world.carrier(1).receipts = MessageState::delivered;
+    ClientEnd& client = world.bind("shop", proto::Command::bind_transmitter);
+    std::vector<std::uint32_t> sent;
+    for (std::size_t i = 0; i < 100; ++i) {
+      sent.push_back(client.submit({.to = "44770090" + std::to_string(1'000 + i)}));
+      if (i % 10 == 0) world.pass(5 * kMs, kMs);
+    }
+    REQUIRE(world.until([&] { return world.spilled() > 50; }));
+    for (const std::uint32_t each : sent) {
+      accepted += client.answered(each) && client.status(each) == Status::ESME_ROK ? 1 : 0;
+    }
+    REQUIRE(world.messages() + world.spilled() == accepted);
+    world.abandon();
+  }
+  disks.crash();
+  options = disks.options();
+  options.change = few;
+  options.later_us = kHour / 2 + 2 * kHour / 3;  // a third of an hour is left
+  World world(options);
+  REQUIRE(world.spilled() > 50);
+  ClientEnd& client = world.bind("shop");
+  world.until([&] { return client.told.size() == accepted; }, 20'000);
+  CHECK(client.told.size() == accepted);
+  world.finish();
 }
 
 TEST_CASE("a jump while receipts wait for their client: each is told", "[clock]") {
