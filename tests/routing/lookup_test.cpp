@@ -2,6 +2,7 @@
 // resolver is the test's for names of ".silent" and ".two".
 #include <arpa/inet.h>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <dlfcn.h>
@@ -110,11 +111,15 @@ TEST_CASE("an address that is silent leaves time for the next, and is named", "[
   std::thread serves([&] {
     const int peer = accept(there.listener, nullptr, nullptr);
     char asked[256];
-    CHECK(recv(peer, asked, sizeof asked, 0) > 0);
-    CHECK(send(peer, "+PONG\r\n", 7, MSG_NOSIGNAL) == 7);
+    for (const std::string_view answer : {"+OK\r\n", "+PONG\r\n"}) {
+      if (recv(peer, asked, sizeof asked, 0) <= 0) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      (void)!send(peer, answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
     ::close(peer);
   });
-  options.connect_us = 2'000'000;
+  options.connect_us = 4'000'000;
+  options.database = 1;  // its word is a part of connecting: the silent one has left time for it
   options.command_us = 60'000'000;
   Redis patient(options);
   const auto answer = patient.command({"PING"});

@@ -357,6 +357,39 @@ TEST_CASE("whoever always has an octet more is heard until the deadline, or a wa
   close(options.wake_fd);
 }
 
+// What answers a subscription at once, with a message of more than two reads; all of it lies in the
+// socket when this returns.
+Redis with_a_long_message(const std::string& path, RedisOptions options) {
+  const std::string told(150'000, 'x');
+  FakeServer fake(path, "", -1,
+                  "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$" +
+                      std::to_string(told.size()) + "\r\n" + told + "\r\n");
+  options.host = path;
+  Redis redis(options);
+  REQUIRE(redis.command({"SUBSCRIBE", "a"}));
+  return redis;  // the server ends when it has said all
+}
+
+TEST_CASE("the deadline and the wake-up come before what can be read", "[store]") {
+  RedisServer server;
+  const std::string path = (server.folder() / "fake.sock").string();
+  Redis late = with_a_long_message(path, {});
+  const auto cut = late.message(0);
+  REQUIRE(cut);
+  CHECK_FALSE(*cut);
+  const auto whole = late.message(60'000'000);
+  REQUIRE(whole);
+  CHECK(whole->value_or("").size() == 150'000);
+  RedisOptions options;
+  options.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  Redis woken = with_a_long_message(path, options);
+  eventfd_write(options.wake_fd, 1);
+  const auto none = woken.message(3'600'000'000);
+  REQUIRE(none);
+  CHECK_FALSE(*none);
+  close(options.wake_fd);
+}
+
 TEST_CASE("a transaction has one time-out, however many commands it is of", "[store]") {
   RedisServer server;
   const std::string path = (server.folder() / "fake.sock").string();
@@ -366,8 +399,10 @@ TEST_CASE("a transaction has one time-out, however many commands it is of", "[st
   options.command_us = 300'000;
   Redis redis(options);
   const std::vector<std::vector<std::string>> commands(200, {"SET", "a", "1"});
+  const auto begin = std::chrono::steady_clock::now();
   CHECK_THAT(bad(redis.transaction(commands), StoreFault::unreachable),
              Contains("no answer in time") && Contains("whether it was done is not known"));
+  CHECK(ms_since(begin) < 15'000);  // all answers take 20 s
 }
 
 TEST_CASE("what is no message ends a subscription", "[store]") {
