@@ -242,6 +242,7 @@ TEST_CASE("nobody is held up by a carrier that is slow itself, nor by one that i
                      for (ClientConfig& each : config.clients) each.window = 10'000;
                      config.clients[0].queue_max = 6'000;
                      config.carriers[0].timers.response_ms = 600'000;
+                     config.carriers[1].binds[0].window = 5'000;  // never pressed itself
                    },
                .tables = parted_tables()});
   world.carrier(0).on_submit = kSilent;
@@ -249,16 +250,26 @@ TEST_CASE("nobody is held up by a carrier that is slow itself, nor by one that i
   ClientEnd& other = world.bind("depot");
   world.pass(100 * kMs, kMs);
   std::vector<std::uint32_t> theirs;
-  for (int ms = 0; ms < 400; ++ms) {
-    if (client.wire().incoming.empty()) {
-      for (int i = 0; i < 50; ++i) client.submit({.to = kToAlpha, .registered_delivery = 0});
+  const auto submit_thousand = [](ClientEnd& from, std::uint64_t& to) {
+    std::vector<std::uint32_t> sent;
+    if (!from.wire().incoming.empty()) return sent;
+    for (int i = 0; i < 1'000; ++i) {
+      sent.push_back(from.submit({.to = std::to_string(++to), .registered_delivery = 0}));
     }
-    theirs.push_back(other.submit({.to = kToBravo, .registered_delivery = 0}));
+    return sent;
+  };
+  std::uint64_t to_alpha = 447'700'000'000;
+  std::uint64_t to_bravo = 33'600'000'000;
+  for (int ms = 0; ms < 400; ++ms) {  // the shard is busy with both
+    submit_thousand(client, to_alpha);
+    const auto sent = submit_thousand(other, to_bravo);
+    theirs.insert(theirs.end(), sent.begin(), sent.end());
     world.turn();
     world.advance(kMs);
   }
   world.settle();
   CHECK(world.client(0).unsent.get() == 6'000);  // as many as ever may wait
+  CHECK(world.sum(&LedgerCounters::holds) > 20);
   CHECK(world.sum(&LedgerCounters::holds) <= 51);
   CHECK(count_status(other, Status::ESME_ROK) == theirs.size());
   let_go(world, 0);
