@@ -55,6 +55,7 @@ std::vector<std::string> list(Reading& reading, const std::string& folder) {
       const fs::path path(file);
       if (path.parent_path() == folder) names.push_back(path.stem().string());
     }
+    std::sort(names.begin(), names.end());  // "a-b.csv" comes before "a.csv"
     return names;
   }
   std::error_code error;

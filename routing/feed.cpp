@@ -245,10 +245,15 @@ void Feed::take_facts() {
   facts_wait_ = version_ != 0;
 }
 
+// Its files are not those that are in force.
+bool Feed::edited() const {
+  return !from_redis() && stamp_of(directory_) != stamp_;
+}
+
 // The same files and the same version, seen with what traffic has taught since.
 void Feed::compile_with_facts() {
   facts_wait_ = false;
-  if (!from_redis() && stamp_of(directory_) != stamp_) {
+  if (edited()) {
     core::log::warn("tables_facts_wait", {{"directory", directory_},
                                           {"reason", "its files were edited, and not reloaded"},
                                           {"facts", options_.facts.number}});
@@ -266,12 +271,16 @@ void Feed::compile_with_facts() {
 void Feed::compile_again() {
   valid_from_us_ = kAlways;
   valid_until_us_ = again_mono_us_ = kNever;
-  // None of its rows will change: it is the wall clock that was put back.
-  if (!from_redis() && from_ == nullptr) return load_directory();
+  // No date changes its rows: it is volumes that begin anew, or a wall clock that was put back.
   if (from_redis() && !cache_is(true)) return;
-  std::vector<TableFault> faults;
   // Until now it is what is in force, and take_over() forgets a refusal of it.
   again_mono_us_ = options_.clock().mono_us + kAgainUs;
+  if (from_ == nullptr && edited()) {
+    core::log::warn("tables_wait", {{"directory", directory_},
+                                    {"reason", "its files were edited, and not reloaded"}});
+    return;
+  }
+  std::vector<TableFault> faults;
   if (auto tables = compile(directory_, version_, faults, from_.get()))
     return take_over(std::move(tables));
   tell_faults(faults);

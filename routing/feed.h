@@ -97,6 +97,7 @@ class Feed {
                                         const CompiledFrom* from = nullptr,
                                         CompiledFrom* keep = nullptr);
   void load_directory();
+  bool edited() const;
   void compile_again();
   void take_facts();
   void compile_with_facts();

@@ -1,6 +1,7 @@
 // Rows with dates switch at their instant, whatever was refused meanwhile.
 #include <atomic>
 #include <ctime>
+#include <filesystem>
 
 #include "tests/routing/feed_world.h"
 
@@ -86,6 +87,8 @@ TEST_CASE("rows with dates follow the wall clock there and back", "[feed]") {
 TEST_CASE("rows with dates switch though a reload of their directory was refused", "[feed]") {
   const SampleTables tables;
   tables.write("rates/alpha.csv", alpha_with_dates());
+  const std::filesystem::path plans = std::filesystem::path(tables.path()) / "plans";
+  std::filesystem::copy_file(plans / "retail.csv", plans / "retail-eu.csv");
   std::atomic<std::int64_t> ahead_us{0};
   FeedOptions options;
   options.directory = tables.path();
@@ -115,6 +118,28 @@ TEST_CASE("rows with dates switch though a reload of their directory was refused
   followed.reload();
   CHECK(within(2, [&] { return followed.cost() == 2; }));
   CHECK_FALSE(followed.refused(Refusal::faults));
+}
+
+TEST_CASE("a wall clock that is put back brings no edit in force that was not reloaded", "[feed]") {
+  const SampleTables tables;
+  tables.write("rates/alpha.csv", alpha_at(7));
+  std::atomic<std::int64_t> ahead_us{0};
+  FeedOptions options;
+  options.directory = tables.path();
+  options.clock = [&ahead_us] {
+    tollgate::core::Now now = tollgate::core::read_clock();
+    now.wall_us += ahead_us;
+    return now;
+  };
+  Followed followed(options);
+  REQUIRE(followed.started());
+  CHECK(followed.cost() == 7);
+  tables.write("rates/alpha.csv", alpha_at(1));
+  ahead_us = -60'000'000;
+  followed.facts(1);  // wakes it
+  CHECK_FALSE(within(1, [&] { return followed.cost() != 7; }));
+  followed.reload();
+  CHECK(within(2, [&] { return followed.cost() == 1; }));
 }
 
 TEST_CASE("what is in force and cannot be compiled again is refused until it can", "[feed]") {
