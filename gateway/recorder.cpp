@@ -348,7 +348,8 @@ bool Recorder::turn_start() {
   const core::Mark durable = stream_->durable();
   shard_.open_gate(durable);
   if (details_.on()) details_written(durable);
-  if (lost_upto_ != stream_->lost_upto()) {
+  // While the lost one is still written to, what is written anew would go there too.
+  if (lost_upto_ != stream_->lost_upto() && stream_->lost_upto() < stream_->current_segment()) {
     lost_upto_ = stream_->lost_upto();
     lost_us_ = shard_.now().mono_us;
   }

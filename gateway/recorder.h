@@ -173,7 +173,7 @@ class Recorder {
   // Of letters that are not durable yet; one that may be refused comes only below it.
   static constexpr std::size_t kLettersUnwrittenMax = std::size_t{256} << 10;
   static constexpr std::int64_t kClockSlackUs = 50'000;  // beyond: the wall clock was put elsewhere
-  static constexpr std::int64_t kAgainUs = 1'000'000;    // each shard has had a turn
+  static constexpr std::int64_t kAgainUs = 2'500'000;    // each shard has had a turn
   static constexpr std::uint64_t kCarryBehind = 16;      // segments, with nothing live
   static constexpr std::uint64_t kCarriedOctets = 512;   // of a carried record, about
 
