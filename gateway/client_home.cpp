@@ -16,6 +16,7 @@ namespace {
 constexpr std::int64_t kValidityUs = 24LL * 3600 * 1'000'000;  // of a message that names none
 constexpr std::int64_t kPausedUs = 100'000;
 constexpr std::int64_t kPressUs = 50'000;
+constexpr std::int64_t kWantedUs = 5'000;  // between passes, while there are places that are wanted
 constexpr std::uint8_t kTonInternational = 1;
 constexpr std::uint8_t kNpiE164 = 1;
 
@@ -84,6 +85,8 @@ void ClientHome::apply() {
   pass_carriers_.resize(carriers);
   pressed_us_.resize(carriers);
   left_.resize(carriers);
+  wanted_.resize(carriers);
+  wanted_in_pass_.resize(carriers);
   windows_.assign(carriers, 0);
   for (std::size_t i = 0; i < carriers; ++i) {
     for (const carriers::BindConfig& bind : peers().carriers[i].config->binds) {
@@ -95,12 +98,14 @@ void ClientHome::apply() {
 void ClientHome::turn_start() {
   const std::int64_t now_us = shard_.now().mono_us;
   std::int64_t until_us = 0;
+  bool wanted = false;
   for (std::size_t i = 0; i < carriers_.size(); ++i) {
     const carriers::CarrierState& state = homes_.state(i);
     const std::uint8_t bits = state.bits.load(std::memory_order_relaxed);
     left_[i] = {state.places.load(std::memory_order_relaxed),
                 state.octets.load(std::memory_order_relaxed)};
     carriers_[i] = {(bits & 1) != 0, (bits & 2) != 0 && !fenced_[i] && left_[i].places != 0};
+    wanted |= wanted_[i] != 0 && carriers_[i].up && carriers_[i].has_room;
     // For the rest of a pass: what was passed over is not overtaken in it.
     if (left_[i].places == 0) pass_carriers_[i].has_room = false;
     if ((bits & carriers::CarrierState::kPressed) == 0) {
@@ -109,6 +114,10 @@ void ClientHome::turn_start() {
     }
     if (pressed_us_[i] == 0) pressed_us_[i] = now_us;
     until_us = std::max(until_us, pressed_us_[i] + kPressUs);
+  }
+  if (wanted && !waiting_.empty() && !passing_ && !passes_soon_ && now_us - pass_us_ >= kWantedUs) {
+    passes_soon_ = true;  // or the timer would be put off by each turn
+    shard_.timers().arm(waiting_timer_, now_us);
   }
   // One that stays pressed for longer is slow itself: its queue has its own bounds.
   const bool hold = until_us > now_us && shard_.busy();

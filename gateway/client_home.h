@@ -177,8 +177,9 @@ class ClientHome final : public Delivery::Settler {
   void relay_refused(Message& message, proto::Status status);
   void answer(const Message& message, proto::Status status);
   void count_money(const Message& message);
-  bool order(Message& message, std::uint8_t from,
-             const std::vector<routing::CarrierState>& carriers);
+  enum class Turn : std::uint8_t { comes, waited };
+  bool order(Message& message, std::uint8_t from, Turn turn);
+  void want(const Message& message);
   void take_place(const Message& message);
   void place(Message& message, std::uint8_t from, const core::Now& now);
   static void drop_candidate(Message& message);
@@ -242,6 +243,10 @@ class ClientHome final : public Delivery::Settler {
     std::uint32_t octets = 0;
   };
   std::vector<Left> left_;
+  // Of each, whether one that waits (and is in no back-off) could have its place: what comes leaves
+  // it that. Made anew by each pass that sees all; more may come in between.
+  std::vector<std::uint8_t> wanted_;
+  std::vector<std::uint8_t> wanted_in_pass_;
   std::vector<std::uint64_t> windows_;  // of each, in all
   core::Timer hold_timer_;              // ends a sleep in which no client is read
   std::vector<Client*> touched_;
@@ -253,6 +258,7 @@ class ClientHome final : public Delivery::Settler {
   // a turn it fills a quarter of a mailbox at most.
   absl::btree_set<MessageId> waiting_;
   bool passing_ = false;
+  bool passes_soon_ = false;
   bool looks_at_all_ = false;
   std::int64_t pass_us_ = 0;        // when it began
   std::int64_t looked_all_us_ = 0;  // when the last one did that looks at all

@@ -41,16 +41,20 @@ ShortText<10> error_text(Status status) {
 
 // Orders the message from its first candidate, `from` or later, that is up and has room; one that
 // has little of the client's queue comes before one that has much. While mail is spilled nothing is
-// ordered, but for a relayed message: it cannot wait.
-bool ClientHome::order(Message& message, std::uint8_t from,
-                       const std::vector<routing::CarrierState>& carriers) {
+// ordered, but for a relayed message: it cannot wait. Nor does one that has not waited take a place
+// that one which waits wants.
+bool ClientHome::order(Message& message, std::uint8_t from, Turn turn) {
   if (!outbox_.empty() && message.relay == 0) return false;
+  const std::vector<routing::CarrierState>& carriers =
+      turn == Turn::waited ? pass_carriers_ : carriers_;
+  const bool last = turn == Turn::comes && message.relay == 0 && !waiting_.empty();
   Client& client = *clients_[message.client];
   std::uint8_t best = message.candidates;
   for (std::uint8_t i = from; i < message.candidates; ++i) {
     const std::uint16_t carrier = message.carriers[i];
     if (!carriers[carrier].up || !carriers[carrier].has_room || left_[carrier].places == 0)
       continue;
+    if (last && wanted_[carrier] != 0) continue;
     const bool little = client.little_for(carrier, windows_[carrier]);
     if (little || best == message.candidates) best = i;
     if (little) break;
@@ -82,7 +86,7 @@ void ClientHome::take_place(const Message& message) {
 }
 
 void ClientHome::place(Message& message, std::uint8_t from, const core::Now& now) {
-  if (order(message, from, carriers_)) return;
+  if (order(message, from, Turn::comes)) return;
   if (message.candidates != 0) return wait(message, now);
   fail(message, MessageState::undeliverable, message.status, now);
 }
@@ -146,7 +150,11 @@ void ClientHome::on_fence_passed(const FenceMail& mail) {
 }
 
 void ClientHome::wait(Message& message, const core::Now& now) {
-  if (message.for_now != 0) back_off(message, now);
+  if (message.for_now != 0) {
+    back_off(message, now);
+  } else {
+    want(message);
+  }
   if (message.charged == kNoCarrier && message.candidates != 0) {
     clients_[message.client]->charge(message, message.carriers[0], now);
   }
@@ -155,6 +163,12 @@ void ClientHome::wait(Message& message, const core::Now& now) {
   waiting_.insert(message.id);
   count_waiting();
   if (!waiting_timer_.armed()) shard_.timers().arm(waiting_timer_, now.mono_us + kWaitUs);
+}
+
+void ClientHome::want(const Message& message) {
+  for (std::uint8_t i = 0; i < message.candidates; ++i) {
+    wanted_[message.carriers[i]] = wanted_in_pass_[message.carriers[i]] = 1;
+  }
 }
 
 // It, or one to its number that was accepted before it; or its number is fenced.
@@ -171,11 +185,13 @@ void ClientHome::begin_pass(const core::Now& now) {
   pass_us_ = now.mono_us;
   pass_carriers_ = carriers_;
   pass_numbers_.clear();
+  std::fill(wanted_in_pass_.begin(), wanted_in_pass_.end(), std::uint8_t{0});
   looks_at_all_ = now.mono_us - looked_all_us_ >= kLookUs;
   if (looks_at_all_) looked_all_us_ = now.mono_us;
 }
 
 void ClientHome::retry_waiting(const core::Now& now) {
+  passes_soon_ = false;
   if (!passing_) begin_pass(now);
   const std::size_t octets_max = shard_.to(shard_.index()).capacity() / 4;
   std::size_t octets = 0;
@@ -185,7 +201,9 @@ void ClientHome::retry_waiting(const core::Now& now) {
     if (octets >= octets_max || !outbox_.empty()) break;
     Message& message = *ledger_.find(*at);
     const bool expired = message.deadline_us <= now.mono_us;
-    if (!expired && (in_back_off(message, now) || !order(message, 0, pass_carriers_))) {
+    const bool rests = !expired && in_back_off(message, now);
+    if (rests || (!expired && !order(message, 0, Turn::waited))) {
+      if (!rests) want(message);
       ++at;
       continue;
     }
@@ -194,6 +212,7 @@ void ClientHome::retry_waiting(const core::Now& now) {
     octets += core::Mailbox::record_size(sizeof(OrderMail) + message.body_length);
     if (expired) fail(message, MessageState::expired, Status::ESME_ROK, now);
   }
+  if (at == waiting_.end()) wanted_ = wanted_in_pass_;  // it has seen all
   passing_ = passing_ && at != waiting_.end();
   if (passing_) pass_at_ = *at;
   count_waiting();

@@ -51,7 +51,7 @@ Submitted ClientHome::relay(Client& client, Message& message, const Asker& asker
   message.deadline_us = std::min(message.deadline_us, now.mono_us + client.config().relay_us);
   Submitted result;
   result.relayed = true;
-  if (!number_waits(message) && order(message, 0, carriers_)) return result;
+  if (!number_waits(message) && order(message, 0, Turn::comes)) return result;
   // Its carrier has filled up since this turn began, or an earlier message to its number waits.
   client.add_turn_submit();
   client.counters().responses[static_cast<std::size_t>(StatusClass::throttle)].add();
@@ -93,7 +93,7 @@ void ClientHome::on_relay_outcome(Message& message, const OutcomeMail& mail, std
 
 void ClientHome::relay_next(Message& message, std::uint8_t from, Status otherwise) {
   const bool in_time = message.deadline_us > shard_.now().mono_us;
-  if (in_time && order(message, from, carriers_)) return;
+  if (in_time && order(message, from, Turn::comes)) return;
   relay_refused(message, otherwise);
 }
 

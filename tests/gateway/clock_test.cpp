@@ -198,6 +198,7 @@ TEST_CASE("a jump between two runs: nothing expires early, all is told", "[clock
     options = disks.options();
     options.later_us = kHour;
     options.wall_ahead_us = jump;
+    options.carriers_bound = false;
     World world(options);
     world.carrier(0).receipts = MessageState::delivered;
     world.carrier(0).on_submit = [](const auto&) {
