@@ -1,5 +1,8 @@
 // Early receipts that were acknowledged, on a disk that is full: each is told once as a dead
 // letter, and no segment goes before that.
+#include <memory>
+#include <vector>
+
 #include "core/journal_reader.h"
 #include "tests/catch_pch.h"
 #include "tests/gateway/world.h"
@@ -55,20 +58,22 @@ TEST_CASE("a parked receipt of a removed carrier is told once, though the disk i
     world.pass(kSecond);
     world.abandon();
   }
-  auto before = disk.survive(Survival::drop_all, 1);
+  // They stay: a world that is abandoned still writes to its disk at its end.
+  std::vector<std::unique_ptr<FaultyStorage>> lives;
+  lives.push_back(disk.survive(Survival::drop_all, 1));
   for (int life = 1; life <= 3; ++life) {
     INFO("life " << life);
-    WorldOptions options = on(*before);
+    FaultyStorage& before = *lives.back();
+    WorldOptions options = on(before);
     options.carriers = 1;
     options.later_us = life * kHour;
-    options.reserve_octets = life == 1 ? before->capacity : kReserve;
+    options.reserve_octets = life == 1 ? before.capacity : kReserve;
     World world(options);
     CHECK(world.journal()->counts()[core::JournalCount::accepting].get() == (life == 1 ? 0 : 1));
     world.pass(kSecond);
-    CHECK(letters(*before, "nobody") == 1);
+    CHECK(letters(before, "nobody") == 1);
     world.abandon();
-    auto after = before->survive(Survival::drop_all, 1);
-    before = std::move(after);
+    lives.push_back(lives.back()->survive(Survival::drop_all, 1));
   }
 }
 
@@ -92,10 +97,13 @@ TEST_CASE("what a removed carrier has, or may have, is no other carrier's over r
     REQUIRE(world.carrier(1).submits.size() == 2);
     world.abandon();
   }
-  auto before = disk.survive(Survival::drop_all, 1);
+  // They stay: a world that is abandoned still writes to its disk at its end.
+  std::vector<std::unique_ptr<FaultyStorage>> lives;
+  lives.push_back(disk.survive(Survival::drop_all, 1));
   for (int life = 1; life <= 3; ++life) {
     INFO("life " << life);
-    WorldOptions options = on(*before);
+    FaultyStorage& before = *lives.back();
+    WorldOptions options = on(before);
     options.carriers = 1;
     options.later_us = life * 60 * kSecond;
     options.change = [](Config& config) { config.carriers[0].in_doubt = carriers::InDoubt::fail; };
@@ -107,8 +115,7 @@ TEST_CASE("what a removed carrier has, or may have, is no other carrier's over r
     CHECK(world.stage(Stage::awaiting) == 1);
     CHECK(world.stage(Stage::in_doubt) == 1);
     world.abandon();
-    auto after = before->survive(Survival::drop_all, 1);
-    before = std::move(after);
+    lives.push_back(lives.back()->survive(Survival::drop_all, 1));
   }
 }
 
