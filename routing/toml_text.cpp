@@ -124,7 +124,7 @@ class Check {
       if (in_secret_) secrets_.back().last = line_;
       in_secret_ = false;
     }
-    if (std::string_view("\n,[{").find(c) != std::string_view::npos) key_ = at_ + 1;
+    if (std::string_view("\n,=[{").find(c) != std::string_view::npos) key_ = at_ + 1;
   }
 
   void skip_comment() {

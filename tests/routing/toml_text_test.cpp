@@ -1,6 +1,7 @@
 // Whatever a text is: a table or one fault with its place, and never the end of the process.
 #include "routing/toml_text.h"
 
+#include <ctime>
 #include <random>
 
 #include <catch2/catch.hpp>
@@ -154,6 +155,15 @@ TEST_CASE("numbers and dates of any size are faults or values") {
   }
   CHECK(fault_of("a = " + std::string(100'000, '9')).starts_with("1:"));
   CHECK(fault_of("a = 1." + std::string(100'000, '9')).size() < 400);
+}
+
+TEST_CASE("a long line is judged in time that grows with its length") {
+  // Seconds of processor for what takes a millisecond; each '=' once looked at its whole line.
+  const auto begin = std::clock();
+  CHECK(fault_of(repeated("a=", 500'000)).starts_with("1:"));
+  CHECK(fault_of("password" + repeated("=", 900'000)).starts_with("1:"));
+  CHECK(fault_of("a = [" + repeated("'password',", 90'000) + "]") == "");
+  CHECK((std::clock() - begin) / CLOCKS_PER_SEC < 5);
 }
 
 TEST_CASE("a text that was cut or changed anywhere is a table or a fault with a line") {
