@@ -17,6 +17,7 @@
 #include "core/published.h"
 #include "gateway/auth_failures.h"
 #include "gateway/auth_memory.h"
+#include "gateway/password.h"
 
 namespace tollgate::gateway {
 namespace {

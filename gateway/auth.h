@@ -146,14 +146,4 @@ class Auth {
   std::unique_ptr<State> state_;
 };
 
-// A crypt(5) string for `password` by the method and cost of this build; "" if the system refuses.
-std::string hash_password(std::string_view password);
-
-// Whether this password has this hash; for one's own secrets, not for what a peer sends.
-bool matches(std::string_view password, const std::string& hash);
-
-// "" when `hash` is a crypt(5) string that this system can check, for what one check may cost; else
-// what is wrong with it. Takes microseconds, whatever the string says.
-std::string password_hash_fault(const std::string& hash);
-
 }  // namespace tollgate::gateway

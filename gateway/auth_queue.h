@@ -23,11 +23,11 @@
 #include <unordered_map>
 
 #include "gateway/ip.h"
+#include "gateway/password.h"
 
 namespace tollgate::gateway {
 
 inline constexpr std::size_t kSystemIdMax = 15;
-inline constexpr std::size_t kPasswordMax = 64;  // with long_password; 8 by the specification
 
 // A bind to be checked, or the word that it need not be any more. No copy outlives its password.
 struct AuthPending {

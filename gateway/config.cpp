@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <set>
 
-#include "gateway/auth.h"
 #include "gateway/config_reader.h"
 #include "gateway/config_rules.h"
+#include "gateway/password.h"
 #include "proto/escape.h"
 
 namespace tollgate::gateway {

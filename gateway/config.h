@@ -11,7 +11,7 @@
 // 3. A client's place in `clients` and a carrier's place in `carriers` are its dense ids (u16)
 //    everywhere else: in the tables, the counters, the ledger.
 // 4. A plain `password` never outlives load_config(): it is hashed by the method that all checks
-//    cost (gateway/auth.h).
+//    cost (gateway/password.h).
 //
 // Bounds: kClientsMax, kCarriersMax, kBindsMax below; the file itself at most 16 MiB.
 // Refuses: unknown keys (with the nearest known one), wrong types, duplicates, paths that are no

@@ -1,4 +1,5 @@
-// The two functions of gateway/auth.h that need no thread: making and judging crypt(5) strings.
+#include "gateway/password.h"
+
 #include <algorithm>
 #include <charconv>
 #include <crypt.h>
@@ -6,8 +7,6 @@
 #include <memory>
 #include <string.h>
 #include <vector>
-
-#include "gateway/auth.h"
 
 namespace tollgate::gateway {
 namespace {

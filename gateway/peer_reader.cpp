@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <set>
 
-#include "gateway/auth.h"
 #include "gateway/config_reader.h"
+#include "gateway/password.h"
 #include "proto/escape.h"
 
 namespace tollgate::gateway {

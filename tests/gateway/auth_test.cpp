@@ -13,6 +13,7 @@
 #include <catch2/catch.hpp>
 
 #include "gateway/auth_failures.h"
+#include "gateway/password.h"
 
 using namespace tollgate::gateway;
 using namespace std::chrono_literals;
