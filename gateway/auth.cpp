@@ -18,6 +18,7 @@
 #include "gateway/auth_failures.h"
 #include "gateway/auth_memory.h"
 #include "gateway/password.h"
+#include "gateway/peers.h"
 
 namespace tollgate::gateway {
 namespace {
@@ -351,6 +352,18 @@ void Auth::State::answer(const Job& job, AuthOutcome outcome) {
   Lane& lane = *lanes[job.request.shard];
   lane.results.push({job.request.session, outcome, job.client, job.credentials});  // invariant 1
   lane.answered = true;
+}
+
+std::vector<AuthAccount> accounts_of(const Peers& peers) {
+  std::vector<AuthAccount> accounts;
+  for (std::size_t i = 0; i < peers.clients.size(); ++i) {
+    const ClientPeer& peer = peers.clients[i];
+    if (peer.gone) continue;
+    accounts.push_back({peer.config->system_id, peer.config->password_hash, peer.config->allow,
+                        static_cast<std::uint16_t>(i), peer.credentials,
+                        peer.config->long_password});
+  }
+  return accounts;
 }
 
 Auth::Auth(const std::vector<ClientConfig>& clients, AuthOptions options)

@@ -50,6 +50,8 @@
 
 namespace tollgate::gateway {
 
+struct Peers;
+
 inline constexpr std::size_t kFailureSlots = 4096;   // of sources and their pairs with accounts
 inline constexpr std::size_t kAccountSlots = 16384;  // of system_ids, known or not
 
@@ -92,6 +94,9 @@ struct AuthAccount {
   std::uint32_t credentials = 1;
   bool long_password = false;
 };
+
+// Those of the clients that are there.
+std::vector<AuthAccount> accounts_of(const Peers& peers);
 
 struct AuthOptions {
   unsigned shards = 1;

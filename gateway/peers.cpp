@@ -33,18 +33,6 @@ std::size_t Peers::carriers_here() const {
   return here(carriers);
 }
 
-std::vector<AuthAccount> accounts_of(const Peers& peers) {
-  std::vector<AuthAccount> accounts;
-  for (std::size_t i = 0; i < peers.clients.size(); ++i) {
-    const ClientPeer& peer = peers.clients[i];
-    if (peer.gone) continue;
-    accounts.push_back({peer.config->system_id, peer.config->password_hash, peer.config->allow,
-                        static_cast<std::uint16_t>(i), peer.credentials,
-                        peer.config->long_password});
-  }
-  return accounts;
-}
-
 std::shared_ptr<const Peers> configured_peers(const Config& config) {
   auto peers = std::make_shared<Peers>();
   for (const ClientConfig& each : config.clients) {

@@ -17,7 +17,6 @@
 
 #include "core/check.h"
 #include "core/published.h"
-#include "gateway/auth.h"
 #include "gateway/config.h"
 #include "routing/tables.h"
 
@@ -46,9 +45,6 @@ struct Peers final : routing::Companion {
   std::size_t clients_here() const;
   std::size_t carriers_here() const;
 };
-
-// Who may bind.
-std::vector<AuthAccount> accounts_of(const Peers& peers);
 
 // Those of the configuration alone.
 std::shared_ptr<const Peers> configured_peers(const Config& config);
