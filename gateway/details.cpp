@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/check.h"
-#include "gateway/mail.h"
+#include "gateway/message.h"
 
 namespace tollgate::gateway {
 

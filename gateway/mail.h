@@ -20,12 +20,6 @@
 
 namespace tollgate::gateway {
 
-// Bits of an attempt's number: what its carrier's home records of it. A relayed message is nobody's
-// before its client is told that a carrier has it, so there is no intent and no outcome to keep but
-// `sent`, which names the message of a receipt; and not even that when no receipt was asked for.
-using proto::record::kRelayed;
-inline constexpr std::uint16_t kUnrecorded = 0x4000;
-
 enum class MailType : std::uint32_t { order = 1, outcome, receipt, session, fence, fence_passed };
 
 struct OrderMail {  // client's home -> carrier's home; the body follows

@@ -62,6 +62,12 @@ struct Party {
 
 inline constexpr std::uint16_t kNoCarrier = 0xFFFF;
 
+// Bits of an attempt's number: what its carrier's home records of it. A relayed message is nobody's
+// before its client is told that a carrier has it, so there is no intent and no outcome to keep but
+// `sent`, which names the message of a receipt; and not even that when no receipt was asked for.
+using proto::record::kRelayed;
+inline constexpr std::uint16_t kUnrecorded = 0x4000;
+
 using How = proto::record::How;  // a message ends: told, nothing to tell, or given up
 
 enum class Stage : std::uint8_t {
