@@ -29,9 +29,10 @@
 #include <string_view>
 
 #include "carriers/awaiting.h"
-#include "carriers/carrier.h"
+#include "carriers/config.h"
 #include "carriers/counters.h"
 #include "carriers/dialect.h"
+#include "carriers/events.h"
 #include "carriers/park.h"
 #include "proto/limits.h"
 #include "proto/pdu.h"
