@@ -1,8 +1,7 @@
-// What a single cell of a table file may hold.
+#include "routing/cells.h"
+
 #include <algorithm>
 #include <array>
-
-#include "routing/source.h"
 
 namespace tollgate::routing {
 namespace {

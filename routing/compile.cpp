@@ -12,6 +12,7 @@
 
 #include "core/file.h"
 #include "routing/build_parts.h"
+#include "routing/cells.h"
 #include "routing/scopes.h"
 
 namespace tollgate::routing {

@@ -6,7 +6,8 @@
 #include <limits>
 #include <set>
 
-#include "routing/source.h"
+#include "routing/cells.h"
+#include "routing/csv.h"
 
 namespace tollgate::routing {
 namespace {

@@ -7,7 +7,7 @@
 #include <absl/time/civil_time.h>
 
 #include "routing/amount_columns.h"
-#include "routing/source.h"
+#include "routing/cells.h"
 
 namespace tollgate::routing {
 namespace {

@@ -5,8 +5,9 @@
 #include <filesystem>
 
 #include "core/file.h"
+#include "routing/cells.h"
 #include "routing/csv.h"
-#include "routing/source.h"
+#include "routing/currencies.h"
 
 namespace tollgate::routing {
 namespace {
@@ -32,12 +33,12 @@ SheetContext::Result SheetContext::load(const std::string& directory,
   context.tables_ = std::move(tables);
   context.dialling_ = context.tables_ ? context.tables_->dialling : load_dialling();
   FaultList faults;
-  const CompileOptions options;
-  Reading reading{directory, options, {}, {}};
+  std::vector<TableFault> of_currencies;
   std::string text;
-  if (load_text(directory, "currencies.csv", faults, text)) read_currencies(reading, text);
-  for (const Currency& currency : reading.source.currencies)
-    context.currencies_.push_back({currency.code, currency.rate});
+  if (load_text(directory, "currencies.csv", faults, text)) {
+    for (const Currency& currency : currencies_of(text, of_currencies))
+      context.currencies_.push_back({currency.code, currency.rate});
+  }
   constexpr std::array<Column, 4> kColumns = {
       {{"prefix"}, {"mccmnc"}, {"country", false}, {"network", false}}};
   if (load_text(directory, "numbering_plan.csv", faults, text)) {
@@ -52,7 +53,7 @@ SheetContext::Result SheetContext::load(const std::string& directory,
       if (std::find(mccs.begin(), mccs.end(), mcc) == mccs.end()) mccs.push_back(mcc);
     }
   }
-  for (TableFault& fault : reading.faults.take()) faults.add(std::move(fault));
+  for (TableFault& fault : of_currencies) faults.add(std::move(fault));
   if (!faults.empty()) return tl::unexpected(faults.take());
   if (context.tables_) {
     const auto& destinations = context.tables_->destinations;

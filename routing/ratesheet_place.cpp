@@ -1,8 +1,8 @@
 // Where a row leads: networks, a country's default, prefixes.
 #include <algorithm>
 
+#include "routing/cells.h"
 #include "routing/ratesheet_row.h"
-#include "routing/source.h"
 
 namespace tollgate::routing {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "routing/source.h"
+#include "routing/cells.h"
 
 namespace tollgate::routing {
 namespace {

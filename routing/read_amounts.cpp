@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "routing/amount_columns.h"
+#include "routing/cells.h"
 #include "routing/source.h"
 
 namespace tollgate::routing {
@@ -180,6 +181,15 @@ void read_price_plan(Reading& reading, std::uint16_t plan, const std::string& fi
                      std::string_view text) {
   Sheet sheet(file, text, kPlanColumns, reading.faults);
   read_amounts(reading, sheet, plan, false);
+}
+
+std::vector<Currency> currencies_of(std::string_view text, std::vector<TableFault>& faults) {
+  const std::string directory;
+  const CompileOptions options;
+  Reading reading{directory, options, {}, {}};
+  read_currencies(reading, text);
+  for (TableFault& fault : reading.faults.take()) faults.push_back(std::move(fault));
+  return std::move(reading.source.currencies);
 }
 
 void read_currencies(Reading& reading, std::string_view text) {

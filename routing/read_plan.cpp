@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "routing/cells.h"
 #include "routing/source.h"
 
 namespace tollgate::routing {

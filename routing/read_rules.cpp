@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "routing/cells.h"
 #include "routing/scopes.h"
 
 namespace tollgate::routing {

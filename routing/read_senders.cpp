@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "routing/cells.h"
 #include "routing/scopes.h"
 
 namespace tollgate::routing {

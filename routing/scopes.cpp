@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "routing/cells.h"
+
 namespace tollgate::routing {
 namespace {
 

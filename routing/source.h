@@ -17,17 +17,13 @@
 
 #include "routing/compile.h"
 #include "routing/csv.h"
+#include "routing/currencies.h"
 #include "routing/tables.h"
 
 namespace tollgate::routing {
 
-inline constexpr std::size_t kCurrenciesMax = 1'000;
 // Of one plan: each of its clients keeps them.
 inline constexpr std::size_t kPlanVolumesMax = 1'000;
-
-// An amount beyond this (a million units of the base currency a segment) is a mistake, and it keeps
-// all sums far from int64's end.
-inline constexpr Nano kAmountMax = 1'000'000 * kNanoPerUnit;
 
 struct PlanPrefix {
   NumberKey key;
@@ -53,11 +49,6 @@ struct AmountRow {
   std::uint8_t length;
   std::uint8_t basis;  // 0 submit, 1 delivered; prices have 0
   Sender sender;       // of a rate: whom it holds for; none = everyone
-};
-
-struct Currency {
-  std::string code;
-  Nano rate;  // units of the base currency for one of it
 };
 
 enum class ClientScope : std::uint8_t { global, plan, client };
@@ -149,21 +140,6 @@ struct Reading {
   FaultList faults;
   SourceTables source;
 };
-
-// cells.cpp: what a cell may hold. nullptr = fine, else why not.
-const char* bad_name(std::string_view name);
-const char* bad_digits(std::string_view text, std::size_t length_max);
-const char* bad_prefix(const Dialling& dialling, std::string_view prefix);
-const char* bad_destination(std::string_view text);  // 3, 5 or 6 digits
-const char* bad_iso(std::string_view text);
-const char* parse_date(std::string_view text, std::int64_t& out_us);
-const char* parse_ppm(std::string_view percent, std::int64_t& out);
-const char* parse_hours(std::string_view text, std::pair<std::uint16_t, std::uint16_t>& out);
-const char* parse_sender(std::string_view text, Sender& out);  // a type
-const char* parse_volume(std::string_view text, std::uint64_t& out);
-const char* bad_tags(std::string_view text);  // words like names; "" is fine
-const char* parse_count(std::string_view text, std::uint32_t max, std::uint32_t& out);
-std::vector<std::string_view> words(std::string_view text);  // parted by blanks
 
 // read_*.cpp: files -> source and faults. In this order: what is named must be read before.
 void read_currencies(Reading& reading, std::string_view text);

@@ -13,8 +13,8 @@
 #include "gateway/config_reader.h"
 #include "gateway/peer_reader.h"
 #include "proto/escape.h"
+#include "routing/cells.h"
 #include "routing/compile.h"
-#include "routing/source.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include "gateway/cli/terminal.h"
 #include "gateway/detail_store.h"
 #include "proto/escape.h"
-#include "routing/source.h"
+#include "routing/cells.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -12,7 +12,6 @@
 #include "proto/escape.h"
 #include "proto/saturated.h"
 #include "routing/money.h"
-#include "routing/source.h"
 
 namespace tollgate::gateway::cli {
 namespace {

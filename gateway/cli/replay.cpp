@@ -16,9 +16,9 @@
 #include "gateway/tables_place.h"
 #include "proto/escape.h"
 #include "proto/saturated.h"
+#include "routing/cells.h"
 #include "routing/compile.h"
 #include "routing/money.h"
-#include "routing/source.h"
 
 namespace tollgate::gateway::cli {
 namespace {

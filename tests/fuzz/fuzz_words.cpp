@@ -8,9 +8,9 @@
 #include "gateway/ip.h"
 #include "proto/json.h"
 #include "proto/time.h"
+#include "routing/cells.h"
 #include "routing/dialling.h"
 #include "routing/money.h"
-#include "routing/source.h"
 #include "tests/fuzz/input.h"
 
 using namespace tollgate;
