@@ -8,6 +8,7 @@
 
 #include "gateway/config_reader.h"
 #include "gateway/config_rules.h"
+#include "gateway/config_texts.h"
 #include "gateway/password.h"
 #include "proto/escape.h"
 

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "gateway/config_texts.h"
 #include "proto/escape.h"
 #include "routing/toml.inc"
 

@@ -1,5 +1,5 @@
 // A TOML file as typed questions: every key is named once, where it is read, and whatever was not
-// asked for is unknown. Private to config.cpp and config_carriers.cpp; toml++ stays behind it.
+// asked for is unknown. Private to those who read configurations; toml++ stays behind it.
 //
 // Invariants
 // 1. A question about a key that is absent leaves `out` (the default) as it is; one about a key
@@ -68,9 +68,6 @@ class Faults {
   std::size_t count_ = 0;
 };
 
-// The nearest of `known` to `word`, "" when none is near enough to be a slip of the fingers.
-std::string nearest(std::string_view word, const std::vector<std::string>& known);
-
 class Section {
  public:
   struct Node;  // holds a toml::table
@@ -116,15 +113,6 @@ class Section {
 
 // The operator's own file, which may hold every client and carrier.
 inline constexpr routing::TomlBounds kTomlOfConfig{16 * 1024 * 1024, 1'000'000};
-
-// What a TOML text of a table set says, by dotted keys ("bind[1].window"), in order; nothing when
-// it is no TOML.
-struct TomlValue {
-  std::string key;
-  std::string value;    // as TOML
-  bool secret = false;  // a password, or a hash of one: not to be shown
-};
-std::optional<std::vector<TomlValue>> toml_values(std::string_view text);
 
 // Calls `read` with the root of what the file holds, unless that is no TOML at all (one fault).
 void read_toml(const core::FileText& file, routing::TomlBounds bounds, Faults& faults,

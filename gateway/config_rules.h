@@ -1,4 +1,5 @@
-// Readers of the parts of the file, and what several of them check. Private to config*.cpp.
+// Readers of the parts of the file, and what several of them check. Private to those who read
+// configurations.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +35,6 @@ void read_ascii(Section& section, std::string_view key, std::string& out, std::s
 // Messages a second: 0, no limit, or at least one in 100 s.
 void read_pace(Section& section, std::string_view key, double& out);
 
-// "host:port" or "[v6]:port". False and `why` when it is not.
-bool parse_address(std::string_view text, bool literal_only, core::Address& out, std::string& why);
-
 // `has_tables`: there is a [tables], so that `tables` may be absent here.
 void read_gateway(Section& section, const std::string& directory, bool has_tables,
                   GatewayConfig& gateway);
@@ -44,8 +42,6 @@ void read_gateway(Section& section, const std::string& directory, bool has_table
 void read_tables(Section& section, const std::string& directory, Config& config);
 void read_tables_directory(Section& section, std::string_view key, const std::string& directory,
                            std::string& tables);
-// "host:port", "host:port/database", "/path/of/a/socket", "/path:database".
-bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why);
 // After [tables]. `has_redis`: it names one.
 void read_records(Section& section, const std::string& directory, bool has_redis,
                   RecordsConfig& records);

@@ -4,6 +4,7 @@
 
 #include "gateway/config_reader.h"
 #include "gateway/config_rules.h"
+#include "gateway/config_texts.h"
 #include "proto/escape.h"
 
 namespace tollgate::gateway {

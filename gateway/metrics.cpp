@@ -5,7 +5,7 @@
 #include <prometheus/text_serializer.h>
 
 #include "gateway/config.h"
-#include "gateway/config_rules.h"
+#include "gateway/config_texts.h"
 #include "gateway/http/door.h"
 #include "gateway/metrics_page.h"
 

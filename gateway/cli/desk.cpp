@@ -15,7 +15,7 @@
 #include "gateway/cli/commands.h"
 #include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/config_rules.h"
+#include "gateway/config_texts.h"
 #include "gateway/tables_place.h"
 #include "routing/ratesheet_template.h"
 

@@ -10,7 +10,7 @@
 #include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
 #include "gateway/config.h"
-#include "gateway/config_reader.h"
+#include "gateway/config_texts.h"
 #include "gateway/peer_reader.h"
 #include "proto/escape.h"
 #include "routing/cells.h"

@@ -10,6 +10,7 @@
 
 #include "gateway/config.h"
 #include "gateway/config_reader.h"
+#include "gateway/config_texts.h"
 #include "tests/fuzz/input.h"
 
 using namespace tollgate;
