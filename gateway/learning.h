@@ -1,4 +1,4 @@
-// Learns from detail records as they are written: delivery rates and volumes (routing/learner.h),
+// Learns from detail records as they are written: delivery rates and volumes (gateway/learner.h),
 // told as numbered facts-N.csv beside the records, then handed over to be compiled with the tables.
 //
 // Invariants
@@ -32,8 +32,8 @@
 #include "core/storage.h"
 #include "gateway/detail_store.h"
 #include "gateway/kept_time.h"
+#include "gateway/learner.h"
 #include "routing/facts.h"
-#include "routing/learner.h"
 
 namespace tollgate::routing {
 struct Tables;
@@ -55,7 +55,7 @@ struct LearningOptions {
   core::Clock clock;                              // default: read_clock
   std::int64_t kept_less_mono_us = 0;             // kept_time.h
   std::optional<core::ClockPair> past;            // steady time of an earlier process
-  routing::LearnerOptions learner = {};
+  LearnerOptions learner = {};
 };
 
 class Learning final : public core::KeptApart {
@@ -83,7 +83,7 @@ class Learning final : public core::KeptApart {
   LearningOptions options_;
   SteadyWall wall_;
   KeptClock kept_;
-  routing::Learner learner_;
+  Learner learner_;
   std::int64_t since_us_;
   std::map<std::int64_t, std::uint32_t> days_;  // of kept time: the first facts of each
   struct Told {

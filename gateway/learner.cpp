@@ -1,10 +1,18 @@
-#include "routing/learner.h"
+#include "gateway/learner.h"
 
 #include <algorithm>
 #include <tuple>
 
-namespace tollgate::routing {
+namespace tollgate::gateway {
 namespace {
+
+using routing::Facts;
+using routing::kLearnedRatesMax;
+using routing::kRateWhole;
+using routing::kVolumesMax;
+using routing::LearnedRate;
+using routing::month_of;
+using routing::Volume;
 
 constexpr std::int64_t kDayUs = std::int64_t{86'400} * 1'000'000;
 
@@ -153,4 +161,4 @@ bool Learner::changed(std::int64_t wall_us, Facts& out) {
   return true;
 }
 
-}  // namespace tollgate::routing
+}  // namespace tollgate::gateway

@@ -22,7 +22,7 @@
 
 #include "routing/facts.h"
 
-namespace tollgate::routing {
+namespace tollgate::gateway {
 
 struct LearnerOptions {
   std::uint64_t first_of = 100;
@@ -34,7 +34,7 @@ struct LearnerOptions {
 
 class Learner {
  public:
-  Learner(LearnerOptions options, Facts start);
+  Learner(LearnerOptions options, routing::Facts start);
 
   // A message that the carrier took has ended. An empty destination is not learned.
   void finished(std::string_view carrier, std::string_view destination, bool delivered,
@@ -44,7 +44,7 @@ class Learner {
   void thresholds(std::string_view client, std::vector<std::uint64_t> at);
 
   // True = `out` is a new numbered set to compile with.
-  bool changed(std::int64_t wall_us, Facts& out);
+  bool changed(std::int64_t wall_us, routing::Facts& out);
 
  private:
   struct Learned {
@@ -80,4 +80,4 @@ class Learner {
   bool month_news_ = false;
 };
 
-}  // namespace tollgate::routing
+}  // namespace tollgate::gateway
