@@ -10,7 +10,7 @@
 
 #include "proto/octets.h"
 #include "proto/receipt.h"
-#include "proto/record.h"
+#include "proto/records/record.h"
 #include "proto/status.h"
 
 namespace tollgate::carriers {

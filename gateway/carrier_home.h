@@ -20,10 +20,10 @@
 
 #include "carriers/carrier.h"
 #include "core/shard.h"
-#include "gateway/homes.h"
-#include "gateway/mail.h"
-#include "gateway/peers.h"
-#include "gateway/recorder.h"
+#include "gateway/config/peers.h"
+#include "gateway/keeping/recorder.h"
+#include "gateway/messages/homes.h"
+#include "gateway/messages/mail.h"
 
 namespace tollgate::gateway {
 

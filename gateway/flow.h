@@ -22,16 +22,16 @@
 
 #include "core/published.h"
 #include "core/shard.h"
-#include "gateway/auth.h"
 #include "gateway/carrier_home.h"
-#include "gateway/client_home.h"
-#include "gateway/config.h"
-#include "gateway/counters.h"
-#include "gateway/homes.h"
-#include "gateway/listener.h"
-#include "gateway/mail.h"
-#include "gateway/recorder.h"
-#include "gateway/shared.h"
+#include "gateway/clients/auth.h"
+#include "gateway/clients/client_home.h"
+#include "gateway/clients/listener.h"
+#include "gateway/clients/shared.h"
+#include "gateway/config/config.h"
+#include "gateway/keeping/recorder.h"
+#include "gateway/messages/counters.h"
+#include "gateway/messages/homes.h"
+#include "gateway/messages/mail.h"
 
 namespace tollgate::gateway {
 

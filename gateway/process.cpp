@@ -14,14 +14,14 @@
 #include "core/log.h"
 #include "core/shard.h"
 #include "core/signals.h"
+#include "gateway/config/machine.h"
+#include "gateway/config/peer_reader.h"
+#include "gateway/config/tables_place.h"
 #include "gateway/flow.h"
-#include "gateway/keeping.h"
-#include "gateway/machine.h"
-#include "gateway/metrics.h"
-#include "gateway/peer_reader.h"
+#include "gateway/keeping/keeping.h"
+#include "gateway/metrics/metrics.h"
 #include "gateway/restore.h"
-#include "gateway/tables_place.h"
-#include "routing/feed.h"
+#include "routing/store/feed.h"
 
 namespace tollgate::gateway {
 namespace {

@@ -1,7 +1,7 @@
 // The process: tables, shards, flows, metrics and signals, from start to a polite end.
 #pragma once
 
-#include "gateway/config.h"
+#include "gateway/config/config.h"
 
 namespace tollgate::gateway {
 

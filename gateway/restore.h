@@ -16,10 +16,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "gateway/config.h"
-#include "gateway/due_stock.h"
+#include "gateway/config/config.h"
 #include "gateway/flow.h"
-#include "gateway/recovery.h"
+#include "gateway/keeping/due_stock.h"
+#include "gateway/keeping/recovery.h"
 
 namespace tollgate::gateway {
 

@@ -1,5 +1,5 @@
-// One compiled snapshot of everything that routing needs. Built by routing/compile.h, immutable
-// from then on and read by every shard; published and freed by its owner.
+// One compiled snapshot of everything that routing needs. Built by routing/compile/compile.h,
+// immutable from then on and read by every shard; published and freed by its owner.
 //
 // 1. Carriers, clients, plans and destinations are dense ids; names are kept for printing alone.
 // 2. Carrier ids follow CompileOptions::carriers, client ids CompileOptions::clients.

@@ -18,10 +18,10 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/micro/synthetic.h"
-#include "routing/compile.h"
-#include "routing/ratesheet.h"
-#include "routing/ratesheet_context.h"
-#include "routing/ratesheet_effect.h"
+#include "routing/compile/compile.h"
+#include "routing/sheets/context.h"
+#include "routing/sheets/effect.h"
+#include "routing/sheets/sheet.h"
 
 namespace {
 

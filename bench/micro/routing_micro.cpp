@@ -19,7 +19,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/micro/synthetic.h"
-#include "routing/compile.h"
+#include "routing/compile/compile.h"
 #include "routing/router.h"
 
 namespace {

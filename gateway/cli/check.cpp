@@ -8,11 +8,11 @@
 #include "gateway/cli/commands.h"
 #include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/config.h"
-#include "gateway/machine.h"
-#include "gateway/peer_reader.h"
+#include "gateway/config/config.h"
+#include "gateway/config/machine.h"
+#include "gateway/config/peer_reader.h"
 #include "proto/escape.h"
-#include "routing/compile.h"
+#include "routing/compile/compile.h"
 
 namespace tollgate::gateway::cli {
 namespace {

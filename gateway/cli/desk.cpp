@@ -15,9 +15,9 @@
 #include "gateway/cli/commands.h"
 #include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/config_texts.h"
-#include "gateway/tables_place.h"
-#include "routing/ratesheet_template.h"
+#include "gateway/config/tables_place.h"
+#include "gateway/config/texts.h"
+#include "routing/sheets/template.h"
 
 namespace tollgate::gateway::cli {
 namespace {

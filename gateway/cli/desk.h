@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "gateway/config.h"
-#include "gateway/peer_reader.h"
-#include "routing/compile.h"
-#include "routing/store.h"
+#include "gateway/config/config.h"
+#include "gateway/config/peer_reader.h"
+#include "routing/compile/compile.h"
+#include "routing/store/store.h"
 
 namespace tollgate::gateway::cli {
 

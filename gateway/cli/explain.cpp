@@ -9,12 +9,12 @@
 #include "gateway/cli/commands.h"
 #include "gateway/cli/desk.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/config.h"
-#include "gateway/config_texts.h"
-#include "gateway/peer_reader.h"
+#include "gateway/config/config.h"
+#include "gateway/config/peer_reader.h"
+#include "gateway/config/texts.h"
 #include "proto/escape.h"
-#include "routing/cells.h"
-#include "routing/compile.h"
+#include "routing/compile/cells.h"
+#include "routing/compile/compile.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -13,10 +13,10 @@
 #include "gateway/cli/terminal.h"
 #include "proto/escape.h"
 #include "proto/saturated.h"
-#include "routing/compile.h"
+#include "routing/compile/compile.h"
 #include "routing/csv.h"
 #include "routing/money.h"
-#include "routing/table_cache.h"
+#include "routing/store/table_cache.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -8,14 +8,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/journal_reader.h"
-#include "core/storage.h"
+#include "core/journal/reader.h"
+#include "core/journal/storage.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/journal_due.h"
 #include "gateway/cli/journal_text.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/dead_letters.h"
-#include "gateway/recovery.h"
+#include "gateway/keeping/dead_letters.h"
+#include "gateway/keeping/recovery.h"
 #include "proto/escape.h"
 
 namespace tollgate::gateway::cli {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/storage.h"
-#include "gateway/due_stock.h"
+#include "core/journal/storage.h"
+#include "gateway/keeping/due_stock.h"
 
 namespace tollgate::gateway::cli {
 

@@ -6,10 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "gateway/message.h"
+#include "gateway/messages/message.h"
 #include "proto/escape.h"
 #include "proto/pdu.h"
-#include "proto/record.h"
+#include "proto/records/record.h"
 #include "proto/tlv.h"
 
 namespace tollgate::gateway::cli {

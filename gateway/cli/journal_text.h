@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "core/journal_reader.h"
-#include "proto/record.h"
+#include "core/journal/reader.h"
+#include "proto/records/record.h"
 
 namespace tollgate::gateway::cli {
 

@@ -11,7 +11,7 @@
 #include "gateway/cli/sheet_flags.h"
 #include "gateway/cli/tables.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/config.h"
+#include "gateway/config/config.h"
 
 namespace tollgate::gateway::cli {
 

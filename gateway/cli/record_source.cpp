@@ -8,9 +8,9 @@
 #include "core/clock.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/detail_store.h"
+#include "gateway/keeping/detail_store.h"
 #include "proto/escape.h"
-#include "routing/cells.h"
+#include "routing/compile/cells.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
-#include "core/storage.h"
-#include "gateway/config.h"
-#include "proto/detail.h"
+#include "core/journal/storage.h"
+#include "gateway/config/config.h"
+#include "proto/records/detail.h"
 
 namespace tollgate::gateway::cli {
 

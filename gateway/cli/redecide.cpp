@@ -1,6 +1,6 @@
 #include "gateway/cli/redecide.h"
 
-#include "gateway/peer_reader.h"
+#include "gateway/config/peer_reader.h"
 #include "proto/escape.h"
 #include "routing/money.h"
 

@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "gateway/config.h"
-#include "proto/detail.h"
-#include "routing/compile.h"
+#include "gateway/config/config.h"
+#include "proto/records/detail.h"
+#include "routing/compile/compile.h"
 #include "routing/explain.h"
 #include "routing/router.h"
 

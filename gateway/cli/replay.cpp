@@ -12,12 +12,12 @@
 #include "gateway/cli/redecide.h"
 #include "gateway/cli/sheets.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/learning.h"
-#include "gateway/tables_place.h"
+#include "gateway/config/tables_place.h"
+#include "gateway/keeping/learning.h"
 #include "proto/escape.h"
 #include "proto/saturated.h"
-#include "routing/cells.h"
-#include "routing/compile.h"
+#include "routing/compile/cells.h"
+#include "routing/compile/compile.h"
 #include "routing/money.h"
 
 namespace tollgate::gateway::cli {

@@ -4,7 +4,7 @@
 #include "core/environment.h"
 #include "gateway/cli/commands.h"
 #include "gateway/cli/terminal.h"
-#include "gateway/config.h"
+#include "gateway/config/config.h"
 #include "gateway/process.h"
 
 namespace tollgate::gateway::cli {

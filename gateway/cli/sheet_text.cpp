@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/cli/terminal.h"
-#include "routing/ratesheet_book.h"
+#include "routing/sheets/book.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "routing/ratesheet.h"
-#include "routing/ratesheet_context.h"
-#include "routing/ratesheet_effect.h"
-#include "routing/table_set.h"
+#include "routing/sheets/context.h"
+#include "routing/sheets/effect.h"
+#include "routing/sheets/sheet.h"
+#include "routing/store/table_set.h"
 
 namespace tollgate::gateway::cli {
 

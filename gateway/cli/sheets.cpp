@@ -10,9 +10,9 @@
 #include "gateway/cli/sheet_text.h"
 #include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
-#include "routing/compile.h"
+#include "routing/compile/compile.h"
 #include "routing/csv.h"
-#include "routing/ratesheet_values.h"
+#include "routing/sheets/values.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "gateway/cli/desk.h"
-#include "routing/ratesheet.h"
-#include "routing/ratesheet_context.h"
-#include "routing/ratesheet_effect.h"
+#include "routing/sheets/context.h"
+#include "routing/sheets/effect.h"
+#include "routing/sheets/sheet.h"
 
 namespace tollgate::gateway::cli {
 

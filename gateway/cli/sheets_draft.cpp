@@ -6,8 +6,8 @@
 #include "gateway/cli/sheets.h"
 #include "gateway/cli/table_side.h"
 #include "gateway/cli/terminal.h"
-#include "routing/overlay.h"
-#include "routing/ratesheet_book.h"
+#include "routing/sheets/book.h"
+#include "routing/sheets/overlay.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <unordered_map>
 
-#include "gateway/config_texts.h"
+#include "gateway/config/texts.h"
 #include "routing/csv.h"
 
 namespace tollgate::gateway::cli {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "routing/store.h"
+#include "routing/store/store.h"
 
 namespace tollgate::gateway::cli {
 

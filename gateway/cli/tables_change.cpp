@@ -5,7 +5,7 @@
 #include "gateway/cli/tables.h"
 #include "gateway/cli/tables_json.h"
 #include "gateway/cli/terminal.h"
-#include "routing/cells.h"
+#include "routing/compile/cells.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -8,9 +8,9 @@
 #include "gateway/cli/tables.h"
 #include "gateway/cli/tables_json.h"
 #include "gateway/cli/terminal.h"
-#include "routing/cells.h"
+#include "routing/compile/cells.h"
 #include "routing/csv.h"
-#include "routing/overlay.h"
+#include "routing/sheets/overlay.h"
 
 namespace tollgate::gateway::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "routing/table_set.h"
+#include "routing/store/table_set.h"
 
 namespace tollgate::gateway::cli {
 

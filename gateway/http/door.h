@@ -28,8 +28,8 @@
 
 #include "core/counters.h"
 #include "core/net.h"
+#include "gateway/config/ip.h"
 #include "gateway/http/wire.h"
-#include "gateway/ip.h"
 
 struct pollfd;
 

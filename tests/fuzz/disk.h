@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/journal_format.h"
-#include "tests/core/faulty_storage.h"
+#include "core/journal/format.h"
+#include "tests/core/journal/faulty_storage.h"
 #include "tests/fuzz/input.h"
-#include "tests/proto/record_support.h"
+#include "tests/proto/records/record_support.h"
 
 namespace tollgate::fuzz {
 
@@ -129,7 +129,7 @@ inline bool damage(Octets& octets, Input& in) {
   return octets != before;
 }
 
-// The segments of one journal: those called "`prefix`N" (gateway/prefixed_storage.h).
+// The segments of one journal: those called "`prefix`N" (gateway/keeping/prefixed_storage.h).
 class Segments {
  public:
   Segments(core::testing::FaultyStorage& disk, std::string prefix)

@@ -2,15 +2,15 @@
 // is a file's text (fuzz::unfolded).
 //
 // What must hold: there is a configuration or a fault, never both; a fault is one printable line
-// that says why; a configuration that is taken is whole (gateway/config.h, invariant 2), and reads
-// the same again.
+// that says why; a configuration that is taken is whole (gateway/config/config.h, invariant 2), and
+// reads the same again.
 #include <filesystem>
 #include <fstream>
 #include <set>
 
-#include "gateway/config.h"
-#include "gateway/config_reader.h"
-#include "gateway/config_texts.h"
+#include "gateway/config/config.h"
+#include "gateway/config/reader.h"
+#include "gateway/config/texts.h"
 #include "tests/fuzz/input.h"
 
 using namespace tollgate;

@@ -10,7 +10,7 @@
 #include <crypt.h>
 #include <map>
 
-#include "gateway/recovery.h"
+#include "gateway/keeping/recovery.h"
 #include "proto/pdu_visit.h"
 #include "proto/tlv.h"
 #include "tests/fuzz/input.h"

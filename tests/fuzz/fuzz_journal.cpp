@@ -11,10 +11,10 @@
 #include <set>
 #include <vector>
 
-#include "core/journal_reader.h"
-#include "gateway/due_chunk.h"
-#include "gateway/due_stock.h"
-#include "gateway/recovery.h"
+#include "core/journal/reader.h"
+#include "gateway/keeping/due_chunk.h"
+#include "gateway/keeping/due_stock.h"
+#include "gateway/keeping/recovery.h"
 #include "tests/fuzz/disk.h"
 
 using namespace tollgate;

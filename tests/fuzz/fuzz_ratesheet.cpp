@@ -10,10 +10,10 @@
 #include <string>
 #include <zip.h>
 
-#include "routing/ratesheet.h"
-#include "routing/ratesheet_book.h"
-#include "routing/ratesheet_context.h"
-#include "routing/ratesheet_values.h"
+#include "routing/sheets/book.h"
+#include "routing/sheets/context.h"
+#include "routing/sheets/sheet.h"
+#include "routing/sheets/values.h"
 #include "tests/fuzz/input.h"
 
 using namespace tollgate::routing;

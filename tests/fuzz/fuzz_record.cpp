@@ -5,9 +5,9 @@
 // written in another order, says the same when it was written again, and keeps its message's place.
 #include <cstdlib>
 
-#include "proto/detail.h"
+#include "proto/records/detail.h"
 #include "tests/fuzz/input.h"
-#include "tests/proto/record_support.h"
+#include "tests/proto/records/record_support.h"
 
 using namespace tollgate::proto;
 using namespace tollgate::proto::record;

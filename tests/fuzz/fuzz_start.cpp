@@ -1,7 +1,7 @@
 // A start on directories as anything may have left them: the journal, the dead-letter files, the
 // detail records' files and the chunks of due receipts, each damaged as the input says. Then what
-// gateway/keeping.cpp does: read all of it, mend it, write on; the disk may end anywhere in that,
-// and a second start goes on with what was durable.
+// gateway/keeping/keeping.cpp does: read all of it, mend it, write on; the disk may end anywhere in
+// that, and a second start goes on with what was durable.
 //
 // What must hold, whatever the damage: of what could be read in front of the start all is there
 // behind it, in order. A dead letter of the journal that the files lacked is in them, once; a
@@ -11,15 +11,15 @@
 #include <optional>
 #include <set>
 
-#include "core/journal_reader.h"
-#include "gateway/dead_letters.h"
-#include "gateway/detail_store.h"
-#include "gateway/due_chunk.h"
-#include "gateway/due_stock.h"
-#include "gateway/learning.h"
-#include "gateway/prefixed_storage.h"
-#include "gateway/recovery.h"
-#include "proto/detail.h"
+#include "core/journal/reader.h"
+#include "gateway/keeping/dead_letters.h"
+#include "gateway/keeping/detail_store.h"
+#include "gateway/keeping/due_chunk.h"
+#include "gateway/keeping/due_stock.h"
+#include "gateway/keeping/learning.h"
+#include "gateway/keeping/prefixed_storage.h"
+#include "gateway/keeping/recovery.h"
+#include "proto/records/detail.h"
 #include "tests/fuzz/disk.h"
 #include "tests/fuzz/log.h"
 

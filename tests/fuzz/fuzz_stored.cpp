@@ -1,6 +1,6 @@
-// What Redis says. The first octet chooses: a record of the tables (routing/table_codec.h), whose
-// payload is the input and whose envelope is right or the input too; or what a server answers to
-// some commands and on a subscription, as octets of RESP.
+// What Redis says. The first octet chooses: a record of the tables (routing/store/table_codec.h),
+// whose payload is the input and whose envelope is right or the input too; or what a server answers
+// to some commands and on a subscription, as octets of RESP.
 //
 // What must hold: a record that is taken has what its reader promises, and is read back as it was
 // when it is written again; an answer is a reply within the bounds, or an error of one printable
@@ -14,9 +14,9 @@
 #include <thread>
 #include <unistd.h>
 
-#include "proto/tables.pb.h"
-#include "routing/redis.h"
-#include "routing/table_codec.h"
+#include "proto/records/tables.pb.h"
+#include "routing/store/redis.h"
+#include "routing/store/table_codec.h"
 #include "tests/fuzz/input.h"
 
 using namespace tollgate;

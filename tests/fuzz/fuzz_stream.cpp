@@ -13,10 +13,10 @@
 #include <thread>
 #include <unistd.h>
 
-#include "core/journal_reader.h"
-#include "gateway/detail_stream.h"
-#include "gateway/details.h"
-#include "gateway/prefixed_storage.h"
+#include "core/journal/reader.h"
+#include "gateway/keeping/detail_stream.h"
+#include "gateway/keeping/details.h"
+#include "gateway/keeping/prefixed_storage.h"
 #include "tests/fuzz/disk.h"
 #include "tests/fuzz/log.h"
 

@@ -8,13 +8,13 @@
 // are written as themselves.
 #include <array>
 
-#include "gateway/peer_reader.h"
+#include "gateway/config/peer_reader.h"
+#include "routing/compile/facts.h"
 #include "routing/explain.h"
-#include "routing/facts.h"
 #include "routing/router.h"
-#include "routing/table_set.h"
+#include "routing/store/table_set.h"
 #include "tests/fuzz/input.h"
-#include "tests/routing/directory.h"
+#include "tests/routing/compile/directory.h"
 
 using namespace tollgate;
 using namespace tollgate::routing;

@@ -4,11 +4,11 @@
 // What must hold: nothing but a text that says why, or a value that is within its bounds: a number
 // exists and keeps its form, an amount, a network and an address read the same when they are
 // written, a printed PDU is one line.
-#include "gateway/config_texts.h"
-#include "gateway/ip.h"
+#include "gateway/config/ip.h"
+#include "gateway/config/texts.h"
 #include "proto/json.h"
 #include "proto/time.h"
-#include "routing/cells.h"
+#include "routing/compile/cells.h"
 #include "routing/dialling.h"
 #include "routing/money.h"
 #include "tests/fuzz/input.h"

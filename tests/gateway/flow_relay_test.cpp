@@ -1,5 +1,5 @@
 // Clients in accept mode relay: answered when a carrier has answered, and only then accepted.
-#include "gateway/client_home.h"
+#include "gateway/clients/client_home.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {

@@ -2,7 +2,7 @@
 // that mail spills.
 #include <random>
 
-#include "core/journal_format.h"
+#include "core/journal/format.h"
 #include "proto/limits.h"
 #include "proto/text.h"
 #include "proto/tlv.h"

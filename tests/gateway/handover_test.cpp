@@ -2,7 +2,7 @@
 // depot's home is shard 1; shard 0 accepts. None may end the gateway, lose an answer or keep a
 // connection: World::finish() checks what is left, these tests what was answered and in which
 // order.
-#include "tests/core/faulty_storage.h"
+#include "tests/core/journal/faulty_storage.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {

@@ -1,8 +1,8 @@
 // What a carrier may send that is too long, broken or senseless, with a journal: everything that is
 // kept of it has a bound, all of it is answered, and what was written can be read back.
-#include "core/journal_reader.h"
+#include "core/journal/reader.h"
 #include "proto/tlv.h"
-#include "tests/core/faulty_storage.h"
+#include "tests/core/journal/faulty_storage.h"
 #include "tests/gateway/world.h"
 
 namespace tollgate::gateway {

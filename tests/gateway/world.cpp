@@ -181,7 +181,7 @@ AuthOptions World::auth_options(unsigned shards) {
   return options;
 }
 
-// As gateway/keeping.cpp does.
+// As gateway/keeping/keeping.cpp does.
 void World::open_disk(const WorldOptions& world) {
   RecoveryOptions reading;
   reading.quarantine = true;

@@ -14,16 +14,16 @@
 #include <string>
 #include <vector>
 
-#include "core/journal.h"
-#include "gateway/detail_store.h"
-#include "gateway/due_stock.h"
+#include "core/journal/journal.h"
+#include "gateway/config/peer_reader.h"
 #include "gateway/flow.h"
-#include "gateway/peer_reader.h"
+#include "gateway/keeping/detail_store.h"
+#include "gateway/keeping/due_stock.h"
 #include "gateway/restore.h"
-#include "tests/core/faulty_storage.h"
+#include "tests/core/journal/faulty_storage.h"
 #include "tests/gateway/ends.h"
 #include "tests/gateway/world_net.h"
-#include "tests/routing/directory.h"
+#include "tests/routing/compile/directory.h"
 
 namespace tollgate::gateway {
 

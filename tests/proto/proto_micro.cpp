@@ -10,7 +10,7 @@
 
 #include "proto/framer.h"
 #include "proto/receipt.h"
-#include "proto/record.h"
+#include "proto/records/record.h"
 #include "proto/session.h"
 
 using namespace tollgate::proto;

@@ -17,7 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "routing/explain.h"
-#include "tests/routing/directory.h"
+#include "tests/routing/compile/directory.h"
 #include "tests/routing/random_tables.h"
 
 namespace {

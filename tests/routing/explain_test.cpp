@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/routing/allocations.h"
-#include "tests/routing/directory.h"
+#include "tests/routing/compile/directory.h"
 
 namespace tollgate::routing {
 namespace {

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "routing/explain.h"
-#include "tests/routing/directory.h"
+#include "tests/routing/compile/directory.h"
 
 namespace tollgate::routing {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "gateway/cli/journal_text.h"
 #include "gateway/restore.h"
-#include "tests/routing/directory.h"
+#include "tests/routing/compile/directory.h"
 
 namespace tollgate::sim {
 

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "core/journal.h"
-#include "gateway/auth.h"
-#include "gateway/dead_letters.h"
-#include "gateway/detail_store.h"
-#include "gateway/due_stock.h"
+#include "core/journal/journal.h"
+#include "gateway/clients/auth.h"
 #include "gateway/flow.h"
-#include "gateway/recovery.h"
+#include "gateway/keeping/dead_letters.h"
+#include "gateway/keeping/detail_store.h"
+#include "gateway/keeping/due_stock.h"
+#include "gateway/keeping/recovery.h"
 #include "tests/gateway/world_net.h"
 #include "tests/sim/agenda.h"
 #include "tests/sim/people.h"

@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "gateway/peers.h"
+#include "gateway/config/peers.h"
 #include "tests/sim/plan.h"
 
 namespace tollgate::sim {

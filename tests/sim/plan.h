@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "gateway/config.h"
+#include "gateway/config/config.h"
 #include "tests/sim/agenda.h"
 
 namespace tollgate::sim {

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/core/faulty_storage.h"
+#include "tests/core/journal/faulty_storage.h"
 #include "tests/sim/carrier.h"
 #include "tests/sim/client.h"
 #include "tests/sim/life.h"
