@@ -169,19 +169,18 @@ void Feed::tell_faults(const std::vector<TableFault>& faults) const {
     core::log::error("table_fault", {{"fault", fault_text(fault)}});
 }
 
-std::unique_ptr<const Tables> Feed::compile(const std::string& directory, std::uint32_t version,
-                                            std::vector<TableFault>& faults,
-                                            const CompiledFrom* from, CompiledFrom* keep) {
+std::unique_ptr<const Tables> Feed::compile(const Compiling& what,
+                                            std::vector<TableFault>& faults) {
   CompileOptions options;
-  options.from = from;
-  options.keep = keep;
+  options.from = what.from;
+  options.keep = what.keep;
   options.carriers = options_.carriers;
   options.clients = options_.clients;
   options.companions = options_.companions;
   options.now_us = options_.clock().wall_us;
-  options.version = version;
+  options.version = what.version;
   options.facts = &options_.facts;
-  auto result = compile_directory(directory, options);
+  auto result = compile_directory(what.directory, options);
   if (result) return std::move(*result);
   faults = std::move(result.error());
   return nullptr;
@@ -219,7 +218,7 @@ void Feed::load_directory() {
   std::vector<TableFault> faults;
   std::string stamp = stamp_of(options_.directory);
   auto from = std::make_unique<CompiledFrom>();
-  if (auto tables = compile(options_.directory, version_ + 1, faults, nullptr, from.get())) {
+  if (auto tables = compile({options_.directory, version_ + 1, nullptr, from.get()}, faults)) {
     accept();
     stamp_ = std::move(stamp);
     if (tables->valid_until_us == kNever) from.reset();
@@ -261,7 +260,7 @@ void Feed::compile_with_facts() {
   }
   if (from_redis() && !cache_is(true)) return;  // the files that are fetched bring them in force
   std::vector<TableFault> faults;
-  if (auto tables = compile(directory_, version_, faults)) return take_over(std::move(tables));
+  if (auto tables = compile({directory_, version_}, faults)) return take_over(std::move(tables));
   tell_faults(faults);
   core::log::error("tables_facts_refused",
                    {{"facts", options_.facts.number}, {"version_kept", version_}});
@@ -281,7 +280,7 @@ void Feed::compile_again() {
     return;
   }
   std::vector<TableFault> faults;
-  if (auto tables = compile(directory_, version_, faults, from_.get()))
+  if (auto tables = compile({directory_, version_, from_.get()}, faults))
     return take_over(std::move(tables));
   tell_faults(faults);
   refuse(version_, Refusal::faults, "its rows of today have faults");

@@ -91,11 +91,15 @@ class Feed {
   void turn();
   void wait();
 
-  // Compiles; null and told when it has faults.
-  std::unique_ptr<const Tables> compile(const std::string& directory, std::uint32_t version,
-                                        std::vector<TableFault>& faults,
-                                        const CompiledFrom* from = nullptr,
-                                        CompiledFrom* keep = nullptr);
+  struct Compiling {
+    const std::string& directory;
+    std::uint32_t version;
+    const CompiledFrom* from = nullptr;  // the texts to take, instead of the directory's
+    CompiledFrom* keep = nullptr;        // where the texts that were taken are kept
+  };
+
+  // Null when it has faults.
+  std::unique_ptr<const Tables> compile(const Compiling& what, std::vector<TableFault>& faults);
   void load_directory();
   bool edited() const;
   void compile_again();

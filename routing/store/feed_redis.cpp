@@ -139,7 +139,7 @@ void Feed::take(const TableVersion& version) {
   }
   const std::int64_t fetch_us = options_.clock().mono_us - begin;
   std::vector<TableFault> faults;
-  auto tables = compile(*directory, version.number, faults);
+  auto tables = compile({*directory, version.number}, faults);
   // Compiled was what was published, and not what others did to it meanwhile.
   if (const auto whole = cache_.checked(version); !whole) {
     cache_.drop(version);
@@ -191,7 +191,7 @@ bool Feed::from_cache() {
       continue;
     }
     std::vector<TableFault> faults;
-    auto tables = compile(*directory, version.number, faults);
+    auto tables = compile({*directory, version.number}, faults);
     if (tables == nullptr) {
       tell_faults(faults);
       continue;
@@ -262,7 +262,7 @@ StoreResult<void> Feed::try_draft(const TableDraft& draft) {
       trial, [&](const TableFile& file, const auto& keep) { return store_.fetch(file, keep); });
   if (!directory) return tl::unexpected(directory.error());
   std::vector<TableFault> faults;
-  const auto tables = compile(*directory, trial.number, faults);
+  const auto tables = compile({*directory, trial.number}, faults);
   cache_.drop(trial);
   if (tables != nullptr) return {};
   return store_error(StoreFault::invalid, first_fault(faults));
