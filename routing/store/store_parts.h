@@ -1,4 +1,4 @@
-// What store.cpp and store_drafts.cpp share. Private to them.
+// What store.cpp, store_drafts.cpp and feed_redis.cpp share. Private to them.
 #pragma once
 #include <string>
 
