@@ -2,8 +2,7 @@
 // push() may be called by any thread; it takes a lock for as long as a list's operation lasts, and
 // never waits for the descriptor. Private to log.cpp.
 //   1 The queue holds at most queue_lines lines. Beyond that the oldest of the lowest level goes,
-//   or
-//     the new one when all others are above it.
+//     or the new one when all others are above it.
 //   2 Lines of the queue are written in the order of push().
 //   3 A descriptor that takes nothing (a full pipe, a stopped terminal) or fails (no space, no
 //     reader) is tried again as long as the writer lives; its line is kept, and finished.

@@ -2,12 +2,10 @@
 // thread.
 //
 // 1. parse_nano is exact: a text with more than nine decimals or out of int64's range is refused,
-// not
-//    rounded. Digits, an optional leading '-', one '.'; no blanks, exponent or thousands mark.
+//    not rounded. Digits, an optional leading '-', one '.'; no blanks, exponent or thousands mark.
 // 2. format_nano(parse_nano(x)) denotes the same amount as x.
 // 3. convert works on 128 bits in between; what does not fit in int64 is refused. A cost is rounded
-// up
-//    and a price down, so that rounding never makes a loss look like a gain (by 1 nano-unit at
+//    up and a price down, so that rounding never makes a loss look like a gain (by 1 nano-unit at
 //    most).
 #pragma once
 #include <cstdint>

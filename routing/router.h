@@ -5,7 +5,7 @@
 // 2. The same tables, query and states give the same route (weights hash Query::message).
 // 3. With an Explanation the very same code runs and every carrier gets exactly one verdict.
 // 4. No candidate is dearer than the rule's margin allows; none is at a loss unless the rule allows
-// it.
+//    it.
 // 5. At most min(Rule::attempts_max, kCandidatesMax) candidates, none twice.
 #pragma once
 #include <cstdint>

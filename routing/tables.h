@@ -4,7 +4,7 @@
 // 1. Carriers, clients, plans and destinations are dense ids; names are kept for printing alone.
 // 2. Carrier ids follow CompileOptions::carriers, client ids CompileOptions::clients.
 // 3. Only rows in force at `as_of_us` are in it; from `valid_until_us` on it is stale: compile
-// again.
+//    again.
 // 4. All money is in the base currency, int64 nano-units.
 // 5. Destination 0 is "unknown": no numbering-plan prefix fits.
 #pragma once

@@ -3,7 +3,7 @@
 //
 // Invariants
 // 1. shortages() is a pure function; a shortage names what is there, what is needed and the
-// mending.
+//    mending.
 // 2. A shortage stops nothing: its consequence is bounded elsewhere. Descriptors are what could
 //    starve reloads, the journal and /metrics, so connections get what these leave
 //    (connections_granted).

@@ -7,8 +7,7 @@
 //    is beyond ends the connection that has waited longest, never the newest: who says at once what
 //    he wants is served however many others are silent.
 // 2. Nobody takes longer than `limits` allows: to send a head from its first octet (from the
-// accept,
-//    for the first one), to read an answer, to be idle between two requests.
+//    accept, for the first one), to read an answer, to be idle between two requests.
 // 3. Of one connection one request a turn is looked at; those sent ahead wait.
 // 4. A page is rendered once for all that asked for it in one turn.
 // 5. Without free descriptors it still accepts: kSpares are kept, and a descriptor that is let go

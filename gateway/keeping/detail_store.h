@@ -4,8 +4,7 @@
 //
 // Invariants
 // 1. What settled records hold and the files lack is found by message id, in the files from the
-// last
-//    detailed record on (proto/records/record.h): neither memory nor time grows with what is
+//    last detailed record on (proto/records/record.h): neither memory nor time grows with what is
 //    written.
 // 2. `missing` is written by the first shard before anything else, marked as recovered.
 #pragma once

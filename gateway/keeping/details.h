@@ -10,8 +10,7 @@
 // 3. accepting() is false while more than `backlog_max` records wait for the files' disk, or it has
 //    no room: submits are refused, what was accepted goes on. Memory is bounded by that.
 // 4. Files whose records are all older than `keep_days` are removed, oldest first. Age is kept
-// time:
-//    no wall clock makes it grow.
+//    time: no wall clock makes it grow.
 #pragma once
 
 #include <array>

@@ -9,9 +9,8 @@
 //    version's) those that ended later by the wall clock are counted.
 // 3. What cannot be written is told in the log and not handed over; the next change tries again.
 // 4. Time is steady time, the files' age is kept time (kept_time.h): a wall clock that jumps
-// neither
-//    removes facts nor turns the month. Since which facts each day of kept time has been there is
-//    in the file `facts-days`; a file that it does not tell of is kept.
+//    neither removes facts nor turns the month. Since which facts each day of kept time has been
+//    there is in the file `facts-days`; a file that it does not tell of is kept.
 // 5. Kept and steady time are saved for the next process here (KeptClock), beside what this thread
 //    syncs anyway: a disk that stalls holds no other thread.
 //

@@ -2,11 +2,9 @@
 // start's, on its thread. docs/decisions/0025 has the reasons.
 //
 //   1 Within one boot of the machine the line goes as the monotonic clock: a wall clock that was
-//   put
-//     forward or back between two records, or between two runs, moves nothing on it.
+//     put forward or back between two records, or between two runs, moves nothing on it.
 //   2 Over a boot (the monotonic clocks cannot be compared) the wall clock says how long the
-//   machine
-//     was away: never less than nothing, at most kGapMaxUs.
+//     machine was away: never less than nothing, at most kGapMaxUs.
 //   3 What an older layout wrote, without a monotonic clock, counts as a boot of its own.
 //   4 A stream without a clock record has the clock with which its run begins here: each tells its
 //     clock where it first speaks in a segment (recorder.h), so one that told none saw no other.

@@ -2,8 +2,7 @@
 // owner's feed thread; touches nothing but its arguments and the files.
 //
 // 1. All or nothing: with one fault there are no tables, and every fault of every file is named
-// (the first
-//    kTableFaultsMax of them; a last one then says how many more there are).
+//    (the first kTableFaultsMax of them; a last one then says how many more there are).
 // 2. Nothing is guessed: unknown columns, files, carriers, plans and currencies are faults.
 // 3. Bounds: kTableFileBytesMax a file, kTableCellBytesMax a cell, kTableColumnsMax columns; and of
 //    what a few rows can multiply (compile.cpp's Sizes), looked at before memory is spent on it.

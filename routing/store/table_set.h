@@ -5,8 +5,7 @@
 //
 // 1. Lists of files are sorted by name, and no name is there twice.
 // 2. A name is "name.csv", "folder/name.csv", or "name.toml" in templates/, carriers/ or clients/,
-// of
-//    letters, digits, '-', '_' and '.', no part of it begins with '.': it can be joined to any
+//    of letters, digits, '-', '_' and '.', no part of it begins with '.': it can be joined to any
 //    directory (bad_table_name()).
 // 3. Bounds: kTableFilesMax files, kTableFileBytesMax octets each (routing/csv.h).
 #pragma once
