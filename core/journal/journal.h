@@ -147,6 +147,7 @@ class Journal {
     std::atomic<bool> failed{false};
     std::atomic<bool> apart_settled{true};
     std::atomic<std::uint64_t> current_segment{0};
+    std::atomic<bool> begun{false};
     std::atomic<std::uint64_t> lost_upto{0};
   };
   explicit Journal(JournalOptions options);
@@ -196,6 +197,9 @@ class Journal::Stream {
   std::uint64_t current_segment() const noexcept {
     return state_.current_segment.load(std::memory_order_acquire);
   }
+  // It has a segment. Until a start finds room for its first one, nothing that is appended becomes
+  // durable.
+  bool begun() const noexcept { return state_.begun.load(std::memory_order_acquire); }
   // Segments up to this one may have lost records; 0: none has.
   std::uint64_t lost_upto() const noexcept {
     return state_.lost_upto.load(std::memory_order_acquire);

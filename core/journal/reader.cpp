@@ -59,8 +59,12 @@ class Reading {
   JournalReport report_;
 };
 
-std::string trouble(const std::string& name, const char* what, int error) {
-  return "journal: " + name + " " + what + ": " + std::strerror(error);
+// `place`: the file as the operator sees it.
+std::string trouble(const std::string& place, const char* what, int error) {
+  const char* const why = error == EINVAL  ? "it is no regular file"
+                          : error == ELOOP ? "it is a link"
+                                           : std::strerror(error);
+  return place + " " + what + ": " + why;
 }
 
 tl::expected<JournalReport, std::string> Reading::run() {
@@ -95,7 +99,8 @@ tl::expected<JournalReport, std::string> Reading::run() {
 
 std::string Reading::find() {
   std::vector<std::string> names;
-  if (const int error = storage_.list(names)) return trouble("directory", "cannot be read", error);
+  if (const int error = storage_.list(names))
+    return trouble(storage_.place(""), "cannot be read", error);
   for (const std::string& name : names) {
     const std::uint64_t number = journal::segment_number(name);
     if (number != 0 && number >= options_.from) found_.push_back({number, 0, std::nullopt, false});
@@ -113,8 +118,10 @@ std::string Reading::find() {
 std::string Reading::look(Found& found) {
   const std::string name = journal::segment_name(found.number);
   FilePtr file;
-  if (const int error = storage_.open(name, file)) return trouble(name, "cannot be opened", error);
-  if (const int error = file->size(found.size)) return trouble(name, "has no size", error);
+  if (const int error = storage_.open(name, file))
+    return trouble(storage_.place(name), "cannot be opened", error);
+  if (const int error = file->size(found.size))
+    return trouble(storage_.place(name), "has no size", error);
   std::array<std::uint8_t, kRecordsBegin> begin{};
   found.unwritten = true;
   for (std::size_t at = 0; at < begin.size(); at += kSector) {
@@ -150,9 +157,10 @@ std::string Reading::cut_unwritten(std::size_t& begun) {
 
 std::string Reading::read_octets(const Found& found) {
   const std::string name = journal::segment_name(found.number);
-  if (found.size > kSegmentMax) return "journal: " + name + " is longer than any segment";
+  if (found.size > kSegmentMax) return storage_.place(name) + " is longer than any segment";
   FilePtr file;
-  if (const int error = storage_.open(name, file)) return trouble(name, "cannot be opened", error);
+  if (const int error = storage_.open(name, file))
+    return trouble(storage_.place(name), "cannot be opened", error);
   octets_.resize(found.size);
   unread_.clear();
   const Out all(octets_);

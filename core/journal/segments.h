@@ -71,6 +71,7 @@ class Segments {
   File& file() noexcept { return *current_.file; }
   // Of the current segment, or of the first to come.
   std::uint64_t number() const noexcept { return current_.number != 0 ? current_.number : first_; }
+  bool begun() const noexcept { return current_.number != 0; }
   std::uint64_t end() const noexcept { return end_; }  // of what is durable in the current one
   std::uint64_t room() const noexcept {
     return current_.file == nullptr ? 0 : options_.segment_octets - end_;

@@ -47,7 +47,7 @@ void Journal::Writer::Free::operator()(std::uint8_t* blocks) const noexcept {
 tl::expected<void, std::string> Journal::Writer::open() {
   counts_[JournalCount::damaged_octets].set(options_.damaged_octets);
   auto opened = segments_.open(options_.clock());
-  state_.current_segment.store(segments_.number(), std::memory_order_release);
+  show_segment();
   show_state();
   return opened;
 }
@@ -93,7 +93,7 @@ bool Journal::Writer::turn_over(const Now& now) {
   if (!segments_.advance(now)) return true;
   if (const int error = segments_.maintain(now)) return fail("the spare segment", error);
   batch_begin_ = batch_end_ = 0;
-  state_.current_segment.store(segments_.number(), std::memory_order_release);
+  show_segment();
   show_state();
   return true;
 }
@@ -183,6 +183,11 @@ void Journal::Writer::announce() {
   if (!needs_changed_ || !apart_settled()) return;
   needs_changed_ = false;
   segments_.set_oldest_needed(oldest);
+}
+
+void Journal::Writer::show_segment() {
+  state_.current_segment.store(segments_.number(), std::memory_order_release);
+  state_.begun.store(segments_.begun(), std::memory_order_release);
 }
 
 void Journal::Writer::show_state() {

@@ -57,6 +57,7 @@ class Journal::Writer final : private Waker {
   bool batch_empty() const noexcept { return batch_end_ == batch_begin_; }
   void begin_batch();
   void announce();
+  void show_segment();
   void show_state();
   bool fail(const char* what, int error);
   void rest();

@@ -360,15 +360,20 @@ bool Recorder::turn_start() {
   return true;
 }
 
-void Recorder::turn_end() {
-  details_.turn_end();
-  if (stream_ == nullptr || failed_) return;
+// Not before the first segment: the ids would shut the gate until the disk has room for it.
+void Recorder::let_go() {
   note_ids();
   // Nothing held: every closed segment may go, also when no message ever held one of them.
   if (held_ == 0 && stream_->current_segment() > first_) {
     first_ = stream_->current_segment();
     stream_->set_oldest_needed(first_);
   }
+}
+
+void Recorder::turn_end() {
+  details_.turn_end();
+  if (stream_ == nullptr || failed_) return;
+  if (stream_->begun()) let_go();
   stream_->publish();
 }
 

@@ -151,6 +151,7 @@ class Recorder {
     std::uint64_t segment;
     std::uint64_t number;  // of the last detail record in it
   };
+  void let_go();
   void note_ids();
   std::uint64_t hold();
   void hold_from(std::uint64_t segment);
