@@ -78,33 +78,44 @@ routing::FeedOptions feed_options(const Config& config) {
   return options;
 }
 
-// Says in the log that a disk takes nothing more, while that lasts, and that it does again.
-// Main thread, once each kReclaimEvery.
+// Says in the log that a disk takes nothing more, each time that this begins and while it lasts,
+// and that it does again. Main thread, once each kReclaimEvery.
 class DiskWatch {
  public:
-  DiskWatch(const char* full, const char* failed, const char* again)
-      : full_(full), failed_(failed), again_(again) {}
+  struct Words {
+    const char *full, *failed, *again;
+  };
+  DiskWatch(Words words, std::string directory, std::uint64_t needed)
+      : words_(words), directory_(std::move(directory)), needed_(needed) {}
 
   void look(const core::Journal& journal) {
     using core::JournalCount;
     const auto& counts = journal.counts();
     if (counts[JournalCount::failed].get() != 0) {
-      return core::log::error(failed_, {{"reason", journal.failure()}});
+      return core::log::error(words_.failed, {{"reason", journal.failure()}});
     }
     if (counts[JournalCount::directory_gone].get() != 0) return;  // the journal has said so
     if (counts[JournalCount::accepting].get() != 0) {
-      if (looks_ > 1) core::log::info(again_);
+      if (looks_ > 1) core::log::info(words_.again, {{"directory", directory_}, {"time", times_}});
       looks_ = 0;
       return;
     }
     if (++looks_ == 1) return;  // it may just have been opened
+    if (looks_ == 2) ++times_;
     const auto free = counts[JournalCount::free_octets].get();
-    core::log::error(full_, {core::log::Field::amount("free_octets", free)});
+    // Numbered: the log sums what is the same, and this time is not the last one.
+    core::log::error(words_.full, {{"directory", directory_},
+                                   core::log::Field::amount("free_octets", free),
+                                   {"needed_octets", needed_},
+                                   {"time", times_}});
   }
 
  private:
-  const char *full_, *failed_, *again_;
-  unsigned looks_ = 0;  // that found it so, one after the other
+  const Words words_;
+  const std::string directory_;
+  const std::uint64_t needed_;  // for one more file
+  unsigned looks_ = 0;          // that found it so, one after the other
+  std::uint64_t times_ = 0;
 };
 
 void fit_to_machine(Config& config, const Peers& peers) {
@@ -310,8 +321,12 @@ class Process {
   std::vector<std::unique_ptr<FlowCounters>> counters_;
   std::vector<std::unique_ptr<Flow>> flows_;
   std::unique_ptr<Metrics> metrics_;
-  DiskWatch journal_watch_{"journal_no_room", "journal_failed", "journal_accepts_again"};
-  DiskWatch records_watch_{"records_no_room", "records_failed", "records_accept_again"};
+  DiskWatch journal_watch_{{"journal_no_room", "journal_failed", "journal_accepts_again"},
+                           config_.journal.directory,
+                           config_.journal.reserve_octets + config_.journal.segment_octets};
+  DiskWatch records_watch_{{"records_no_room", "records_failed", "records_accept_again"},
+                           config_.records.directory,
+                           config_.records.reserve_octets + config_.records.rotate_octets};
 };
 
 }  // namespace

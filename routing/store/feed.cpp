@@ -164,9 +164,11 @@ void Feed::wait() {
   eventfd_read(wake_fd_, &count);
 }
 
+// With the load, as below: each refusal names its faults, though they were told a moment ago.
 void Feed::tell_faults(const std::vector<TableFault>& faults) const {
+  const std::uint64_t load = counters_.reload_failures.get();
   for (const TableFault& fault : faults)
-    core::log::error("table_fault", {{"fault", fault_text(fault)}});
+    core::log::error("table_fault", {{"fault", fault_text(fault)}, {"load", load}});
 }
 
 std::unique_ptr<const Tables> Feed::compile(const Compiling& what,

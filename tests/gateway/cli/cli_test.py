@@ -329,7 +329,10 @@ class Run(Gateway):
             process.send_signal(signal.SIGHUP)
             self.wait_for(ports, "tollgate_tables_reload_failures_total", again)
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.stderr.read().count(" tables_refused "), 3)
+        log = process.stderr.read()
+        self.assertEqual(log.count(" tables_refused "), 3)
+        for load in (1, 2, 3):  # and hears what is wrong
+            self.assertRegex(log, rf" error table_fault fault=.*alpha\.csv.* load={load}\n")
 
     def test_signals_that_mean_nothing_end_nothing(self):
         process, ports = self.start()
