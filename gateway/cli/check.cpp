@@ -1,6 +1,5 @@
 // `tollgate check`: the configuration and the tables it points to, with every fault of both.
 #include <filesystem>
-#include <sys/statvfs.h>
 
 #include <nlohmann/json.hpp>
 
@@ -11,7 +10,6 @@
 #include "gateway/config/config.h"
 #include "gateway/config/machine.h"
 #include "gateway/config/peer_reader.h"
-#include "proto/escape.h"
 #include "routing/compile/compile.h"
 
 namespace tollgate::gateway::cli {
@@ -139,27 +137,6 @@ void report_fine(const CheckOptions& options, const Config& config, const routin
 
 }  // namespace
 
-namespace {
-
-// A gateway that starts there would accept nothing: no fault of the configuration, but worth a
-// word. A directory that is not there yet is judged by the first one above it that is.
-void tell_room(const char* what, const std::string& directory, std::uint64_t needed) {
-  if (directory.empty()) return;
-  std::filesystem::path place = std::filesystem::absolute(directory);
-  struct statvfs disk {};
-  while (statvfs(place.c_str(), &disk) != 0) {
-    if (!place.has_relative_path()) return;
-    place = place.parent_path();
-  }
-  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-  if (free >= needed) return;
-  print(stderr, "tollgate check: " + std::string(what) + " " + proto::escaped(directory, 4'096) +
-                    ": no room: " + std::to_string(free) + " octets are free, a start needs " +
-                    std::to_string(needed) + " to accept messages\n");
-}
-
-}  // namespace
-
 int check(const CheckOptions& options) {
   const auto config = load_config(options.config);
   if (!config) return report_config(options, config.error());
@@ -176,11 +153,6 @@ int check(const CheckOptions& options) {
   const auto tables = routing::compile_directory(*directory, compile);
   if (!tables) return report_tables(options, *config, tables.error());
   report_fine(options, *config, **tables);
-  // Two segments: the current one and the spare.
-  tell_room("[journal] directory", config->journal.directory,
-            2 * std::uint64_t{config->journal.segment_octets} + config->journal.reserve_octets);
-  tell_room("[records] directory", config->records.directory,
-            2 * std::uint64_t{config->records.rotate_octets} + config->records.reserve_octets);
   return kFine;
 }
 

@@ -103,8 +103,7 @@ std::optional<Desk> Desk::open(const DeskOptions& options, std::string command) 
   TablesConfig tables = config ? config->tables : TablesConfig();
   if (!options.redis.empty()) {
     std::string why;
-    if (!parse_redis(options.redis, tables, why))
-      return told("--redis " + routing::printable(options.redis) + ": " + why);
+    if (!parse_redis(options.redis, tables, why)) return told("--redis " + why);
   } else if (tables.redis.empty()) {
     return told("the tables of " + path + " are a directory, " + config->gateway.tables +
                 ": there are no versions (see [tables] redis, or --redis)");

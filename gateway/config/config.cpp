@@ -257,6 +257,14 @@ void check_rings(Section& section, std::string_view key, std::size_t octets, uns
                 "at least " + std::to_string(needed));
 }
 
+bool same_place(const std::string& a, const std::string& b) {
+  const auto whole = [](const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(path + "/", ignored);
+  };
+  return !a.empty() && !b.empty() && whole(a) == whole(b);
+}
+
 void read_journal(Section& section, const std::string& directory, unsigned shards,
                   JournalConfig& journal) {
   section.require("directory", "where the journal is kept, such as \"journal\"");
@@ -362,6 +370,11 @@ tl::expected<Config, std::vector<ConfigFault>> load_config(const std::string& pa
     });
     root.section("records", [&](Section& section) {
       read_records(section, directory, !config.tables.redis.empty(), config.records);
+      if (same_place(config.records.directory, config.journal.directory) ||
+          same_place(config.records.directory, config.journal.directory + "/due")) {
+        section.fault("directory", "is [journal]'s, which belongs to the journal alone",
+                      "another directory, such as \"records\"");
+      }
       check_rings(section, "rotate_octets", config.records.rotate_octets, config.gateway.shards,
                   kDetailRingLeast);
     });

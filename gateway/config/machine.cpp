@@ -9,8 +9,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
+
+#include "proto/escape.h"
 
 namespace tollgate::gateway {
 namespace {
@@ -39,6 +42,13 @@ std::uint64_t descriptors_beside(const Config& config, const Peers& peers) {
 // A message of a usual size with what is kept about it.
 constexpr std::uint64_t kMessageOctets = 512;
 constexpr std::uint64_t kProcessOctets = 64 * kMiB;
+constexpr std::string_view kAddressSpace = "ulimit -v";
+
+// What each thread takes of the address space, whatever it uses: its stack, and malloc's arena.
+constexpr std::uint64_t kThreadSpace = (8 + 64) * kMiB;
+// Beside the shards' and the main one: the log, the journal, the records, what is due, the hashes,
+// the metrics, the tables.
+constexpr std::uint64_t kThreadsBeside = 7;
 
 std::uint64_t memory_asked(const Config& config, const Peers& peers) {
   const std::uint64_t shards = config.gateway.shards;
@@ -85,7 +95,7 @@ void read_memory(Machine& machine) {
   const std::pair<std::uint64_t, std::string_view> bounds[] = {
       {pages * page, "the machine's memory"},
       {cgroup_memory(), "memory.max of the control group"},
-      {limit_of(RLIMIT_AS, &rlimit::rlim_cur), "ulimit -v"}};
+      {limit_of(RLIMIT_AS, &rlimit::rlim_cur), kAddressSpace}};
   for (const auto& [octets, bound] : bounds) {
     if (octets == 0 || octets >= machine.memory_octets) continue;
     machine.memory_octets = octets;
@@ -115,6 +125,22 @@ std::string listen_fault(const core::Address& at) {
   ::freeaddrinfo(found);
   if (fd >= 0) ::close(fd);
   return good ? std::string() : at.text() + ": " + std::strerror(error);
+}
+
+// Why a start could not keep files there; it makes the directory, but none above it.
+std::string directory_fault(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::path at = std::filesystem::absolute(directory + "/").lexically_normal();
+  at = at.parent_path();  // without the slash
+  auto status = std::filesystem::status(at, error);
+  if (!std::filesystem::exists(status)) {
+    at = at.parent_path();
+    status = std::filesystem::status(at, error);
+  }
+  const std::string text = proto::escaped(at.string(), 4'096) + ": ";
+  if (error) return text + error.message();
+  if (!std::filesystem::is_directory(status)) return text + "is no directory";
+  return ::access(at.c_str(), W_OK | X_OK) == 0 ? std::string() : text + std::strerror(errno);
 }
 
 struct Disk {
@@ -153,6 +179,12 @@ Machine read_machine(const Config& config) {
   if (!config.records.directory.empty()) {
     machine.records_free = free_octets(config.records.directory);
   }
+  for (const std::string* directory : {&config.journal.directory, &config.records.directory}) {
+    if (directory->empty()) continue;
+    if (std::string fault = directory_fault(*directory); !fault.empty()) {
+      machine.directory_faults.push_back(std::move(fault));
+    }
+  }
   for (const core::Address& at : config.gateway.listen) {
     if (std::string fault = listen_fault(at); !fault.empty()) {
       machine.listen_faults.push_back(std::move(fault));
@@ -190,7 +222,10 @@ std::vector<Shortage> shortages(const Config& config, const Peers& peers, const 
                      "ulimit -Hn " + std::to_string(needs) + " (systemd: LimitNOFILE=" +
                          std::to_string(needs) + "), or a smaller connections_max"});
   }
-  const std::uint64_t memory = memory_asked(config, peers);
+  const bool space = machine.memory_bound == kAddressSpace;
+  const std::uint64_t memory =
+      memory_asked(config, peers) +
+      (space ? (kThreadsBeside + config.gateway.shards) * kThreadSpace : 0);
   if (memory > machine.memory_octets) {
     found.push_back({"memory",
                      mib(machine.memory_octets) + " (" + std::string(machine.memory_bound) + ")",
@@ -206,6 +241,10 @@ std::vector<Shortage> shortages(const Config& config, const Peers& peers, const 
     judge_disk({"records", machine.records_free, config.records.reserve_octets,
                 config.records.rotate_octets, "rotate_octets"},
                machine, found);
+  }
+  for (const std::string& fault : machine.directory_faults) {
+    found.push_back({"directory", fault, "a directory that the gateway may write to",
+                     "make it, or see [journal] and [records] directory"});
   }
   for (const std::string& fault : machine.listen_faults) {
     found.push_back({"listen", fault, "an address of this machine", "see gateway.listen"});

@@ -29,14 +29,16 @@ struct Machine {
   std::string_view memory_bound;             // what sets it
   std::uint64_t journal_free = kUnlimited;   // octets of the journal's disk
   std::uint64_t records_free = kUnlimited;
-  std::vector<std::string> listen_faults;  // addresses that this machine does not have, and why
+  std::vector<std::string> listen_faults;     // addresses that this machine does not have, and why
+  std::vector<std::string> directory_faults;  // journal's and records', with which none can start
 };
 
 // The soft limit of descriptors counts as raised to the hard one, which the gateway does.
 Machine read_machine(const Config& config);
 
 struct Shortage {
-  std::string what;  // a word: descriptors, memory, file_size, journal_disk, records_disk, listen
+  std::string what;  // a word: descriptors, memory, file_size, journal_disk, records_disk, listen,
+                     // directory
   std::string has;   // with units
   std::string needs;
   std::string right;  // what would mend it

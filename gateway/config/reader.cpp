@@ -161,7 +161,12 @@ std::string Section::dotted(std::string_view key) const {
 
 void Section::fault(std::string_view key, std::string reason, std::string right) {
   const toml::node* node = node_.table.get(key);
-  const bool secret = key.find("password") != key.npos;
+  const auto* text = node ? node->as_string() : nullptr;
+  // A URL may hold a password, and a Redis user one that was put behind it.
+  const bool url =
+      text != nullptr && (key == "user" || text->get().find('@') != std::string::npos ||
+                          text->get().find("://") != std::string::npos);
+  const bool secret = url || key.find("password") != key.npos;
   faults_.add({place(key), dotted(key),
                !node    ? ""
                : secret ? "(not shown)"

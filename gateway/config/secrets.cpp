@@ -3,6 +3,7 @@
 // that the operator laid down for that very peer, and they say themselves where they may be sent
 // (docs/tables.md).
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "gateway/config/reader.h"
@@ -86,7 +87,10 @@ void read_password_file(Section& section, PeerPlace& place, const core::Address*
   const auto text = read_secret(file);
   const std::string where = proto::escaped((fs::path(file.folder) / file.name).string(), 4096);
   if (!text) {
-    return section.fault(kKey, "cannot be used: " + where + " " + text.error().reason,
+    // What names no file may be the password itself.
+    const int error = text.error().error;
+    const std::string what = error == 0 || error == EACCES ? where : "the file";
+    return section.fault(kKey, "cannot be used: " + what + " " + text.error().reason,
                          "a file with the password in its first line");
   }
   place.secrets.emplace_back(file, routing::sha256_of(*text));

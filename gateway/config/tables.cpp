@@ -44,6 +44,10 @@ void read_redis(Section& section, const std::string& directory, TablesConfig& ta
 }  // namespace
 
 bool parse_redis(const std::string& text, TablesConfig& tables, std::string& why) {
+  if (text.find('@') != text.npos || text.find("://") != text.npos) {
+    why = "is a URL; its user and password belong into user and password_file";
+    return false;
+  }
   std::string rest = text;
   const bool path = rest.starts_with('/');
   if (!split_database(rest, path ? ':' : '/', tables.database)) {

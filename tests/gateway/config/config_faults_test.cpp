@@ -373,6 +373,32 @@ TEST_CASE("a file that cannot be read is one fault", "[config]") {
   CHECK(reason(place.write(deep + "a = 1")) == "has a key of more than 16 parts");
 }
 
+TEST_CASE("records do not lie in the journal's directory", "[config]") {
+  for (const char* records : {"journal", "./journal/", "journal/../journal", "journal/due"}) {
+    const auto faults =
+        faults_of(std::string(kGateway) + "[journal]\ndirectory = \"journal\"\n" +
+                  "[records]\ndirectory = \"" + records + "\"\n" + kClient + kCarrier);
+    REQUIRE(faults.size() == 1);
+    CHECK(faults[0].find("records.directory = ") != faults[0].npos);
+    CHECK(faults[0].find("belongs to the journal alone") != faults[0].npos);
+  }
+}
+
+TEST_CASE("a password in a URL, a user or a file's name is not shown", "[config]") {
+  for (const char* line :
+       {"redis = \"redis://:hunter2@127.0.0.1:6379/0\"", "redis = \"a:hunter2@127.0.0.1:6379\"",
+        "redis = \"redis://hunter2\"", "user = \"u:hunter2\\n\"", "password_file = \"hunter2\"",
+        "password_file = \"hunter2/x\""}) {
+    INFO(line);
+    const auto faults = faults_of(
+        "[gateway]\nlisten = \"127.0.0.1:0\"\n[tables]\n" +
+        std::string(std::string_view(line).starts_with("redis") ? "" : "redis = \"a:1\"\n") + line +
+        "\n" + kClient + kCarrier);
+    REQUIRE(faults.size() == 1);
+    CHECK(faults[0].find("hunter2") == faults[0].npos);
+  }
+}
+
 TEST_CASE("passwords are never shown", "[config]") {
   for (const char* line :
        {"password = \"hunter2-and-more\"", "password = [\"hunter2\"]",

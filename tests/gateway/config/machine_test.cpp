@@ -74,6 +74,16 @@ TEST_CASE("memory, disks, sizes of files and addresses", "[machine]") {
   CHECK(world.found() == Words{"memory", "records_disk", "records_file_size", "listen"});
 }
 
+TEST_CASE("an address space must hold stacks and arenas too", "[machine]") {
+  World world;
+  world.config.gateway.shards = 1;
+  world.machine.memory_octets = std::uint64_t{700} << 20;
+  world.machine.memory_bound = "memory.max";
+  CHECK(world.found().empty());
+  world.machine.memory_bound = "ulimit -v";
+  CHECK(world.found() == Words{"memory"});
+}
+
 TEST_CASE("this machine can be read", "[machine]") {
   World world;
   world.config.journal.directory = "/nowhere/that/is/made/later";
@@ -85,4 +95,28 @@ TEST_CASE("this machine can be read", "[machine]") {
   CHECK(machine.journal_free != Machine::kUnlimited);
   REQUIRE(machine.listen_faults.size() == 1);
   CHECK(machine.listen_faults[0].starts_with("192.0.2.1:2775: "));
+}
+
+TEST_CASE("a directory that no start could use is told with its reason", "[machine]") {
+  const auto told = [](const std::string& journal) {
+    World world;
+    world.config.journal.directory = journal;
+    world.config.records.directory.clear();
+    const std::vector<std::string> faults = read_machine(world.config).directory_faults;
+    return faults.empty() ? std::string() : faults.at(0);
+  };
+  const std::string here = std::filesystem::temp_directory_path().string();
+  CHECK(told(here).empty());
+  CHECK(told(here + "/made-by-the-start").empty());
+  CHECK(told(here + "/made-by-the-start/").empty());
+  CHECK(told("/nowhere/journal") == "/nowhere: No such file or directory");
+  CHECK(told("/proc/self/status") == "/proc/self/status: is no directory");
+  CHECK(told("/proc/self/status/journal") == "/proc/self/status: is no directory");
+  World world;
+  world.config.journal.directory = "/nowhere/journal";
+  world.config.records.directory = "/nowhere/a\nb/c";
+  world.machine = read_machine(world.config);
+  const std::vector<Shortage> found = shortages(world.config, world.peers, world.machine);
+  REQUIRE(found.size() >= 2);
+  CHECK(found.back().text().find("\\x0a") != std::string::npos);
 }
