@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <new>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 
@@ -175,6 +177,14 @@ int main(int argc, char** argv) {
   try {
     using namespace tollgate::gateway::cli;
     return finish_output(dispatch(argc, argv));
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "tollgate: no memory is left (ulimit -v, or the group's memory.max)\n");
+    return tollgate::gateway::cli::kFindings;
+  } catch (const std::system_error& error) {
+    const bool limit = error.code() == std::errc::resource_unavailable_try_again;
+    std::fprintf(stderr, "tollgate: %s%s\n", error.what(),
+                 limit ? ": no more threads are allowed (ulimit -u, or systemd's TasksMax)" : "");
+    return tollgate::gateway::cli::kFindings;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "tollgate: %s\n", error.what());
     return tollgate::gateway::cli::kFindings;

@@ -18,6 +18,7 @@ namespace {
 using proto::detail::Detail;
 
 constexpr std::uint32_t kStates = 10;
+constexpr std::string_view kSetAside = "records-damaged-";
 
 // "delivered", or "DELIVRD" as receipts have it.
 std::optional<std::uint32_t> state_of(std::string text) {
@@ -194,7 +195,21 @@ bool RecordSource::for_each(const std::function<void(const Detail&)>& f) {
                       damage.what + "\n");
   }
   if (malformed != 0) print(stderr, counted(malformed, "record") + " cannot be read\n");
+  tell_set_aside();
   return true;
+}
+
+// Files that a start found damaged.
+void RecordSource::tell_set_aside() {
+  std::vector<std::string> names;
+  if (storage_->list(names) != 0) return;
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    if (!name.starts_with(kSetAside)) continue;
+    damaged_ = true;
+    print(stderr, red("damage", stderr) + " " + proto::escaped(storage_->place(name), 4'096) +
+                      ": set aside by a start; what cannot be read there is in no sum\n");
+  }
 }
 
 Progress::~Progress() {

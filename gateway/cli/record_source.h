@@ -43,6 +43,7 @@ class RecordSource {
   bool read_filter(const RecordFilter& filter, const std::string& last, std::string& why);
   bool read_times(const RecordFilter& filter, const std::string& last, std::string& why);
   bool wants(const proto::detail::Detail& detail) const;
+  void tell_set_aside();
 
   RecordFilter filter_;
   std::string command_;

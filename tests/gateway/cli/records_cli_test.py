@@ -242,6 +242,16 @@ class Records(unittest.TestCase):
         self.assertIn("damage", done.stderr)
         self.assertGreater(len(done.stdout.splitlines()), COUNT - 5)
 
+    def test_a_file_that_was_set_aside_is_named_each_time(self):
+        shutil.copytree(self.folder / "records", self.folder / "aside")
+        (self.folder / "aside" / "records-damaged-00000000000000000007").write_bytes(b"x")
+        for command in (["records"], ["margins"]):
+            done = subprocess.run([TOLLGATE, *command, "--records", "aside", "--last", "2d"],
+                                  capture_output=True, text=True, timeout=60, check=False,
+                                  cwd=self.folder)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("aside/records-damaged-00000000000000000007: set aside", done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0]])
