@@ -1,4 +1,4 @@
-// Checks bind passwords on threads of its own: a slow hash never holds up a shard.
+// Checks bind passwords on separate threads: a slow hash never holds up a shard.
 //
 // Threads: one auth thread, which owns all that is decided here, and `threads` hashers, which do
 // nothing but crypt. Every shard submits requests and polls its own results; nothing else crosses.
@@ -18,21 +18,21 @@
 //    status, and each costs exactly one crypt. The unknown one is checked against the hash of a
 //    known client chosen by a keyed hash of the system_id, so that the time taken tells nothing,
 //    even where the clients' hashes differ in cost.
-// 3. Too many failures are answered without a crypt and with ESME_RBINDFAIL, which peers retry:
+// 3. After too many failures the answer is ESME_RBINDFAIL, without a crypt. Peers retry on it:
 //    ESME_RINVPASWD makes some give up until somebody restarts them.
-// 4. A password is wiped from the rings and the queue as soon as it was checked.
+// 4. A password is wiped from the rings and the queue as soon as it has been checked.
 // 5. replace() never waits: the thread takes the new accounts before its next request.
-// 6. A password that was verified in this run is known again without a crypt, where it may bind at
-//    all (gateway/clients/auth_memory.h). Whoever asks has to be within the allowances of failures
-//    first, so that nobody guesses faster by it.
-// 7. Hashers get the requests in the order of gateway/clients/auth_queue.h: those of sources that
-//    are known as good first. What was cancelled is not hashed. What is beyond its allowances is
-//    answered when it comes, and once more when its turn comes.
-// 8. Known as good for an account is a source that bound it in this run, or that its `allow` list
-//    names.
+// 6. A password that was verified in this run is recognised without a crypt, if it may bind at all
+//    (gateway/clients/auth_memory.h). The failure allowances are checked first, so that nobody can
+//    guess faster by it.
+// 7. Hashers get the requests in the order of gateway/clients/auth_queue.h: those of known-good
+//    sources first. A cancelled request is not hashed. Allowances are checked when a request comes
+//    and again when its turn comes.
+// 8. A source is known as good for an account if it bound it in this run, or if the account's
+//    `allow` list names it.
 //
-// Bounds: waiting_max requests wait, the last in order giving way; kFailureSlots and kAccountSlots
-// entries of failures, the oldest forgotten; a digest and some sources an account.
+// Bounds: waiting_max requests wait, the last in order gives way; kFailureSlots and kAccountSlots
+// entries of failures, the oldest is forgotten; one digest and some sources per account.
 #pragma once
 
 #include <array>
@@ -95,7 +95,7 @@ struct AuthAccount {
   bool long_password = false;
 };
 
-// Those of the clients that are there.
+// Those of the clients that exist now.
 std::vector<AuthAccount> accounts_of(const Peers& peers);
 
 struct AuthOptions {
@@ -134,7 +134,7 @@ class Auth {
   // The shard's thread. One result in the order they were finished; false when there is none.
   [[nodiscard]] bool poll_result(unsigned shard, AuthResult& out);
 
-  // Without a thread of its own: takes what was submitted, and computes at most one hash.
+  // Without a separate thread: takes what was submitted, and computes at most one hash.
   void step();
 
   // Any thread: results by outcome so far, hashes computed, binds accepted without one, and binds

@@ -1,20 +1,20 @@
-// Who failed to bind lately: fixed tables of allowances, refilled by time.
+// Recent failures to bind: fixed tables of allowances, refilled by time.
 //
 // Thread: the auth thread alone.
 //
-// A failure costs one unit three times: of the pair (source, system_id), of the source and of the
-// system_id. The pair holds few, so that one account with a wrong password that retries for ever
-// never takes down its neighbours behind the same address; the source holds more, so that guessing
-// names is slow too; the system_id holds the most, so that guessing from any number of sources is
-// slow. Known and unknown system_ids are treated alike, so the limits tell nothing.
+// A failure takes one unit from each of three: the pair (source, system_id), the source, the
+// system_id. The pair has few, so that one account which retries a wrong password for ever never
+// locks out others at its address. The source has more, so that guessing names is slow too. The
+// system_id has the most, so that guessing from any number of sources is slow.
+// Known and unknown system_ids are treated alike, so the limits reveal nothing.
 //
 // Invariants
 // 1. The memory is taken at construction. A new key takes the slot of its set that was touched
 //    longest ago.
 // 2. may_try() and account_may_try() change nothing; only failed() takes an allowance.
 // 3. A source is an IPv4 address or the /64 of an IPv6 one: one host owns that many addresses.
-// 4. Whom the account knows as good answers for its pair alone (known_good): strangers that use up
-//    the source's or the account's allowance do not lock it out, nor does it use up theirs.
+// 4. For a source that the account knows as good only the pair counts (known_good): strangers who
+//    use up the source's or the account's allowance do not lock it out, nor does it use up theirs.
 #pragma once
 
 #include <cstdint>

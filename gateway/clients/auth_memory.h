@@ -1,17 +1,17 @@
-// What verified binds taught in this run: each account's password, as a digest, and whence it
-// comes.
+// What verified binds taught in this run: each account's password, as a digest, and the sources
+// that it binds from.
 //
 // Thread: the auth thread alone.
 //
-// A crypt(5) hash costs 2 to 60 ms. A password that passed it once is known again by
-// HMAC-SHA256(key, hash, password), whose key is drawn at the start and never leaves the process: a
-// reconnect costs microseconds, and what is kept tells nothing about the password without the key.
+// A crypt(5) hash costs 2 to 60 ms. A password that passed it once is recognised by
+// HMAC-SHA256(key, hash, password). The key is drawn at the start and never leaves the process. So
+// a reconnect costs microseconds, and without the key what is kept reveals nothing.
 //
 // Invariants
 // 1. Only verified() adds. A digest is bound to the account's hash: other credentials never match
 //    it, and keep() drops it.
-// 2. knows() takes the same time whether it knows or not, and whatever it knows.
-// 3. An account's good sources push out nobody else's.
+// 2. knows() takes the same time whatever it knows.
+// 3. An account's good sources never displace another account's.
 //
 // Bounds: one digest and kSourcesMax sources an account.
 #pragma once

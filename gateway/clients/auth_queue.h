@@ -1,13 +1,13 @@
-// Binds that wait for the check of their password, in the order in which they get it.
+// Binds that wait for their password check, in the order in which they get it.
 //
 // Thread: the auth thread alone. Keys are keyed hashes (gateway/clients/keyed_hash.h).
 //
 // Invariants
-// 1. Those of known-good sources come first. Of strangers, those whose source has not failed lately
-//    come before those whose source has, of whom every kShare-th take is one all the same.
-// 2. Within a class sources take turns: a request's turn is one after the last of its source's that
-//    wait, and none is earlier than the one served last; so who sends many waits for itself alone.
-//    Within a turn accounts do likewise, then who came first.
+// 1. Requests from known-good sources come first. Of strangers, sources without a recent failure
+//    come before sources with one; but every kShare-th take is one of the latter.
+// 2. Within a class sources take turns: a request's turn is one after the last waiting one of its
+//    source, and never before the one served last. So a source that sends many delays only itself.
+//    Within a turn accounts take turns likewise, then the first come is first.
 // 3. At most `max` wait. When one more comes, the last in order gives way, which may be itself.
 // 4. A request leaves exactly once: by take(), cancel() or by giving way.
 //

@@ -2,24 +2,24 @@
 // be told. Owned by the shard's thread.
 //
 // Invariants
-// 1. unsent counts its messages that no carrier has yet, at most queue_max; owing those whose
-//    receipt is yet to come, at most receipts_max. At either bound its sessions stop reading and go
-//    on an eighth below it. When that takes longer than queue_full_us they are read all the same,
-//    until there is room: what does not fit is answered ESME_RMSGQFUL. The same is done with a
-//    session whose submits have waited for held_max_us() while room came and went (session.h). So
-//    no PDU waits longer.
+// 1. `unsent` counts its messages that no carrier has yet, at most queue_max; `owing` those whose
+//    receipt is yet to come, at most receipts_max. At either bound we stop reading its sessions,
+//    and read again an eighth below it. If that takes longer than queue_full_us we read all the
+//    same until there is room, and answer what does not fit with ESME_RMSGQFUL. We do the same
+//    with a session whose submits have waited for held_max_us() while room came and went
+//    (session.h): no PDU waits longer.
 // 2. While receipts_max receipts are here and no session takes them, a submit that wants one more
 //    is refused (ESME_RMSGQFUL), but reading goes on: the responses that make room come on the same
-//    sessions. So no receipt ever lacks room, and a client that takes none fills its own share of
-//    the ledger alone: 2 x receipts_max, and its windows.
+//    sessions. So no receipt ever lacks room, and a client that takes none fills only its share of
+//    the ledger: 2 x receipts_max, and its windows.
 // 3. The memory of unsent messages is bounded like their number, by queue_octets_max and by what is
-//    still free on the shard; one message more may come in. So a shard that fills up refuses those
-//    who hold most of it, and whoever holds little goes on.
-// 4. No carrier owns the queue. One that has little of it (little_for) gets more also when it is
-//    full, up to twice the bounds in all; and a client that sends to several carriers is not
-//    paused for a full queue, only refused what does not fit.
-// 5. With a spill (gateway/clients/spill.h) those beyond receipts_memory lie on the disk. While it
-//    is slow or fails, memory keeps up to kMemorySlack times as many; then as in 2.
+//    still free on the shard; one message more may come in. So a shard that fills up refuses the
+//    clients that hold most of it; those that hold little go on.
+// 4. No carrier owns the queue. A carrier that holds little of it (little_for) gets more even when
+//    it is full, up to twice the bounds in all. A client that sends to several carriers is not
+//    paused for a full queue; only what does not fit is refused.
+// 5. With a spill (gateway/clients/spill.h) receipts beyond receipts_memory lie on the disk. While
+//    that is slow or fails, memory keeps up to kMemorySlack times as many; then as in 2.
 #pragma once
 
 #include <algorithm>
@@ -94,7 +94,7 @@ class Client {
   void pause(Session& session, const core::Now& now);
   void resume_paused(const core::Now& now);
   bool has_paused() const { return !paused_.empty(); }
-  // Full for so long that waiting submits are better refused; from then on until there is room.
+  // It has been full too long: refuse waiting submits, from then on until there is room.
   bool out_of_patience(const core::Now& now) const {
     return full_since_us_ != 0 && now.mono_us - full_since_us_ > config_->queue_full_us;
   }

@@ -3,18 +3,18 @@
 //
 // Invariants
 // 1. A submit is answered ESME_ROK only for a message that is in the ledger (and, with the
-//    journal, durable): from there it ends settled, once, whatever carriers and clients do.
-// 2. A message has one order out at most; its outcome moves it: sent -> awaiting (or settled),
+//    journal, durable). From then on it is settled once, whatever carriers and clients do.
+// 2. A message has at most one order out; its outcome moves it: sent -> awaiting (or settled),
 //    refused -> the next candidate, none left -> a receipt that says so, in doubt -> held.
 // 3. A message whose candidates were only down or full waits and is tried again while it is valid;
-//    messages to one number that come after it wait behind it. Those that wait go in the order
-//    they were accepted, whenever they came back (see FenceMail in mail.h).
+//    later messages to its number wait for it. Waiting messages go in the order in which they were
+//    accepted, whenever they came back (see FenceMail in mail.h).
 //    One that candidates refused for now waits in back-off (gateway.retry_first_seconds).
-//    In a turn a carrier is ordered no more than it has places and octets for, and nothing while
+//    In a turn a carrier gets no more orders than it has places and octets for, and none while
 //    mail is spilled: what would only come back, or wait twice, waits here.
 // 4. Money is counted once, when a carrier takes the message.
-// 5. A relayed message (client_relay.cpp) is not accepted before a carrier has it: until its client
-//    is answered it is nobody's, it never waits, and a restart knows nothing of it.
+// 5. Until its client is answered the gateway has not accepted a relayed message
+//    (client_relay.cpp): it is never queued, and a restart forgets it.
 #pragma once
 
 #include <array>
@@ -191,7 +191,7 @@ class ClientHome final : public Delivery::Settler {
   bool number_fenced(const Message& message) const {
     return !fenced_numbers_.empty() && fenced_numbers_.contains(number_of(message));
   }
-  // A message to its number waits, or may be on its way back: it has to wait behind that one.
+  // A message to its number waits, or may be on its way back: it has to wait for that one.
   bool number_waits(const Message& message) const;
   void waits_no_more(const Message& message);
   void back_off(Message& message, const core::Now& now);

@@ -1,23 +1,23 @@
 // Receipts on their way to one client. Owned by its home shard's thread.
 //
-// Messages with something to tell wait in order; whatever session of the client is bound to
-// receive takes them, within its window. One message is one place in one list: however late the
-// client, its receipts need no memory beyond the ledger's.
+// Messages with a notice wait in order; any session of the client that is bound to receive takes
+// them, within its window. A message has one place in one list: however late the client, its
+// receipts need no memory beyond the ledger's.
 //
 // Invariants
 // 1. A message is queued at most once; a newer notice replaces one that was not sent yet.
-// 2. Receipts for one destination number are told in order: while one is without response, the
-//    next takes the same session (kLanes hash lanes; others may wait for a lane they share). While
-//    that session takes no more, its lanes' receipts are held and those of other lanes go on. Each
-//    is put aside once, however many are: a response on its lane lets go what can be sent.
+// 2. Receipts for one destination number are sent in order: while one is unanswered, the next
+//    takes the same session (kLanes hash lanes; numbers that share a lane may wait for each other).
+//    While that session takes no more, the receipts of its lanes are held and other lanes go on.
+//    Each is put aside once, however many there are: a response on its lane releases what can go.
 // 3. A receipt leaves the queue for good only with the client's response, or after receipt_keep.
 //    One that is refused for now (or times out) goes to the back after kRetryUs; those of a lost
-//    session are told again first, in their order.
+//    session are sent again first, in order.
 // 4. Nothing is sent on a session above its output's high-water mark.
 // 5. With a bound on memory (bound_memory) final receipts beyond it go to the overflow, and from
-//    then on all others behind them, until it is empty: the order stays. What is there leaves by
-//    gateway/clients/spill.h alone. An intermediate notice that would have to go there is kept with
-//    its message instead, until the final one replaces it or the overflow is empty.
+//    then on all later ones too, until it is empty: the order stays. Only gateway/clients/spill.h
+//    takes receipts out of it. An intermediate notice that would have to go there stays with its
+//    message instead, until the final one replaces it or the overflow is empty.
 #pragma once
 
 #include <array>
@@ -34,7 +34,7 @@ namespace tollgate::gateway {
 
 class Session;
 
-// A deliver_sm without a response yet, in the session's window.
+// An unanswered deliver_sm, in the session's window.
 struct Told {
   std::uint32_t place = kNoPlace;
   std::uint16_t lane = 0;
@@ -61,7 +61,7 @@ class Delivery {
   static constexpr std::size_t kLanes = 256;
   static constexpr std::int64_t kRetryUs = 5'000'000;
 
-  // Ends a message that its client was told of, or that is too late to tell.
+  // Ends a message whose client has its last notice, or will never get it.
   struct Settler {
     virtual void settle(Message& message, How how) = 0;
 
@@ -80,7 +80,7 @@ class Delivery {
   enum class Answer : std::uint8_t { taken, refused, later };
   // The response to a deliver_sm, or its time-out (later).
   void answered(const Told& told, Answer answer, const core::Now& now);
-  // Its session is gone: told again before the others. Call for the newest first.
+  // Its session is gone: sent again before the others. Call for the newest first.
   void lost(const Told& told);
 
   void count_waiting();

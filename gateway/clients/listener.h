@@ -2,15 +2,15 @@
 // session to its client's home. It owns every session on this shard. The shard's thread.
 //
 // Invariants
-// 1. At most connections_max sessions in the process, counted over all shards. Connections that are
-//    not bound are bounded apart (gateway/clients/sources.h): at most unbound_max, and what
-//    descriptors are left; so nothing that never binds takes a session's place.
-// 2. A bind that fails is answered alike, whether the system_id is known or not
+// 1. At most connections_max sessions in the process, counted over all shards. Unbound connections
+//    have separate bounds (gateway/clients/sources.h): unbound_max, and what descriptors are left.
+//    So a connection that never binds takes no session's place.
+// 2. A failed bind gets the same answer whether the system_id is known or not
 //    (gateway/clients/auth.h).
-// 3. A session changes shards at most once, after its bind was checked and before it is answered;
-//    what was read behind the bind goes with it, and so do answers that the peer has not taken. One
-//    that ends meanwhile, on either side, is no session: nothing is answered and nothing counted.
-// 4. Once a stop unbinds, no bind is accepted any more, not one that was checked or on its way.
+// 3. A session changes shards at most once, after its bind was checked and before it is answered.
+//    What was read after the bind goes with it, and so do answers that the peer has not taken. If
+//    it ends meanwhile, on either side, it is no session: nothing is answered, nothing is counted.
+// 4. Once a stop unbinds, no bind is accepted, not even one that was checked or is on its way.
 #pragma once
 
 #include <cstdint>

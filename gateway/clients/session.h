@@ -3,18 +3,18 @@
 // moves it). The protocol is here; what becomes of a message is ClientHome's.
 //
 // Invariants
-// 1. Every PDU is answered as proto/session.h's matrix says; before the bind a PDU has at most 512
-//    octets, at most kBeforeBindMax come, and the bind must be there within session_init_us of the
-//    accept. From then on the client waits for us: we close only if it has hung up, which is looked
-//    for now and then, since it is not read.
-// 2. Requests are answered in the order they came, but for those that are relayed: they are
-//    answered as their carriers answer. A submit is answered only once it is accepted or refused;
-//    while neither may happen now (the client's queue is full, our output is above its high-water
-//    mark, mail is spilled) reading stops and the octets stay where they are, Client::held_max_us()
-//    at most while it is the queue.
-// 3. At most client.window submits are unanswered: more in one flight get ESME_RTHROTTLED.
-// 4. At most client.receipts_window deliver_sm are without a response; one that gets none within
-//    response_timeout_us is told again, and the session is closed.
+// 1. Every PDU is answered as proto/session.h's matrix says. Before the bind a PDU has at most 512
+//    octets, at most kBeforeBindMax come, and the bind must come within session_init_us of the
+//    accept. From then on the client waits for us: we close only if it has hung up, and look for
+//    that now and then, since we do not read it.
+// 2. Requests are answered in the order they came, except relayed ones, which are answered as
+//    their carriers answer. A submit is answered only once it is accepted or refused. While neither
+//    is possible (the client's queue is full, our output is above its high-water mark, mail is
+//    spilled) reading stops and the octets stay where they are; for a full queue for at most
+//    Client::held_max_us().
+// 3. At most client.window submits are unanswered; any more at once get ESME_RTHROTTLED.
+// 4. At most client.receipts_window deliver_sm are unanswered. One that gets no response within
+//    response_timeout_us is sent again, and the session is closed.
 // 5. After `enquire_link_us` of silence we ask; two unanswered ones close the session.
 #pragma once
 
@@ -58,7 +58,7 @@ class Unanswered {
     ++last.submits;
     ++count_;
   }
-  // Those that end behind what was sent.
+  // Those that end beyond what was sent.
   std::uint32_t count(std::uint64_t sent) {
     std::size_t gone = 0;
     while (gone < size_ && turns_[gone].end <= sent) count_ -= turns_[gone++].submits;
@@ -87,7 +87,7 @@ inline constexpr std::uint32_t kBeforeBindMax = 64;
 // Their answers, unread, and the bind's.
 inline constexpr std::size_t kUnboundOutputMax = 2'048;
 static_assert(kUnboundOutputMax > (kBeforeBindMax + 8) * proto::kHeaderLength);
-// on_writable never comes before the bind's answer: it would go on reading behind a bind.
+// on_writable never comes before the bind's answer: it would go on reading after a bind.
 static_assert(kUnboundOutputMax <= core::ConnectionLimits{}.high_water);
 
 // What a session needs before it has a client.

@@ -3,10 +3,10 @@
 // Thread: the shard that accepts. A source is an IPv4 address or the /64 of an IPv6 one.
 //
 // Invariants
-// 1. At most `per_source_max` of a source, and as many in all as admit() is told there is room for.
-//    When there are, the oldest of them gives way to the newcomer: of its source, or of all.
-// 2. Only who is idle gives way: whose bind has been read waits for us, and stays. With nobody idle
-//    the newcomer is refused. Whose bind was refused goes before all others.
+// 1. At most `per_source_max` of a source, and as many in all as admit() is given room for. At
+//    either bound the oldest gives way to the newcomer: the oldest of its source, or of all.
+// 2. Only an idle connection gives way: once its bind has been read it waits for us, and stays. If
+//    none is idle the newcomer is refused. One whose bind was refused gives way before all others.
 // 3. A Place belongs to one connection, and leaves at its end if it did not before.
 //
 // Bounds: one entry for each source that has a connection here, in a table whose order no peer can

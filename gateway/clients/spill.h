@@ -5,25 +5,25 @@
 // Out: as soon as the tail of a client's overflow fills a chunk the store writes one. When it is
 // durable a spilled record ends its messages in the journal and they leave the ledger.
 // Back: when a client with a receiver has less than half of its memory's bound at hand, the store
-// reads its oldest chunk. A loaded record begins all of its messages in the journal at once, they
-// are in the ledger again and due; when it is durable the chunk is removed. Those beyond what one
-// record holds (another configuration wrote the chunk) have carried records in front of it; a crash
-// between these and it tells them twice.
+// reads its oldest chunk. A loaded record begins all of its messages in the journal at once; they
+// are in the ledger again and due. When it is durable the chunk is removed. Messages beyond what
+// one record holds (another configuration wrote the chunk) have carried records before it; after a
+// crash in between the client gets these twice.
 //
 // Invariants
-// 1. At every moment a receipt is in the journal's keeping or in a durable chunk: the record that
-//    ends it there is appended after the chunk is durable, the chunk removed after the record that
-//    begins it again is. A crash in between leaves both; due_stock.h knows which one counts.
+// 1. At every moment a receipt is in the journal or in a durable chunk: the record that ends it in
+//    the journal is appended once the chunk is durable, and the chunk is removed once the record
+//    that begins it again is. A crash in between leaves both; due_stock.h knows which one counts.
 // 2. A client's receipts leave the overflow in the order in which they came.
-// 3. At most one job of a client is out; those who wait for one take turns.
-// 4. What fails is tried again after kRetryUs; a chunk that cannot be read kReadTries times is
-//    damage: it is kept aside, counted and told (due_store.h), and the receipts behind it go on.
-// 5. Memory: of a receipt on the disk its share of a DueChunk, less than an octet; kJobs chunks.
+// 3. At most one job of a client is out; clients that wait for a job take turns.
+// 4. A failure is retried after kRetryUs. A chunk that cannot be read kReadTries times is damaged:
+//    it is kept aside, counted and logged (due_store.h), and the receipts after it go on.
+// 5. Memory: for a receipt on the disk its share of a DueChunk, less than an octet; kJobs chunks.
 //    While the ledger is more than half full each client has its share of a quarter of it for
-//    receipts, and chunks are written that are not full: those who stay away leave room for others.
+//    receipts, and chunks that are not full are written too: absent clients leave room for others.
 // 6. Receipts whose time (receipt_keep) is over are given up and counted, chunks as a whole by
-//    their newest one; with [records] they are read back first. A jump of the wall clock does not
-//    change when.
+//    their newest receipt; with [records] they are read back first. A jump of the wall clock does
+//    not change when.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,7 @@ class Spill {
   void drain(const core::Now& now);
   // Starts what the client's overflow needs now.
   void work(Client& client, const core::Now& now);
-  // No chunk is loaded any more.
+  // From now on no chunk is loaded.
   void stop() { stopped_ = true; }
 
   std::uint64_t spilled() const { return spilled_; }

@@ -1,9 +1,9 @@
-// Requests without a response yet on one connection, by sequence_number. One owner, one thread.
+// The unanswered requests of one connection, by sequence_number. One owner, one thread.
 //
 // Invariants
 // 1. At most `max` entries are open; begin() is only called while !full().
-// 2. Responses may come in any order; an old open request never blocks newer ones: its slot is
-//    passed over (there are four slots for each entry).
+// 2. Responses may come in any order. An old open request never blocks newer ones: its slot is
+//    skipped (there are four slots for each entry).
 // 3. Everything is O(1) amortised; memory is taken at the first begin().
 #pragma once
 
