@@ -1,17 +1,17 @@
-// The dead-letter files: receipts that could be told to nobody, kept longer than the journal's
+// The dead-letter files: receipts that belong to no message, kept longer than the journal's
 // segments (`dead-` and 20 digits, beside them; docs/journal-format.md). They are a journal of
-// their own format and code, one stream, no thread: the journal's thread copies each dead_letter
-// record here as it writes it.
+// the same format and code, with one stream and no thread: the journal's thread copies each
+// dead_letter record here as it writes it.
 //
 // Invariants
 // 1. A segment of the journal is not removed before its dead letters are durable here (KeptApart).
-// 2. Each letter stands here once, also after a crash: a copy knows the place of its record, and at
-//    the start those records that are not here yet are copied.
-// 3. At most `files` of them: a new one then removes the oldest. None is made before the first
+// 2. Each letter is here once, even after a crash: a copy knows the place of its record, and the
+//    start copies those records that are not here yet.
+// 3. At most `files` of them: then a new one removes the oldest. None is made before the first
 //    letter.
-// 4. A round's letters are written in that round, if there is room on the disk. Where there is none
-//    settled() says so, and the shards refuse what they may (Recorder::dead_letter). So what waits
-//    here is what they append unseen, and letters of receipts that were acknowledged before.
+// 4. A round's letters are written in that round if the disk has room. If it has none, settled()
+//    says so, and the shards refuse what they may (Recorder::dead_letter). So only two kinds wait
+//    here: what they appended before they saw it, and letters of receipts acknowledged earlier.
 //
 // Thread: the journal's; open() and note() before it starts.
 #pragma once

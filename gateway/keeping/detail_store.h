@@ -1,11 +1,11 @@
-// The detail records' files: a journal of their own (core/journal/journal.h), whose records are the
-// octets of proto/records/detail.h. Opened on the starting thread, behind the journal's recovery;
-// read by commands while a gateway writes.
+// The detail records' files: a separate journal (core/journal/journal.h), whose records are the
+// octets of proto/records/detail.h. Opened on the starting thread, after the journal's recovery;
+// commands read them while a gateway writes.
 //
 // Invariants
 // 1. What settled records hold and the files lack is found by message id, in the files from the
-//    last detailed record on (proto/records/record.h): neither memory nor time grows with what is
-//    written.
+//    last detailed record on (proto/records/record.h): neither memory nor time grows with all that
+//    was ever written.
 // 2. `missing` is written by the first shard before anything else, marked as recovered.
 #pragma once
 
@@ -35,7 +35,7 @@ class UnwrittenDetails {
   void note(const core::JournalRecord& record);
 
   bool empty() const;
-  // Of the detail records' files: those that are here may lie there or behind. 0: anywhere.
+  // Of the detail records' files: the records noted here lie in it or in later ones. 0: anywhere.
   std::uint64_t files_from() const;
   // Those whose message is not among `written`.
   std::vector<std::vector<std::uint8_t>> without(

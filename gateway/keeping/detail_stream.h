@@ -1,13 +1,13 @@
-// Detail records into a Redis Stream, from their files: so nothing waits for Redis, and what it
-// missed it gets. A thread of its own; reads only.
+// Detail records into a Redis Stream, read from their files: so nothing waits for Redis, and it
+// gets what it missed. A separate thread; it only reads.
 //
 // Invariants
 // 1. Each record is added at least once, in the order of the files, after it was written there.
-//    How far that is stands in the file `stream-position`, saved after each batch that Redis took:
-//    what a crash leaves behind it is added again. The entry's `message` tells them apart.
+//    The file `stream-position` holds how far that is, saved after each batch that Redis took: what
+//    follows it is added again after a crash. The entry's `message` identifies repeats.
 //    Damage in a file, and a position that is none, lose what cannot be read and no more.
-// 2. Redis away, full or talking nonsense: counted, told once in the log, tried again each
-//    kRetryUs. Files that went meanwhile (keep_days) are passed over, and told.
+// 2. Redis away, full or talking nonsense: counted, logged once, tried again every kRetryUs. Files
+//    that were removed meanwhile (keep_days) are skipped and logged.
 // 3. Memory: one file's octets, one batch.
 #pragma once
 

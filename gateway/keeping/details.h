@@ -1,14 +1,14 @@
 // Writes the detail record of each message that ended (proto/records/detail.h) into this shard's
-// stream of the detail records' files, which are a journal of their own (docs/decisions/0018).
+// stream of the detail records' files, which are a separate journal (docs/decisions/0018).
 // Owned by the shard's thread. Without [records] it does nothing.
 //
 // Invariants
-// 1. One record for each message, over crashes too: with a journal the same octets lie in the
+// 1. One record for each message, even over crashes: with a journal the same octets lie in the
 //    message's settled record, and go to the files only when that is durable. What the files lack
 //    after a crash is copied from there (detail_store.h).
 // 2. Records have numbers, 1, 2, 3 ... in each run; durable() says how far the files are.
 // 3. accepting() is false while more than `backlog_max` records wait for the files' disk, or it has
-//    no room: submits are refused, what was accepted goes on. Memory is bounded by that.
+//    no room: submits are refused, accepted messages go on. That bounds the memory.
 // 4. Files whose records are all older than `keep_days` are removed, oldest first. Age is kept
 //    time: no wall clock makes it grow.
 #pragma once

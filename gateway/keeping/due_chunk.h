@@ -1,12 +1,12 @@
-// A chunk: up to a few hundred receipts of one client that are due, in one file that is written
-// once, whole, and read once. Pure functions of its octets; any thread.
+// A chunk: up to a few hundred due receipts of one client, in one file that is written once, whole,
+// and read once. Pure functions of its octets; any thread.
 //
-// The file has the format of a journal's segment (docs/journal-format.md), so that what finds and
-// bounds damage there does it here: the header twice, a chunk record that says what follows, and a
-// carried record for each receipt, every one with its own checksum.
+// The file has the format of a journal's segment (docs/journal-format.md), so the same code finds
+// and bounds damage: the header twice, a chunk record that says what follows, and a carried record
+// for each receipt, each with its own checksum.
 //
-// 1. What write_chunk() made read_chunk() gives back, octet for octet and in its order.
-// 2. Of a chunk with damage every record that is whole is given, no other, and `damaged` is true.
+// 1. read_chunk() gives back what write_chunk() made, octet for octet and in the same order.
+// 2. Of a damaged chunk it gives every whole record and no other, and `damaged` is true.
 // 3. A chunk's number is in its header: a file under another one's name is damage.
 #pragma once
 

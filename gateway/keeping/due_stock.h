@@ -1,5 +1,5 @@
 // What a start finds in the due store's directory, judged by what the journal says. Reads the head
-// of every chunk, none whole but where the head is damaged: receipts stay on the disk.
+// of every chunk, and a whole chunk only if its head is damaged: receipts stay on the disk.
 //
 // Invariants
 // 1. A chunk that the journal loaded is of no use: its messages are the journal's. One whose first
@@ -8,7 +8,7 @@
 // 2. A file that is no chunk, and whose number is higher than any that the journal names, is a
 //    write that a crash cut: its messages never left the journal. It is removed.
 // 3. A chunk of a later version's layout stops the start: it is neither damage nor removed.
-// 4. Every other chunk's receipts are due. What is damaged or missing of them is told.
+// 4. Every other chunk's receipts are due. Damaged and missing ones are reported.
 // 5. mend() makes the removals durable. It comes after Journal::open(): what was read last may have
 //    been in the system's cache alone.
 #pragma once

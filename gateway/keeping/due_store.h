@@ -1,23 +1,23 @@
 // The due store: receipts that clients are owed and that memory has no room for, as chunks
-// (due_chunk.h) in a directory. One thread does all that touches the disk; a shard asks by its
-// channel and is woken by the answer.
+// (due_chunk.h) in a directory. One thread does everything that touches the disk; a shard asks
+// through its channel, and the answer wakes it.
 //
 // Invariants
-// 1. A write is answered without error only when the chunk, its name too, is durable. A removal
-//    only when it is durable that the name is gone.
-// 2. A chunk's number is given once, also across restarts: higher than every number that a file or
-//    a record of the journal has, and than the wall clock's microseconds at the first one.
-// 3. A write that failed leaves no file behind: until what it left is gone no other write succeeds.
+// 1. A write is answered without error only when the chunk and its name are durable; a removal
+//    only when the name is durably gone.
+// 2. A chunk's number is used once, even across restarts: it is higher than every number of a file
+//    or a record of the journal, and than the wall clock's microseconds at the first one.
+// 3. A failed write leaves no file behind: until what it left is gone no other write succeeds.
 //    The same receipts are then tried under another number (an fsync is never retried).
-// 4. Damage is told in the log, counted, and keeps a second name (damaged-due-...) for people. What
-//    of the chunk is whole is given.
+// 4. Damage is logged and counted, and the file keeps a second name (damaged-due-...) for people.
+//    Whole records of the chunk are given.
 // 5. A write leaves `reserve_octets` of the disk free: the journal's needs come first.
-// 6. Chunks that others remove, and a directory that is no longer where it was, are noticed within
-//    seconds, told in the log and counted. (Their receipts are lost; the reading counts them.)
+// 6. If others remove chunks, or the directory is no longer where it was, that is noticed within
+//    seconds, logged and counted. (Those receipts are lost; the reading counts them.)
 // 7. A job belongs to its channel's shard between take() and ask(), and from the answer until
 //    give_back(); in between to the store's thread.
 //
-// Bounds: kJobs jobs a shard, each with one chunk's octets.
+// Bounds: kJobs jobs per shard, each with one chunk's octets.
 #pragma once
 
 #include <array>
@@ -55,7 +55,7 @@ struct DueJob {
 };
 
 enum class DueCount : std::uint8_t {
-  chunks,  // files that are there now
+  chunks,  // files that exist now
   octets,  // theirs
   written,
   read,
@@ -73,7 +73,7 @@ struct DueOptions {
   core::Storage* storage = nullptr;  // outlives the store
   std::uint64_t reserve_octets = 0;
   std::uint64_t numbers_behind = 0;  // the highest number ever given, as far as anyone knows
-  std::uint64_t chunks = 0;          // that are there already
+  std::uint64_t chunks = 0;          // that exist already
   std::uint64_t octets = 0;
   std::vector<std::uint64_t> numbers;  // of those, for 6
   core::Clock clock;                   // default: read_clock
@@ -94,7 +94,7 @@ class DueStore {
   Channel& add(core::Shard& shard);
   Channel& channel(unsigned shard) { return *channels_[shard]; }
   void start();
-  // Without a thread of its own: at most one job of each shard. True: did something.
+  // Without a separate thread: at most one job of each shard. True: did something.
   bool step();
 
   // Any thread.

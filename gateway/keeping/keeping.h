@@ -40,10 +40,10 @@ struct KeepingOptions {
   routing::Facts facts = {};                  // that the start compiled with
 };
 
-// Reads the journal in config.journal.directory, and the heads of what is in its folder `due`, and
-// makes both ready to be written. Tells the log
-// what it found; then the detail records' files, with what they lack by the journal. An empty
-// directory name: no such thing, all of its is null. The error is a sentence.
+// Reads the journal in config.journal.directory and the heads of the chunks in its folder `due`,
+// makes both ready to be written, and logs what it found. Then it opens the detail records' files
+// and finds what they lack by the journal. With an empty directory name there is no such journal,
+// and its members are null. The error is a sentence.
 tl::expected<Keeping, std::string> open_keeping(const Config& config, KeepingOptions options);
 
 }  // namespace tollgate::gateway

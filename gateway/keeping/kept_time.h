@@ -1,17 +1,17 @@
 // Two ways to count time that a wall clock which jumps does not spoil (docs/decisions/0025).
 //
-// Kept time: by it, what is kept for so many days grows old. It is the machine's monotonic clock,
+// Kept time measures the age of what is kept for some days. It is the machine's monotonic clock,
 // summed over boots.
-//   1 It never goes forward by more than time that passed, whatever the wall clock says: nothing is
-//     let go early. While the machine is off it stands: then things are kept longer by so much.
-//   2 A file of detail records says in its header when it was begun by it. Of files without that
-//     (older layouts) the headers' wall times are taken, as far as later files bear them out.
-//   3 What passed since the newest file was begun is saved each minute in the file `kept-time`
-//     beside them. Without it that much is counted again, no less.
+//   1 It never advances by more than the time that passed, whatever the wall clock says: nothing is
+//     removed early. While the machine is off it stands still: then things are kept longer.
+//   2 A file of detail records says in its header when it was begun by kept time. For files without
+//     that (older layouts) the headers' wall times count, as far as later files bear them out.
+//   3 The time since the newest file was begun is saved each minute in the file `kept-time` beside
+//     them. Without that file this time is counted again, no less.
 //
 // Steady time: the wall clock, where a jump counts only after it has lasted.
-//   4 It goes as the monotonic clock, follows the wall clock where that is adjusted by up to
-//     kFollowUs, and takes over a jump after kHoldUs. What is in between is not seen.
+//   4 It runs like the monotonic clock, follows adjustments of the wall clock of up to kFollowUs,
+//     and takes over a jump after kHoldUs. Jumps that are taken back sooner are not seen.
 #pragma once
 
 #include <cstdint>

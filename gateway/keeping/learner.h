@@ -1,17 +1,17 @@
-// What is learned from finished messages, and when it is worth telling. Pure: time is an argument,
-// steady time (gateway/keeping/kept_time.h): a jump in it is taken for time that passed.
+// What is learned from finished messages, and when it is worth publishing. Pure: time is an
+// argument, steady time (gateway/keeping/kept_time.h): a jump in it counts as time that passed.
 // One thread (that of the detail records).
 //
-// 1. A rate is told first when it was learned from at least `first_of` messages; then only when it
-//    has left its band: `band_ppm` or more away from what was told last (hysteresis), so that
-//    prices and orders do not flutter.
+// 1. A rate is first published when it was learned from at least `first_of` messages; then only
+//    when it has left its band: `band_ppm` or more away from the last published value (hysteresis),
+//    so that prices and orders do not flutter.
 // 2. Old messages fade: the counts of a carrier and destination are halved each `half_life_us`, and
-//    when they exceed `memory` messages. A rate that was told stays told without new messages.
-// 3. A volume is told when it crosses a threshold that its client was given; all volumes are told
-//    along with anything else. A new month begins at 0 and is told; by up to a day it never goes
-//    back.
-// 4. changed() numbers the facts from Facts::number of the start on, and tells at most one set each
-//    `least_us`; what is too early then is told later.
+//    when they exceed `memory` messages. A published rate stays without new messages.
+// 3. A volume is published when it crosses a threshold of its client; all volumes are published
+//    along with anything else. A new month begins at 0 and is published; a clock that goes back by
+//    up to a day brings no old month back.
+// 4. changed() numbers the facts from Facts::number of the start on, and gives at most one set per
+//    `least_us`; what comes too early is published later.
 // 5. Bounds: kLearnedRatesMax carriers x destinations, kVolumesMax clients; more are not learned.
 #pragma once
 #include <cstdint>

@@ -1,16 +1,16 @@
 // Learns from detail records as they are written: delivery rates and volumes
-// (gateway/keeping/learner.h), told as numbered facts-N.csv beside the records, then handed over to
-// be compiled with the tables.
+// (gateway/keeping/learner.h), written as numbered facts-N.csv beside the records, then handed over
+// to be compiled with the tables.
 //
 // Invariants
 // 1. Facts are on disk before anyone decides with them: a record's facts number can be looked up.
-// 2. A start begins with the newest facts file that can be read, and counts the records behind the
-//    last one that these facts know: `facts-places` has its place. Of facts without one (an older
-//    version's) those that ended later by the wall clock are counted.
-// 3. What cannot be written is told in the log and not handed over; the next change tries again.
+// 2. A start begins with the newest facts file that can be read, and counts the records after the
+//    last one that these facts cover: `facts-places` has its place. For facts without one (written
+//    by an older version) it counts the records that ended later by the wall clock.
+// 3. What cannot be written is logged and not handed over; the next change tries again.
 // 4. Time is steady time, the files' age is kept time (kept_time.h): a wall clock that jumps
-//    neither removes facts nor turns the month. Since which facts each day of kept time has been
-//    there is in the file `facts-days`; a file that it does not tell of is kept.
+//    neither removes facts nor turns the month. The file `facts-days` names the first facts of each
+//    day of kept time; facts files that it says nothing of are kept.
 // 5. Kept and steady time are saved for the next process here (KeptClock), beside what this thread
 //    syncs anyway: a disk that stalls holds no other thread.
 //

@@ -1,16 +1,16 @@
 // What the journal says of one message: its records, applied one after the other.
 //
-// apply() is a pure function of (state, record). Records of one stream come in their order; those
-// of the client's home and of carriers' homes have none between them, so an intent may come before
-// its accepted record and a sent after its settled.
+// apply() is a pure function of (state, record). Records of one stream come in order; the streams
+// of the client's home and the carriers' homes have no order between them, so an intent may come
+// before its accepted record and a sent after its settled.
 //
 // Invariants
 // 1. A record that was applied changes nothing when it comes again.
 // 2. The order in which two streams' records are woven does not change what comes out.
 // 3. After sent, the body is gone; before, it is there (for a message that is known).
 // 4. An intent without an outcome is never `queued`: it may have left.
-// 5. What follows from times (which word is newer, since when) is told by the line (timeline.h), so
-//    a wall clock that jumps changes nothing of it. What people read is kept as it was written.
+// 5. What depends on times (which word is newer, since when) goes by the line (timeline.h), so a
+//    wall clock that jumps does not change it. What people read is kept as it was written.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ enum class Finding : std::uint8_t {
   settled_twice,           //
   settled_unknown,         // settled, never accepted
   settled_without_cause,   // told with no receipt and no end, or over with no carrier
-  after_settled,           // an intent, a carried or an accepted record behind it
+  after_settled,           // an intent, a carried or an accepted record after it
   intent_after_end,        // sent although the client was to be told that it is over
   second_submit,           // P3: while the attempt before it could still succeed
   outcome_without_intent,  //

@@ -5,16 +5,16 @@
 // 1. Each call appends one record before it returns, and shuts the shard's gate for it: nothing
 //    that the turn writes to any connection leaves before the record is durable. So a
 //    submit_sm_resp follows its accepted record, a submit_sm its intent, a deliver_sm_resp its
-//    receipt, without a word about any of them elsewhere.
-// 2. hold() names the segment in which, or behind which, all later records of a message lie; until
+//    receipt, and no other code has to see to it.
+// 2. hold() names a segment; all later records of a message lie in it or in later ones. Until
 //    release() no segment from there on is removed.
 // 3. accepting() is false while the disk is full, and for good after an fsync error (failed()):
 //    then output that waits for records that may not be durable never leaves, and its connections
 //    are closed.
-// 4. The records' times can be told across a wall clock that jumps (timeline.h): a clock record
-//    stands in front of the first record that was written by another wall clock, and of the first
-//    that is appended while a segment is the current one. So older segments can go.
-// 5. With [records] a message's settled record has its detail record in it, and its segment stays
+// 4. The records' times survive a wall clock that jumps (timeline.h): a clock record comes before
+//    the first record that was written by another wall clock, and before the first one that is
+//    appended while a segment is the current one. So older segments can go.
+// 5. With [records] a message's settled record contains its detail record, and its segment stays
 //    until that is durable in its file too (details.h).
 #pragma once
 
@@ -81,7 +81,7 @@ class Recorder {
   // alone, kAgainUs later, when that home has recorded the intent again, as before that intent.
   bool old(const Message& message) const;
   void carried(Message& message);
-  // The home's ids go on behind this one.
+  // The home's ids continue after this one.
   void ids_go_on_behind(MessageId id) { last_id_ = std::max(last_id_, id); }
   // A recovered message that will not go on under this id; and one that will not go on at all.
   void goes_on_elsewhere(MessageId message);

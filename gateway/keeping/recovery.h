@@ -1,6 +1,6 @@
 // What a journal leaves to be done: the messages that are not settled, each with all it needs to
-// go on, and the early receipts that wait for their message. For the start of the gateway, and for
-// `tollgate journal --audit`, which wants the findings.
+// go on, and the early receipts that wait for their message. For the gateway's start, and for
+// `tollgate journal --audit`, which reports the findings.
 //
 //   Recovery recovery;                       // or with a place for findings
 //   recover(storage, recovery, options);     // reads the journal into it
@@ -17,8 +17,8 @@
 //    that end one, and a walk over what is left. A spilled message ends here and begins again when
 //    its chunk is loaded; in between the due store has it (gateway/keeping/due_store.h).
 // 4. What a crash cut from one stream is no finding in another: a settled record can be durable
-//    and the receipt behind it, in the carrier's stream, not. So a missing cause counts only where
-//    the other streams of the run go on behind it.
+//    while the receipt that caused it, in the carrier's stream, is not. So a missing cause counts
+//    only where the other streams of the run go on after it.
 // 5. Memory: the live messages, without their bodies once a carrier has them; the ids.
 #pragma once
 
@@ -108,7 +108,7 @@ class Recovery {
 
   // In the order of the journal.
   void apply(const core::JournalRecord& record);
-  // Once, behind the last record: what only the end can show.
+  // Once, after the last record: what only the end can show.
   void finish();
 
   std::uint64_t records() const { return records_; }

@@ -1,17 +1,17 @@
-// One line of time through all that a journal tells, whatever the wall clock did meanwhile. The
-// start's, on its thread. docs/decisions/0025 has the reasons.
+// One line of time through all that a journal records, whatever the wall clock did meanwhile. For
+// the start, on its thread. docs/decisions/0025 has the reasons.
 //
-//   1 Within one boot of the machine the line goes as the monotonic clock: a wall clock that was
-//     put forward or back between two records, or between two runs, moves nothing on it.
+//   1 Within one boot of the machine the line runs like the monotonic clock: a wall clock that was
+//     set forward or back between two records, or between two runs, moves nothing on it.
 //   2 Over a boot (the monotonic clocks cannot be compared) the wall clock says how long the
 //     machine was away: never less than nothing, at most kGapMaxUs.
-//   3 What an older layout wrote, without a monotonic clock, counts as a boot of its own.
-//   4 A stream without a clock record has the clock with which its run begins here: each tells its
-//     clock where it first speaks in a segment (recorder.h), so one that told none saw no other.
-//   5 A record may have been on its way when its segment began, and the clock in front of it may be
-//     in a file that is gone. So what a stream says in front of its clock moves no other time: over
-//     a boot it counts only where the stream told no clock in its whole run.
-//   6 Where no clock jumped, line and wall clock are the same.
+//   3 Records of an older layout, without a monotonic clock, count as a separate boot.
+//   4 A stream without a clock record has the clock with which its run begins here: each stream
+//     records its clock with its first record in a segment (recorder.h); one without saw no other.
+//   5 A record may have been on its way when its segment began, and the clock record before it may
+//     be in a file that is gone. So records before a stream's first clock record move no other
+//     time: over a boot they count only if the stream has no clock record in its whole run.
+//   6 If no clock jumped, line and wall clock are the same.
 #pragma once
 
 #include <cstdint>
