@@ -6,11 +6,11 @@
 // 1. find(key) is the message of the latest add(key), until settle, expiry or eviction.
 // 2. No operation stops for a rehash: the table is a linear hash that splits one bucket for each
 //    entry it grows by, its directory grows by segments; add, find and settle are O(1).
-//    No chain grows beyond kChainMax, whatever ids a carrier gives: the oldest of it then goes.
-// 3. An entry takes 56, 72 or 100 octets all told (ids of up to 20, 36 and 64 octets).
+//    No chain grows beyond kChainMax, whatever ids a carrier gives: its oldest entry then goes.
+// 3. An entry takes 56, 72 or 100 octets in all (ids of up to 20, 36 and 64 octets).
 // 4. At most `max` entries: a new one then evicts the oldest.
-// 5. settled(hash) tells of the latest settled ids what the receipt said that settled each (a
-//    bounded, direct-mapped memory that newer ones overwrite), also when the id was given again.
+// 5. settled(hash) remembers for the latest settled ids what the settling receipt said (a bounded,
+//    direct-mapped memory that newer ones overwrite), even if the carrier has used the id again.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // A bind: one SMPP connection to a carrier, from the connect to the unbind, again and again.
 //
-// Owned by its Carrier, on the home shard's thread. It knows the session and the window; what an
-// answer means for a message is its owner's matter.
+// Owned by its Carrier, on the home shard's thread. It knows the session and the window; its owner
+// decides what an answer means for a message.
 //
 //   down --time--> connecting --TCP--> binding --bind_resp--> bound --stop or retire--> draining
 //     ^                |                  |                     |                          |
@@ -13,8 +13,8 @@
 // 2. Every order that was sent comes back once: answered() or lost().
 // 3. Every request of the carrier is answered as the session matrix says for an ESME.
 // 4. One connection at a time; a new attempt starts only after the last one is closed.
-// 5. A refusal while an older bind is there that this one replaces may mean that two are too many:
-//    unless the account is refused, the older one makes room, and there is no alarm.
+// 5. A refusal while the older bind that this one replaces still exists may mean that two are too
+//    many: unless the account is refused, the older one makes room, and there is no alarm.
 #pragma once
 
 #include <cstdint>

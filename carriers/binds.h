@@ -2,11 +2,11 @@
 //
 // Owned by its carrier, on the home shard's thread.
 //
-// 1. While a submit to a number has no response yet, the next to that number takes the same bind;
-//    others the one with the fewest outstanding, in turn.
-// 2. A bind whose session has to change gets a successor at once and sends on until that one is
-//    bound; then its window drains and it unbinds. One that is taken away drains at once. No order
-//    crosses from one bind to another.
+// 1. While a submit to a number is unanswered, the next one to that number takes the same bind.
+//    Others take the bind with the fewest outstanding, in turn.
+// 2. A bind whose session has to change gets a successor at once, and keeps sending until that one
+//    is bound; then its window drains and it unbinds. A bind that is removed drains at once. No
+//    order crosses from one bind to another.
 // 3. A bind is destroyed only when it is closed and its window empty.
 #pragma once
 

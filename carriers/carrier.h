@@ -1,27 +1,27 @@
 // A carrier: we as ESME towards one SMSC account, over any number of binds.
 //
-// It takes orders (ready submit_sm bodies), sends them within window and pace, and tells one
+// It takes orders (ready submit_sm bodies), sends them within window and pace, and reports one
 // outcome for each; it matches receipts with the ids that the carrier gave. Owned and called by
-// its home shard's thread alone, from construction to destruction; state() and counters() may be
-// read from any thread.
+// its home shard's thread alone, from construction to destruction; any thread may read state() and
+// counters().
 //
 // Invariants
 // 1. Every order that was taken ends in exactly one of Events::sent, refused and in_doubt.
 // 2. An order is in doubt only if its octets may have reached the carrier and no response came.
-// 3. A bind never has more submits without a response than its window; the carrier never starts
-//    more than its pace; a connection above its high-water mark gets no further submit.
-// 4. Orders leave in the order they were taken, throttled ones again before all others; but one
-//    that was throttled when it left alone after a pause rests, since the carrier may limit its
-//    number alone. To one number no more than CarrierConfig::number_window are out at a time, on
-//    one bind, and none leaves while an earlier one rests after a refusal for now
-//    (carriers/numbers.h). One that is refused for now once too often takes those behind it along:
-//    they are handed back after it, and so is what its source sends to its number until it knows
-//    (carriers/gone_back.h); other numbers go on. So with a number_window of 1 a carrier never
-//    takes a number's messages, or a long message's segments, in another order than they were taken
-//    here.
-// 5. A final receipt is told once for an id; a receipt is acknowledged only after the flow kept
+// 3. A bind never has more unanswered submits than its window; the carrier never starts more than
+//    its pace; a connection above its high-water mark gets no further submit.
+// 4. Orders leave in the order they were taken; throttled ones leave again before all others. But
+//    one that was throttled when it left alone after a pause rests, since the carrier may limit
+//    its number alone. To one number at most CarrierConfig::number_window are out at a time, on one
+//    bind, and none leaves while an earlier one rests after a refusal for now (carriers/numbers.h).
+//    An order that is refused for now once too often takes the later ones to its number along: they
+//    are handed back after it, and so is what its source sends to that number until the source
+//    knows (carriers/gone_back.h). Other numbers go on. So with a number_window of 1 a carrier
+//    never takes a number's messages, or a long message's segments, in another order than they were
+//    taken here.
+// 5. For an id one final receipt is passed on. A receipt is acknowledged only after the flow kept
 //    it (for its message, or as a dead letter), or while it is parked, or when it is a duplicate.
-// 6. Memory is bounded by the configuration; a turn in the steady state allocates nothing.
+// 6. The configuration bounds the memory; a turn in the steady state allocates nothing.
 #pragma once
 
 #include <algorithm>

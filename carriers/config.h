@@ -1,6 +1,6 @@
 // What the configuration says of a carrier: its binds, its limits, its timers and its dialect row.
 //
-// Plain values, filled by the gateway's configuration; one that changes is a new one
+// Plain values, filled by the gateway's configuration; a change is a new configuration
 // (Carrier::change). faults() names every value that cannot work; a Carrier is only built from a
 // configuration without faults.
 //
@@ -19,7 +19,7 @@
 namespace tollgate::carriers {
 
 // How an id is written in one place. text: octets as they are; hex and decimal: a number of any
-// length, so that leading zeros and case mean nothing. An id which is not such a number (a UUID
+// length, so leading zeros and case mean nothing. An id that is not a number of that kind (a UUID
 // in a "decimal" place) is compared as text.
 enum class IdForm : std::uint8_t { text, hex, decimal };
 
@@ -68,9 +68,9 @@ enum class InDoubt : std::uint8_t {
   fail     // tell the client UNKNOWN at once
 };
 
-// A message that was refused for now is tried here again, so often; each time it rests before that
-// for twice as long as the time before, less a random part of up to a half. Then it goes to the
-// next candidate.
+// How often a message that was refused for now is tried here again. Before each attempt it rests
+// twice as long as the time before, less a random part of up to a half. After the last one it goes
+// to the next candidate.
 struct Retry {
   std::uint32_t attempts = 0;
   std::uint32_t first_ms = 500;
@@ -111,20 +111,20 @@ struct BindConfig {
 struct CarrierTimers {
   std::uint32_t reconnect_first_ms = 500;  // doubles for each failure, with jitter
   std::uint32_t reconnect_max_ms = 30'000;
-  std::uint32_t stable_ms = 10'000;   // bound for so long: the next failure is a first one
+  std::uint32_t stable_ms = 10'000;   // bound for this long: the next failure is a first one
   std::uint32_t alarm_ms = 60'000;    // between attempts after a wrong password and the like
   std::uint32_t connect_ms = 10'000;  // TCP
   std::uint32_t bind_response_ms = 10'000;
   std::uint32_t response_ms = 60'000;  // submit_sm_resp; later the message is in doubt
   std::uint32_t enquire_link_ms = 30'000;
   std::uint32_t enquire_misses = 2;  // unanswered enquire_link that close the bind
-  std::uint32_t drain_ms = 5'000;    // a polite stop waits so long for the window
-  std::uint32_t unbind_ms = 2'000;   // and so long for unbind_resp
+  std::uint32_t drain_ms = 5'000;    // how long a polite stop waits for the window
+  std::uint32_t unbind_ms = 2'000;   // and then for unbind_resp
   std::uint32_t throttle_first_ms = 100;
   std::uint32_t throttle_max_ms = 60'000;
   std::uint32_t busy_first_ms = 20;  // after a temporary refusal such as ESME_RMSGQFUL
   std::uint32_t busy_max_ms = 1'000;
-  std::uint32_t early_receipt_ms = 60'000;  // a receipt that no id is known for is kept so long
+  std::uint32_t early_receipt_ms = 60'000;  // how long a receipt with an unknown id is kept
   bool operator==(const CarrierTimers&) const = default;
 };
 
@@ -132,7 +132,7 @@ struct CarrierConfig {
   std::string name;
   std::vector<BindConfig> binds;
   double pace_per_s = 0;             // submits per second over all binds; 0 = no limit
-  std::uint32_t pace_burst_ms = 10;  // so much of the pace may leave at once after a silence
+  std::uint32_t pace_burst_ms = 10;  // this much of the pace may leave at once after a silence
   std::uint32_t queue_max = 10'000;  // orders that wait for window or pace
   // Submits to one number without a response. With 1 no message to a number overtakes another,
   // whatever is refused for now; with more one that is refused may be overtaken by those that were

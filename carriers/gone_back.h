@@ -1,10 +1,10 @@
-// The orders of one carrier that went back for the sake of their number's order (P5): refused for
-// now once too often, or behind one that was. Until their source says that it knows of each, what
-// it sends to that number was sent before it knew, and goes back as well: it would overtake them.
-// Other numbers go on (docs/decisions/0013-a-fence-behind-what-comes-back.md).
+// The orders of one carrier that went back to keep their number's order (P5): refused for now once
+// too often, or later than one that was. Until the source confirms each of them, anything it sends
+// to that number was sent before it knew, and goes back as well: it would overtake them. Other
+// numbers go on (docs/decisions/0013-a-fence-behind-what-comes-back.md).
 //
-// One a carrier, owned by its home shard's thread. Bounded by the orders that are out: a source has
-// one out for a message, and sends that message again only after it has said that it knows.
+// One per carrier, owned by its home shard's thread. Bounded by the orders that are out: a source
+// has one out for a message, and sends that message again only after it has confirmed.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ class GoneBack {
   }
 
  private:
-  // Of one source: others have an order of their own.
+  // Of one source: other sources have their own order.
   static std::uint64_t number_of(const HeldOrder& order) {
     return order.to ^ order.source * 0x9E3779B97F4A7C15U;
   }

@@ -1,13 +1,13 @@
-// What is under way to each number, and what is held behind it, so that no message overtakes an
+// What is under way to each number, and what is held for its sake, so that no message overtakes an
 // earlier one to its number (P5), whatever the carrier answers: it may refuse the earlier one for
-// now when it has taken the later one already.
+// now when it has already taken the later one.
 //
 // A carrier's orders to one number are begun in the order in which they were taken, at most `most`
-// at a time (CarrierConfig::number_window; 1: strictly one behind the other). Begun is what waits
-// in the carrier's queue or has no response yet; the others are held here. An order that was
-// refused for now rests until its time, and all of its number with it; other numbers go on.
+// at a time (CarrierConfig::number_window; 1: strictly one after the other). An order is begun when
+// it waits in the carrier's queue or is unanswered; the others are held here. An order that was
+// refused for now rests until its time, and its whole number with it; other numbers go on.
 //
-// One a carrier, owned by its home shard's thread. A number is known by a 64-bit seeded hash of it.
+// One per carrier, owned by its home shard's thread. A 64-bit seeded hash stands for a number.
 //
 // 1. A number has a line here exactly while an order to it is begun, held or rests; HeldOrder::line
 //    names it until ended().
@@ -33,7 +33,7 @@ class Numbers {
  public:
   explicit Numbers(Orders& orders) : orders_(orders) { times_.reserve(first_.size()); }
 
-  // A new order: true when it may begin now, and has. Otherwise it is held, behind all others.
+  // A new order: true when it may begin now, and has. Otherwise it is held, after all others.
   bool begin(std::uint32_t order, std::uint32_t most) {
     const std::uint64_t number = orders_[order].to;
     std::uint32_t index = find(number);
@@ -107,7 +107,7 @@ class Numbers {
     --lines_[line].begun;
     begin_held(line, most, f);
   }
-  // f(order) with all that are held behind a begun order; of all numbers. They begin.
+  // f(order) with all that are held for a begun order; of all numbers. They begin.
   template <class F>
   void release(std::uint32_t order, F&& f) {
     release(line_of(order), f);

@@ -1,9 +1,9 @@
-// The orders that a carrier holds: waiting in its queue or sent and without a response. Each keeps
-// its body until its outcome, because a throttled message is sent again from here.
+// The orders that a carrier has: waiting in its queue, or sent and unanswered. Each keeps its body
+// until its outcome, because a throttled message is sent again from here.
 //
-// One a carrier, owned by its home shard's thread.
-// 1. An order is in at most one OrderList (the queue, one bind's window, or those held behind
-//    another to its number) at a time.
+// One per carrier, owned by its home shard's thread.
+// 1. An order is in at most one OrderList at a time: the queue, one bind's window, or those held
+//    for an earlier one to their number.
 // 2. Bounded by `count_max` orders and `octets_max` of what bodies take beyond kInline octets.
 // 3. take() and release() allocate nothing once the high mark has been reached.
 #pragma once
@@ -31,7 +31,7 @@ struct HeldOrder {
   std::uint32_t next = kNoOrder;  // OrderList
   std::uint32_t prev = kNoOrder;
   std::uint32_t length = 0;
-  std::uint32_t more = kNoOrder;  // blocks behind the inline octets
+  std::uint32_t more = kNoOrder;  // blocks after the inline octets
   std::uint32_t sequence = 0;     // of the request it left in last
   std::uint64_t to = 0;           // a hash of its destination number
   std::uint32_t line = 0;         // of that number (carriers/numbers.h)

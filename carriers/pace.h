@@ -2,7 +2,7 @@
 // that a throttling carrier asks for. Pure: time and randomness are arguments; one owning thread.
 //
 // Pace invariant: over any span of t seconds at most 1 + pace * (t + burst) submits. The burst also
-// makes good what turns that come late would lose.
+// makes up for what late turns would lose.
 #pragma once
 
 #include <algorithm>
@@ -100,7 +100,7 @@ class Backoff {
 // The pauses of one bind that was told ESME_RTHROTTLED (or, with shorter ones, ESME_RMSGQFUL).
 // 1. Refusals of submits that left before the last pause belong to that pause: it does not double.
 // 2. After a pause one submit goes alone; its success opens the window again.
-// 3. Each success behind the pause halves the next one, down to the first: a carrier that takes
+// 3. Each success after the pause halves the next one, down to the first: a carrier that takes
 //    some and throttles the rest is sent what it takes, one that takes none is left alone.
 // 4. A submit that was throttled as the one of a pause already tells nothing by being throttled
 //    among others: its number may be limited, and no one else's.

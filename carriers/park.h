@@ -1,16 +1,16 @@
 // Receipts that came before their id: on another bind, or ahead of the submit_sm_resp.
 //
 // Each is kept as the PDU it came in, under the hash of one or two keys (the id of its text and
-// that of its TLV may differ), until an id matches or its time is over. One a carrier, owned by
+// that of its TLV may differ), until an id matches or its time is over. One per carrier, owned by
 // its home shard's thread. Whoever takes a receipt out compares the whole key.
 //
-// A receipt whose id was settled before waits in a queue of its own: only a message that was in
-// flight when it came can be meant, so it need not wait longer than those have no response.
+// A receipt whose id was settled before waits in a separate queue: it can only belong to a message
+// that was in flight when it came, so it waits no longer than those are unanswered.
 //
 // Invariants
 // 1. Bounded by `items_max` and `octets_max`; a full park refuses, and the carrier is asked to
-//    send the receipt again: what was acknowledged is never pushed out.
-// 2. At most kOfOneKey receipts have a key in common, so what is done for one receipt does not grow
+//    send the receipt again: an acknowledged receipt is never pushed out.
+// 2. At most kOfOneKey receipts have a key in common, so the work for one receipt does not grow
 //    with the others, whatever ids a carrier writes.
 // 3. Receipts of one key come out in the order they went in.
 // 4. due() gives each receipt once its deadline has passed, in the order of the deadlines; the

@@ -1,8 +1,8 @@
 // The orders of one carrier that may leave, in the order in which they were taken; those that come
-// back (carriers/numbers.h, throttling) come to their place.
+// back (carriers/numbers.h, throttling) return to their place.
 //
-// One a carrier, owned by its home shard's thread. O(1) for new ones, O(log n) for those that come
-// back.
+// One per carrier, owned by its home shard's thread. O(1) for new ones, O(log n) for those that
+// come back.
 #pragma once
 
 #include <algorithm>

@@ -1,27 +1,27 @@
 // The receipts of one carrier: reads them, finds their message by the carrier's id, tells the flow.
 //
-// One a carrier, over all its binds; owned by its home shard's thread.
+// One per carrier, over all its binds; owned by its home shard's thread.
 //
 // 1. deliver() answers ESME_ROK only when the flow kept the receipt (for its message, or as a dead
 //    letter when it holds no id), or it is parked, or it is a duplicate. What cannot be decoded is
-//    kept likewise and answered ESME_RX_P_APPN: for good, so that an honest carrier does not send
-//    it again and again. Only what could not be kept is asked for again: ESME_RX_T_APPN.
+//    also kept, and answered ESME_RX_P_APPN: a permanent error, so that an honest carrier does not
+//    send it again and again. Only what could not be kept is asked for again: ESME_RX_T_APPN.
 // 2. Each new id is matched with the parked receipts, in the order they came.
-// 3. A final receipt settles its id. Carriers use ids again, so a later receipt for it says by what
-//    it holds whose it is: while a submit that was there before it has no response, it waits for
-//    that, since it may be early; then, and where nothing is in flight, the very receipt that
-//    settled the id, or one that is not final, is a duplicate: counted, acknowledged, told to
-//    nobody. Any other is a dead letter.
-//    So it is with an id that was given again while the message that had it still waits, by the
-//    numbers: a receipt for another number than that message's may be early for one to that number.
-//    A receipt of two ids (its TLV's and its text's) that has settled one is nobody's by the other.
-// 4. One that is parked already is a duplicate: however often it is sent, it takes one place and
-//    one record. Under one id at most Park::kOfOneKey are parked; those beyond are dead letters,
+// 3. A final receipt settles its id. Carriers reuse ids, so the contents of a later receipt for it
+//    decide. While a submit that left before it came is unanswered, it waits for that, since it may
+//    be early. After that, and if nothing is in flight, it is a duplicate (counted, acknowledged,
+//    passed on to nobody) if it is the very receipt that settled the id, or not final. Any other is
+//    a dead letter.
+//    If an id was given again while its first message still waits, the numbers decide: a receipt
+//    for another number than that message's may be early for a submit to that number.
+//    A receipt with two ids (TLV and text) that has settled one is never taken for the other's.
+// 4. A receipt that is parked already is a duplicate: however often it is sent, it takes one place
+//    and one record. Under one id at most Park::kOfOneKey are parked; any more are dead letters,
 //    unless their other id has room.
-// 5. What is parked leaves the park matched, as a duplicate, or, when no id came in its time, as a
+// 5. A parked receipt leaves the park matched, as a duplicate, or, when no id came in time, as a
 //    dead letter; while the flow cannot keep that, it stays.
-// 6. What is done for one receipt, one id or one tick() does not grow with what waits: tick() does
-//    at most kPerTick matches and as many expiries.
+// 6. The work for one receipt, one id or one tick() does not grow with what waits: tick() does at
+//    most kPerTick matches and as many expiries.
 #pragma once
 
 #include <cstdint>
@@ -118,7 +118,7 @@ class Receipts {
   bool may_mean(const Awaiting::Meant& meant, const Read& read, std::uint64_t hash,
                 bool last) const;
   bool is_of_other_id(const Awaiting::Meant& meant, const Read& read, std::size_t place) const;
-  // No message has its id: it may be early, a repeat, or nobody's.
+  // No message has its id: it may be early, a repeat, or belong to none.
   proto::Status unmatched(const Read& read, bool doubtful, std::int64_t now_us);
   // By what settled its id; kNone: it was not, or too long ago.
   enum class Settled : std::uint8_t { no, by_this, by_another };

@@ -1,9 +1,9 @@
-// The submits of one bind that have no response yet, by sequence number and by age.
+// The unanswered submits of one bind, by sequence number and by age.
 //
 // 1. At most `max` of them. A sequence number names at most one.
 // 2. put, take and oldest are O(1): a slot is sequence mod size. A number whose slot is still
-//    taken is left out, so a response that never comes does not stop the numbers behind it.
-// 3. Numbers ascend from 1 and wrap behind 0x7FFFFFFF; leaving some out is legal [5.0 2.6.2].
+//    taken is skipped, so a response that never comes does not stop later numbers.
+// 3. Numbers ascend from 1 and wrap after 0x7FFFFFFF; leaving some out is legal [5.0 2.6.2].
 #pragma once
 
 #include <bit>
