@@ -1,4 +1,4 @@
-// The real network: sockets watched by an Asio io_context, one a shard. Asio stays inside the .cpp.
+// The real network: sockets watched by one Asio io_context per shard. Asio stays in the .cpp.
 #pragma once
 #include <memory>
 

@@ -1,6 +1,6 @@
 // Two clocks read together, in a form that can be written down: which boot of the machine it was,
 // the monotonic clock, which counts in that boot alone, and the wall clock, which may jump.
-//   1 Two pairs of one boot tell exactly how much time lay between them, whatever the wall did.
+//   1 Two pairs of one boot say exactly how much time lay between them, whatever the wall did.
 //   2 boot 0: nothing is known of the monotonic clock (older layouts).
 #pragma once
 #include <cstdint>

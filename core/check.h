@@ -1,5 +1,5 @@
 // TOLLGATE_CHECK: an invariant of ours, always on. A failure prints the condition, the place and
-// the context on stderr and aborts; it never serves to judge what a peer or a user sent.
+// the context on stderr and aborts. It never judges what a peer or a user sent.
 #pragma once
 
 namespace tollgate::core {

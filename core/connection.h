@@ -1,5 +1,5 @@
 // Connection: one stream socket of one shard, with bounded input and output and one write a turn.
-// The shard's thread alone touches it. Who made it owns it.
+// The shard's thread alone touches it. Its creator owns it.
 //
 //   1 Input is read once a turn into the shard's one scratch buffer. on_input gets what was kept
 //     plus what is new, contiguous, and returns how many octets it consumed; only the rest is
@@ -7,26 +7,26 @@
 //   2 The kept rest never exceeds input_max: the connection closes (input_too_long) when on_input
 //     leaves more while reading. While paused it may be as much as one read gave (read_max).
 //   3 Output never exceeds output_max: reserve() returns an empty span instead.
-//   4 All output of a turn leaves in one send at the turn's end; what the peer does not take waits
-//     until it does. on_writable comes once after the output was above the high-water mark and has
-//     fallen to the low-water mark.
+//   4 All output of a turn leaves in one send at the turn's end; what the peer does not take waits.
+//     on_writable comes once when the output was above the high-water mark and has fallen to the
+//     low-water mark.
 //   5 on_closed comes exactly once, at the end of the turn in which the connection closed, whoever
 //     closed it, and is the last call: the owner may destroy the connection in it. Nothing is
 //     called after the destructor, and no on_closed comes from it.
-//   6 Every member may be called inside on_input and on_writable, but the destructor and
-//     release_for_handover(). After close() they do nothing.
+//   6 Every member except the destructor and release_for_handover() may be called inside on_input
+//     and on_writable. After close() they do nothing.
 //   6a A handover may be asked for in any state: what is unsent travels and leaves first, and a
 //     connection that is closed or closing stays where it is (fd -1) and ends there.
 //   7 close_after_flush() sends what is there, shuts the sending side, and discards input until
 //     the peer closes (so that it really gets the last octets), for at most 5 s in all.
-//   8 While paused nothing is read, so that the peer's close is not seen either: the owner's timers
+//   8 While paused nothing is read, so the peer's close is not seen either: the owner's timers
 //     judge a peer that it does not read.
-//   9 on_input asks may_go_on() before each unit of work and spends what it did: a share of the
-//     turn belongs to the connection's group (shard.h). What it leaves when the share is used up is
-//     kept like a paused connection's, and given again in a turn that has a share for it.
+//   9 on_input asks may_go_on() before each unit of work and spends what it did: the connection's
+//     group has a share of the turn (shard.h). What it leaves when the share is used up is kept as
+//     for a paused connection, and given again in a turn that has a share for it.
 //   9a Between input_is_secret(true) and input_is_secret(false) input leaves no copy: it is wiped
 //     from the shard's scratch at once, and from the kept rest when that is given up or replaced.
-//  10 While the shard's gate is shut (shard.h), what was committed in a turn leaves only when the
+//  10 While the shard's gate is shut (shard.h), output committed in a turn leaves only when the
 //     gate has opened for the last mark of that turn, in order.
 #pragma once
 #include <array>

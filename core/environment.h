@@ -1,5 +1,5 @@
-// What a process makes of the environment that it was started in. Called in main(), before any
-// other thread.
+// How a process adapts the environment that it was started in. Called in main(), before any other
+// thread.
 #pragma once
 #include <cstdint>
 
@@ -19,7 +19,7 @@ void forbid_dumps();
 // numbers and passwords are in it.
 void keep_files_private();
 
-// An exception that nobody caught is told by log::say(), which waits for no reader, and aborts.
+// log::say() reports an exception that nobody caught, waiting for no reader; then it aborts.
 void tell_when_terminated();
 
 // SIGHUP waits until there are Signals (core/signals.h), and what means nothing to us is ignored

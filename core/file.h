@@ -1,11 +1,11 @@
 // A whole file that somebody else wrote: a configuration, a table, a sheet. Any thread; it waits
-// for the disk alone.
+// only for the disk.
 //
 // Invariants
 // 1. Only a regular file is read. A pipe, a socket, a device or a directory is refused at once, and
 //    what was judged is what is read: the descriptor, not the name.
 // 2. Never more than `octets_max` octets, whatever the file claims.
-// 3. What changed while it was read is refused.
+// 3. A file that changed while it was read is refused.
 // 4. read_file_below() follows no name and no link out of `folder`, whoever changes it meanwhile.
 #pragma once
 

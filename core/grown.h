@@ -1,6 +1,6 @@
 // Grown<T>: what only ever grows, at addresses that never change, read while it grows.
 //   1 One thread at a time appends; any thread may read places below size() that it saw.
-//   2 A place below size() is whole: size() is published behind it (release, acquire).
+//   2 A place below size() is complete: size() is published after it (release, acquire).
 //   3 At most kMax places; nothing is moved or freed before the end. Chunks of kChunk places.
 #pragma once
 #include <array>

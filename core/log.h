@@ -5,13 +5,13 @@
 //   1 Values are escaped: anything but printable ASCII is written \xNN, and a value with a space,
 //     quote or '=' is quoted. Keys and events are literals of ours. A line has at most kLineMax
 //     octets.
-//   2 A distinct warning or error is written once, then summed: once a minute one line tells how
-//     often it came again. Its event and values distinguish it, but for amount()s; what differs
-//     only in from_peer() is one fault from several peers. What is kept of them is bounded for each
-//     event by itself (core/log_faults.h), so that no event hides another.
-//   3 When the queue is full the oldest line of the lowest level goes: an error outlives any number
-//     of infos. Lines lost are counted, and told as `log_dropped` once lines can be written again.
-//   4 Before start() and after stop(), lines are written by the calling thread, none is summed.
+//   2 A distinct warning or error is written once, then summed: once a minute one line says how
+//     often it came again. Its event and values distinguish it, except amount()s; faults that
+//     differ only in from_peer() are one fault from several peers. Each event has its own bound on
+//     what is remembered (core/log_faults.h), so no event hides another.
+//   3 When the queue is full the oldest line of the lowest level is dropped: an error outlives any
+//     number of infos. Lost lines are counted, and reported as `log_dropped` when lines flow again.
+//   4 Before start() and after stop() the calling thread writes its lines, and none is summed.
 #pragma once
 #include <concepts>
 #include <cstddef>
@@ -44,7 +44,7 @@ struct Field {
     field.role = Role::amount;
     return field;
   }
-  // What a stranger chooses, such as his address.
+  // What a stranger chooses, like an address.
   static Field from_peer(std::string_view k, std::string_view v) {
     Field field(k, v);
     field.role = Role::from_peer;

@@ -1,10 +1,10 @@
 // Which warnings and errors were written lately, so that each distinct one is written once.
 // Any thread; a call holds the lock for a look-up. Private to log.cpp and its test.
-//   1 Each event has room of its own: kFaultsMax distinct faults, and for each of these kPeersMax
-//     peers. What is beyond is counted, for that event or that fault alone.
+//   1 Each event has separate room: kFaultsMax distinct faults, and for each of these kPeersMax
+//     peers. Any more are counted, for that event or that fault alone.
 //   2 Events are literals of ours, so there are as many as the source has.
-//   3 take_sums() tells every fault counted since the last one, and forgets those that did not come
-//     again: they are new the next time.
+//   3 take_sums() reports every fault counted since its last call, and forgets those that did not
+//     come again: they are new the next time.
 #pragma once
 #include <cstddef>
 #include <cstdint>

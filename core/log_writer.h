@@ -1,13 +1,13 @@
 // The one thread that writes the log's lines to a descriptor, and their bounded queue.
 // push() may be called by any thread; it takes a lock for as long as a list's operation lasts, and
 // never waits for the descriptor. Private to log.cpp.
-//   1 The queue holds at most queue_lines lines. Beyond that the oldest of the lowest level goes,
-//     or the new one when all others are above it.
+//   1 The queue holds at most queue_lines lines. Beyond that the oldest of the lowest level is
+//     dropped, or the new one if all others are above it.
 //   2 Lines of the queue are written in the order of push().
 //   3 A descriptor that takes nothing (a full pipe, a stopped terminal) or fails (no space, no
 //     reader) is tried again as long as the writer lives; its line is kept, and finished.
-//   4 stop() returns within stop_wait_ms and a little, even when the thread hangs inside a write:
-//     then the thread is left alone with what it holds, which lives on for it.
+//   4 stop() returns soon after stop_wait_ms, even when the thread hangs inside a write: then the
+//     thread is left alone with what it holds, which lives on for it.
 #pragma once
 #include <array>
 #include <chrono>

@@ -127,7 +127,7 @@ class Mailbox {
     commit();
     return true;
   }
-  // A plain struct, and octets behind it.
+  // A plain struct, and octets after it.
   template <class Pod>
   [[nodiscard]] bool try_push(std::uint32_t type, const Pod& pod, Octets rest) noexcept {
     static_assert(std::is_trivially_copyable_v<Pod> && alignof(Pod) <= 8);

@@ -1,5 +1,5 @@
-// A small file, whole or not at all, and durable: written beside, synced, renamed, its directory
-// synced. Any thread; two threads never the same path.
+// Replaces a small file whole or not at all, durably: writes another beside it, syncs, renames,
+// syncs the directory. Any thread; never two threads with the same path.
 #pragma once
 #include <string>
 #include <string_view>

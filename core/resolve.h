@@ -1,4 +1,4 @@
-// Names to socket addresses. A number is read at once; a name is looked up on a thread of its own,
+// Names to socket addresses. A number is read at once; a name is looked up on a separate thread,
 // since the C library's resolver blocks. For the network's implementation and the connection to
 // Redis.
 #pragma once

@@ -5,16 +5,16 @@
 //     and then group by group; drain hooks; timers; turn-end hooks; publish mailboxes; flush all
 //     dirty connections, one send each; closed calls and deferred calls; publish again what those
 //     sent.
-//   2 Each step is bounded (the constants below; hooks bound themselves); what is left is work of
-//     the next turn, before which the shard does not sleep.
+//   2 Each step is bounded (the constants below; hooks bound themselves). The next turn does what
+//     is left, and the shard does not sleep before it.
 //   3 A shard sleeps only when no step left work, no timer is due, and no mailbox to it holds a
 //     record, by the protocol proven in mailbox.h. stop() and wake() end a sleep unconditionally.
-//   4 now() changes only at the start of a turn. With leave_out_after() time in which the shard
-//     could not run is left out: a turn that comes later than that after it was due (the process
-//     was stopped, the machine stood) moves now() on only to where it was due. So no deadline
-//     passes while nobody could meet it.
+//   4 now() changes only at the start of a turn. With leave_out_after() it leaves out time in which
+//     the shard could not run: a turn that comes later than that after it was due (the process was
+//     stopped, the machine stood still) moves now() only to when it was due. So no deadline passes
+//     while nobody could meet it.
 //   5 Each group of connections (ReadGroup) that is ready gets an equal share of the turn's reads,
-//     octets and units of work (Connection::spend), though no less than the constants below. Those
+//     octets and units of work (Connection::spend), but no less than the constants below. Groups
 //     that the turn does not reach come first in the next.
 //   6 Hooks, inboxes and turn-start calls are added before run(), or on the shard's own thread.
 #pragma once

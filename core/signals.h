@@ -1,7 +1,7 @@
-// The process's signals as plain calls on one thread of their own (sigwait), so that no code ever
-// runs in a signal's context.
+// The process's signals as plain calls on one separate thread (sigwait), so that no code ever runs
+// in a signal's context.
 //   1 Construct it before any other thread starts: it blocks the signals for all of them.
-//   2 Callbacks run one after the other on the signal thread; they hand over, they never linger.
+//   2 Callbacks run one after the other on the signal thread; they hand over and return at once.
 //   3 SIGPIPE and SIGXFSZ (a file beyond `ulimit -f`) are ignored for the whole process: they are
 //     errors of the call.
 #pragma once

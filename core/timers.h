@@ -3,8 +3,8 @@
 //   1 A timer never fires early, and at most once per arming; it fires in the first expire()
 //     whose time has reached its deadline rounded up to the millisecond, work permitting.
 //   2 arm and cancel are O(1); expire does at most `max` steps (a firing or one move of a timer to
-//     a finer level) and goes on next time; each timer moves at most 7 times in its life.
-//   3 A callback may arm, cancel or destroy any timer, its own too. A destroyed timer is cancelled.
+//     a finer level) and continues next time; each timer moves at most 7 times in its life.
+//   3 A callback may arm, cancel or destroy any timer, even its own. Destroying a timer cancels it.
 //   4 Deadlines reach 2^48 ms (8,900 years) from the monotonic clock's zero; later ones wait
 //     there.
 #pragma once

@@ -1,4 +1,4 @@
-// Secrets leave memory when they were used. explicit_bzero is not optimised away.
+// Secrets leave memory once they have been used. explicit_bzero is not optimised away.
 #pragma once
 #include <cstring>
 

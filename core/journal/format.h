@@ -1,10 +1,10 @@
 // The octets of a segment file: docs/journal-format.md. Pure functions; little-endian.
 //
-//   1 The record's checksum covers all of it but the checksum itself, padding included, and starts
-//     from a seed that is drawn for its segment: octets that someone else chose, or that another
-//     segment left behind, never pass for a record.
+//   1 The record's checksum covers everything but itself, padding included, and starts from a seed
+//     that is drawn for its segment: octets that somebody else chose, or that another segment left,
+//     never pass for a record.
 //   2 `synced` in a record: the octets of its segment that were durable before it was written. So
-//     a record that is found proves that what lies in front of its batch was once complete.
+//     a record that is found proves that everything before its batch was once complete.
 #pragma once
 #include <array>
 #include <bit>
@@ -26,7 +26,7 @@ static_assert(std::endian::native == std::endian::little);
 inline constexpr std::uint64_t kMagic = 0x314C'4E52'4A4C'4754;  // "TGLJRNL1"
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::size_t kSector = 512;
-inline constexpr std::size_t kRecordsBegin = 2 * kSector;  // behind the header and its copy
+inline constexpr std::size_t kRecordsBegin = 2 * kSector;  // after the header and its copy
 inline constexpr std::size_t kRecordHeader = 16;
 inline constexpr std::uint32_t kEndType = 0xFFFF;  // the record a clean end writes
 inline constexpr std::uint64_t kUnknown = ~std::uint64_t{0};

@@ -1,20 +1,20 @@
-// Journal: records of all shards, durable in one place. Each shard appends to a stream of its own;
-// one thread gathers what all of them published, writes it with one write and one fdatasync
-// (group commit) and tells each stream up to which mark its records are durable.
+// Journal: records of all shards, durable in one place. Each shard appends to its own stream. One
+// thread gathers what all of them published, writes it with one write and one fdatasync (group
+// commit), and tells each stream up to which mark its records are durable.
 //
 //   1 durable() >= m only after fdatasync of every octet of the records 1 .. m of that stream.
 //   2 Records of one stream are read back in the order they were appended. Those of two streams
 //     have no order between them.
-//   3 accepting() becomes false while there is still room on the disk, already allocated, for
-//     everything in the rings: an appended record can always be written. It becomes true again by
-//     itself. Records of what was accepted before are taken all the time; when even their room is
-//     used up the journal waits (marks stand still, streams spill) until there is more.
-//   4 After an error of fdatasync, or of a write other than a full disk, failed() is true for
-//     good: no mark moves any more, nothing is retried, nothing is written.
-//   5 A segment is removed only when it is closed, older segments are gone, every stream said that
-//     it needs no segment so old, and all that the stream appended before it said so is durable,
-//     and what is kept apart of it is durable there.
-//   6 Files that others remove, replace or cut beneath it are noticed within seconds, told and
+//   3 accepting() becomes false while the disk still has room, already allocated, for everything
+//     in the rings: an appended record can always be written. It becomes true again by itself.
+//     Records of messages accepted earlier are always taken; when even their room is used up the
+//     journal waits (marks stand still, streams spill) until there is more.
+//   4 After an error of fdatasync, or of a write for another reason than a full disk, failed() is
+//     true for good: no mark moves any more, nothing is retried, nothing is written.
+//   5 A segment is removed only when it is closed, older segments are gone, every stream has said
+//     that it needs no segment that old, everything the stream appended before saying so is
+//     durable, and what is kept apart of the segment is durable there.
+//   6 Files that others remove, replace or cut under it are noticed within seconds, logged and
 //     counted (segments.h); lost_upto() says which segments may have lost records, so that
 //     what is live is written anew. Without its directory accepting() is false.
 //   7 ~Journal writes and syncs what was published, and calls `wake` until it returns.
@@ -102,7 +102,7 @@ enum class JournalCount : std::uint8_t {
   records,
   octets,    // written, with their framing
   syncs,     // fdatasyncs of batches
-  segments,  // files that are there now
+  segments,  // files that exist now
   segments_created,
   segments_removed,
   free_octets,     // of the file system, as last seen
@@ -131,7 +131,7 @@ class Journal {
 
   Stream& stream(unsigned index) noexcept { return *streams_[index]; }
 
-  // Without a thread of its own: one round (housekeeping, at most one batch). True: did something.
+  // Without a separate thread: one round (housekeeping, at most one batch). True: did something.
   bool step();
 
   // Any thread.
@@ -179,7 +179,7 @@ class Journal::Stream {
     put(type, most, fill);
     return appended_;
   }
-  // The payload is head and, behind it, rest.
+  // The payload is head and then rest.
   Mark append(std::uint32_t type, Octets head, Octets rest = {});
   // Octets that a record's payload may have.
   std::size_t longest() const noexcept {

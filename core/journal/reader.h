@@ -2,11 +2,11 @@
 // not as it was written. For recovery, `tollgate journal` and tests; any thread, one at a time.
 //
 //   1 A record is given once, whole, exactly as it was appended, its CRC checked.
-//   2 The torn tail of a run (a batch that never became durable) is cut: of its records those in
-//     front of the first missing octet are given, the others are counted in torn_octets.
-//   3 Octets that were durable and are not what was written are damage: reported by region,
-//     quarantined (`quarantine`), never skipped in silence; the records behind them are given.
-//   4 Nothing that a journal file may hold makes it fail or read beyond the file. Memory: one
+//   2 The torn tail of a run (a batch that never became durable) is cut: its records before the
+//     first missing octet are given, the others are counted in torn_octets.
+//   3 Durable octets that have changed are damage: reported by region, quarantined
+//     (`quarantine`), never skipped in silence; the records after them are given.
+//   4 Whatever a journal file holds, it does not fail or read beyond the file. Memory: one
 //     segment.
 #pragma once
 #include <cstdint>

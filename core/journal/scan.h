@@ -1,14 +1,14 @@
-// SegmentScan: what of one segment's octets is record, torn or damaged. A pure function of the
+// SegmentScan: which of one segment's octets are records, torn or damaged. A pure function of the
 // octets and of what the next segment's header says about this one.
 //
-// After a good record comes the next; where none is good the scan looks for the next good one at
-// every multiple of 8 (not where the bad one's length points: it may be what is bad). Each gap is
-//   damage  when it was durable: a good record behind it, the next segment's header, or the mark in
-//           its own header says so; or when none of its sectors is missing: a sector is written
-//           whole or not at all, and one that was not written still is all zeros;
-//   torn    else: the batch was cut by a crash before its sync, and is cut there.
-// Each octet is hashed at most three times, whatever they are: what a peer wrote into a payload so
-// that it looks like the beginnings of records costs no more (hashed()).
+// After a good record comes the next. Where none is good the scan looks for the next good one at
+// every multiple of 8 (not where the bad one's length points: that may be what is bad). Each gap is
+//   damage  if it was durable: a good record after it, the next segment's header, or the mark in
+//           its own header says so; or if none of its sectors is missing: a sector is written
+//           whole or not at all, and an unwritten one is still all zeros;
+//   torn    else: a crash cut the batch before its sync, and it is cut there.
+// Each octet is hashed at most three times, whatever it is: a payload that a peer made to look like
+// the beginnings of records costs no more (hashed()).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -43,7 +43,7 @@ class SegmentScan {
   const std::vector<Region>& damage() const noexcept { return damage_; }
   std::uint64_t end() const noexcept { return end_; }      // of what counts
   std::uint64_t batch() const noexcept { return batch_; }  // where its last batch begins
-  std::uint64_t torn() const noexcept { return torn_; }    // octets behind the end
+  std::uint64_t torn() const noexcept { return torn_; }    // octets after the end
   std::uint64_t hashed() const noexcept { return hashed_; }
 
  private:

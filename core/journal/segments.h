@@ -1,20 +1,20 @@
-// Segments: the files of the journal being written: the current one, the spare behind it, and the
-// closed ones in front until nobody needs them. The journal's thread alone.
+// Segments: the files of the journal being written: the current one, the spare that follows it, and
+// the closed ones before it until nobody needs them. The journal's thread alone.
 //
 //   1 The spare has its room on the disk and its name durable before it is ready().
-//   2 The spare's octets are written with zeros ahead of use, some for each octet that goes to the
+//   2 The spare is filled with zeros ahead of use, some octets for each one that goes to the
 //     current segment: fdatasync of a written block commits no metadata
 //     (docs/decisions/0007-segments-are-zeroed-ahead.md).
 //   3 Segments are removed oldest first, one at a time, each made durable before the next, so that
 //     the numbers of those left have no gap.
-//   4 What of a segment is durable is marked in its header: in the background after kMarkUs while
-//     batches come, and by itself after kMarkIdleUs. So what a reader misses in front of the mark
-//     was there once. A crash leaves no more unmarked than was written in that time.
+//   4 A segment's header marks how much of it is durable: in the background after kMarkUs while
+//     batches come, and by itself after kMarkIdleUs. So what a reader misses before the mark was
+//     there once. A crash leaves no more unmarked than was written in that time.
 //   5 Files that others remove, replace or cut, and a directory that is no longer where it was, are
-//     found by looking at their names each kWatchUs: told in the log, counted. No record is written
-//     behind one that is lost: the spare becomes the current segment. Without the directory ready()
-//     is false.
-//   6 A full disk (or any other error of making a spare but EIO and EROFS) is retried from time to
+//     found by looking at their names every kWatchUs; they are logged and counted. No record is
+//     written after a lost one: the spare becomes the current segment. Without the directory
+//     ready() is false.
+//   6 A full disk (or any error of making a spare except EIO and EROFS) is retried from time to
 //     time; an error of a sync never.
 #pragma once
 #include <array>
@@ -42,7 +42,7 @@ class Segments {
   // `options` outlives it.
   Segments(const JournalOptions& options, Cells<JournalCount, kJournalCounts>& counts);
 
-  // Makes what recovery read durable, clears what lies behind it, makes the first segments.
+  // Makes what recovery read durable, clears what lies after it, makes the first segments.
   tl::expected<void, std::string> open(const Now& now);
 
   // Removes, allocates, looks at the free space. An errno is for good.

@@ -3,17 +3,17 @@
 //
 //   1 What was written is durable only after File::datasync() returned 0, a name (created, linked
 //     or removed) only after sync_directory() returned 0.
-//   2 Every call returns 0 or an errno value; EINTR and short writes are no errors, they are
-//     continued here. After an error of datasync or sync_directory nothing is known: not retried.
+//   2 Every call returns 0 or an errno value; EINTR and short writes are no errors but continued
+//     here. After an error of datasync or sync_directory nothing is known: it is not retried.
 //   3 allocate(size) makes the file `size` octets long, its new octets zero, with room on the disk
 //     for all of them: a later write within them needs none. ENOSPC leaves nothing promised.
 //   4 The octets of one 512-octet sector are written whole or not at all. Everything above relies
 //     on that alone.
-//   5 What others do to the files beneath us can be seen: state() and here() look at the names, not
+//   5 What others do to the files under us can be seen: state() and here() look at the names, not
 //     at what we have open.
 //   6 A write that begins and ends at multiples of kStorageBlock, in the file and in memory, goes
-//     to the disk itself where the file system can do that, past the system's cache: no copy, and
-//     datasync() has nothing left to write. What it promises is the same.
+//     straight to the disk if the file system can do that, past the system's cache: no copy, and
+//     datasync() has nothing left to write. The promises are the same.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,11 +1,11 @@
-// The journal's thread: gathers, writes, syncs, tells. journal.h has what it promises.
+// The journal's thread: gathers, writes, syncs, tells. journal.h has its promises.
 //
 // A round (step) is: housekeeping of the segments; take records of all rings into the batch until
 // it, or the segment, is full; one write at the segment's end; one fdatasync; the marks; the wakes.
 // A batch lies in one segment. What the disk has no room for yet stays in the batch and the rings.
 //
-// Writes are of whole blocks (storage.h 5): the batch's buffer begins with what is durable of the
-// block in which the segment ends, and is filled up with zeros, which is what lies there.
+// Writes are of whole blocks (storage.h 6): the batch's buffer begins with the durable part of the
+// block in which the segment ends, and is filled up with zeros, as the file is there.
 #pragma once
 #include <atomic>
 #include <cstdint>
