@@ -5,14 +5,14 @@
 // 1. Every order gets one outcome: the carrier's, or `down` at once when it is not taken.
 // 2. A receipt is acknowledged to the carrier once its record is durable and its mail is in the
 //    outbox, which loses none.
-// 3. Behind an order that went back, what the same client's home sends goes back as well until its
-//    fence comes (mail.h), so nothing overtakes it here: all of it behind one that was `down`, what
-//    is for the same number behind one that was `later` or `behind`.
+// 3. After an order that went back, later orders from the same client's home go back as well until
+//    its fence comes (mail.h), so nothing overtakes it here: all of them after one that was `down`,
+//    those to the same number after one that was `later` or `behind`.
 // 4. When the journal has failed nothing is sent any more: an intent could not be kept.
-// 5. When the journal has lost segments, what it has to know of orders without a response and of
-//    parked receipts is recorded again in the turn that hears of it (Recorder::old).
-// 6. A carrier that was removed is there until no receipt can come for what it sent: as long as its
-//    binds last they are matched, and a name that comes back finds its ids. Its orders go `down`.
+// 5. When the journal has lost segments, what it has to know of unanswered orders and of parked
+//    receipts is recorded again in the turn that hears of it (Recorder::old).
+// 6. A removed carrier stays until no receipt can come for what it sent: while its binds last
+//    receipts are matched, and a name that comes back finds its ids. Its orders go `down`.
 #pragma once
 
 #include <memory>

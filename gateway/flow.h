@@ -1,5 +1,5 @@
 // Read this file first: one shard's part in the life of a message. docs/life-of-a-message.md tells
-// the same with words.
+// the same in words.
 //
 //   1 Session (session.h)           a submit_sm arrives
 //   2 admit (admission.h)           may they, now?                          no -> submit_sm_resp

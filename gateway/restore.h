@@ -3,12 +3,12 @@
 // starting thread, before the shards start and the carriers bind.
 //
 // Invariants
-// 1. Every restored message ends as any other: queued ones are ordered again, an attempt without
-//    an outcome is in doubt (it is not sent again), receipts due are told.
+// 1. Every restored message ends like any other: queued ones are ordered again, an attempt without
+//    an outcome is in doubt (it is not sent again), due receipts are delivered.
 // 2. A message whose client is neither in the configuration nor in the tables is settled (given up)
-//    and told in the log; a carrier that is no longer there is no candidate, and no receipt of it
-//    can come. Receipts on the disk stay there for such a client: it may be configured again.
-// 3. Receipts due keep the order in which they came, those on the disk among them.
+//    and logged. A carrier that no longer exists is no candidate, and no receipt can come from it.
+//    Receipts on the disk stay there for a missing client: it may be configured again.
+// 3. Due receipts keep the order in which they came, including those on the disk.
 #pragma once
 
 #include <string>

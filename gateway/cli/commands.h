@@ -1,7 +1,7 @@
 // The commands of `tollgate`, without their flags: gateway/cli/main.cpp reads those.
 //
-// Each returns the exit status: 0 fine, 1 findings (faults, no route, a PDU that is none), 2 bad
-// usage. What was asked for goes to stdout, why it could not be had to stderr.
+// Each returns the exit status: 0 fine, 1 findings (faults, no route, not a PDU), 2 bad usage. The
+// result goes to stdout; if there is none, the reason goes to stderr.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // What the commands of the pricing desk share: where the tables are kept, who asks, how a table set
-// is tried and shown. Made by the one thread of a command.
+// is tried and shown. Used by a command's one thread.
 #pragma once
 
 #include <memory>

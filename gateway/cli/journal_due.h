@@ -1,5 +1,5 @@
-// `tollgate journal` and the receipts that wait in a journal's folder `due`: reads only, also under
-// a gateway that runs.
+// `tollgate journal` and the receipts that wait in a journal's folder `due`: reads only, even while
+// a gateway runs.
 #pragma once
 
 #include <memory>

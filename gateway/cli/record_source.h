@@ -1,6 +1,6 @@
-// Where commands get detail records from: the files of [records], of a time, filtered. Streams: no
-// more than one file is in memory. Made by the one thread of a command; reads only, also under a
-// gateway that runs.
+// Where commands get detail records from: the files of [records], by time, filtered. Streams: no
+// more than one file is in memory. Used by a command's one thread; reads only, even while a gateway
+// runs.
 #pragma once
 
 #include <cstdint>

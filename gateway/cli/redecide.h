@@ -1,5 +1,5 @@
-// A message of a detail record, decided again by the router's own code. Made by the one thread of a
-// command.
+// A message of a detail record, decided again by the router's own code. Used by a command's one
+// thread.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// A table set that a command is told by name: "current", a version's number, "draft:17", or a
-// directory; and how the rows of two differ. Made by the one thread of a command.
+// A table set that a command gets by name: "current", a version's number, "draft:17", or a
+// directory; and how the rows of two differ. Used by a command's one thread.
 #pragma once
 #include <optional>
 #include <string>

@@ -4,10 +4,10 @@
 // deploy/tollgate.toml is the manual of the file: each key with its default and its meaning.
 //
 // Invariants
-// 1. load_config() reports every fault of the file, not the first: each with file, line, column,
-//    key, the value found, why it is wrong and what would be right.
-// 2. A Config that was returned is whole: names are unique, ranges hold, every carrier can send,
-//    every client has a password hash. Nobody checks these again.
+// 1. load_config() reports every fault of the file, not just the first: each with file, line,
+//    column, key, the value found, why it is wrong and what would be right.
+// 2. A Config that was returned is complete: names are unique, values are in range, every carrier
+//    can send, every client has a password hash. Nobody checks these again.
 // 3. A client's place in `clients` and a carrier's place in `carriers` are its dense ids (u16)
 //    everywhere else: in the tables, the counters, the ledger.
 // 4. A plain `password` never outlives load_config(): it is hashed by the method that all checks
@@ -65,7 +65,7 @@ struct ClientConfig {
   std::vector<IpNetwork> allow;  // empty = any address
   Versions versions;
   Accept accept = Accept::store;
-  std::int64_t relay_us = 20'000'000;  // relay: so long until a carrier was asked, at most
+  std::int64_t relay_us = 20'000'000;  // relay: until a carrier was asked, at most
   std::uint32_t window = 100;          // submits without a response yet, per session; 1-10,000
   double pace_per_s = 0;               // messages a second over all its sessions; 0 = no limit
   std::uint32_t sessions_max = 16;     // bound at a time, over all listeners
@@ -137,7 +137,7 @@ struct GatewayConfig {
   std::int64_t drain_us = 30'000'000;         // SIGTERM: finish what is in flight, at most this
   std::int64_t session_init_us = 10'000'000;  // accept to the whole bind read
   std::uint32_t auth_threads = 0;             // that check passwords; 0 = by the cores
-  // A submit without a response: so long a receipt may still come, then the client is told UNKNOWN.
+  // How long we wait for the receipt of an unanswered submit before telling the client UNKNOWN.
   std::int64_t in_doubt_hold_us = 3'600'000'000;
   // A message that all its candidates refused for now is tried again after the first of these, then
   // after twice that, and so on up to the maximum, while it is valid.

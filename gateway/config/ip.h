@@ -1,7 +1,7 @@
 // IP addresses and networks as 16 octets, for the clients' allow lists and the failed-bind table.
 //
-// Plain values: no thread owns them. IPv4 is kept in its mapped form ::ffff:a.b.c.d, so that a
-// client that arrives over a dual-stack socket matches the same list.
+// Plain values: no thread owns them. IPv4 is kept in its mapped form ::ffff:a.b.c.d, so a client
+// that arrives over a dual-stack socket matches the same list.
 //
 // Invariants
 // 1. parse_ip() and parse_network() accept what inet_pton accepts (and "a.b.c.d/n", "x::y/n");

@@ -1,9 +1,9 @@
-// What the machine grants to the process, against what its configuration asks for: said at the
-// start and by `tollgate check`, before a night shows it. Plain functions of the main thread.
+// What the machine grants to the process, compared with what its configuration asks for: reported
+// at the start and by `tollgate check`, before a night shows it. Plain functions, main thread.
 //
 // Invariants
-// 1. shortages() is a pure function; a shortage names what is there, what is needed and the
-//    mending.
+// 1. shortages() is a pure function; a shortage names what the machine has, what is needed and the
+//    remedy.
 // 2. A shortage stops nothing: its consequence is bounded elsewhere. Descriptors are what could
 //    starve reloads, the journal and /metrics, so connections get what these leave
 //    (connections_granted).

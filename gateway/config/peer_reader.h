@@ -1,16 +1,16 @@
 // Reads the carriers and clients of a table set: carriers/NAME.toml and clients/SYSTEM_ID.toml,
-// each with the keys of one [[carrier]] or [[client]] of the configuration, which has those that
-// are always there. On the feed's thread, or a command's.
+// each with the keys of one [[carrier]] or [[client]] of the configuration, which has the permanent
+// ones. On the feed's thread, or a command's.
 //
 // Invariants
-// 1. Every fault of every file is told, with line, column, key, value and what would be right; the
-//    value of a password never.
-// 2. A name has one id for the life of the reader, also while it is gone. With Ids::when_taken only
-//    sets that were in force give ids; with Ids::at_once every set that was read, so that two can
-//    be compared by id.
-// 3. A file that has not changed, with password files that have not, is not parsed again; a plain
-//    password that has not changed keeps its hash.
-// Bounds: kClientsMax and kCarriersMax names, those that are gone among them.
+// 1. Every fault of every file is reported, with line, column, key, value and what would be right;
+//    a password's value never.
+// 2. A name has one id for the life of the reader, even while it is gone. With Ids::when_taken only
+//    sets that were in force give ids; with Ids::at_once every set that was read does, so that two
+//    can be compared by id.
+// 3. An unchanged file with unchanged password files is not parsed again; an unchanged plain
+//    password keeps its hash.
+// Bounds: kClientsMax and kCarriersMax names, including those that are gone.
 #pragma once
 
 #include <map>

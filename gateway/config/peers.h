@@ -4,10 +4,10 @@
 //
 // Invariants
 // 1. Immutable. A place in `clients` or `carriers` is the peer's dense id everywhere else, for the
-//    life of the process: a later one only appends. Who is gone keeps the place and the last
+//    life of the process: later sets only append. A peer that is gone keeps its place and its last
 //    configuration, and gets both back with the name.
-// 2. The same configuration is the same object: what has changed is found by comparing pointers.
-// Bounds: kClientsMax, kCarriersMax, those that are gone among them.
+// 2. The same configuration is the same object: comparing pointers finds what has changed.
+// Bounds: kClientsMax, kCarriersMax, including those that are gone.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
-// A TOML file as typed questions: every key is named once, where it is read, and whatever was not
-// asked for is unknown. Private to those who read configurations; toml++ stays behind it.
+// A TOML file as typed questions: every key is named once, where it is read, and any other key is
+// unknown. Private to those who read configurations; it hides toml++.
 //
 // Invariants
-// 1. A question about a key that is absent leaves `out` (the default) as it is; one about a key
-//    that is wrong leaves it too, and adds one fault.
-// 2. When a Section goes out of scope every key of its table that nobody asked about is a fault
-//    with the nearest key that was asked about.
+// 1. A question about an absent key leaves `out` (the default) as it is; one about a wrong key
+//    leaves it too, and adds one fault.
+// 2. When a Section goes out of scope every key of its table that nobody asked about is a fault,
+//    which names the nearest key that was asked about.
 // 3. Values of keys whose name holds "password" never appear in a fault.
 // Bounds: routing/toml_text.h those of the text; kFaultsMax faults, then one that says how many
 // more.

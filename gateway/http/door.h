@@ -1,17 +1,17 @@
-// A door for those who look at the gateway: GET and HEAD of a few pages, by one thread of its own.
-// It is built for being scraped while somebody plays with its port.
+// A door for those who watch the gateway: GET and HEAD of a few pages, served by one thread.
+// It is made to be scraped while somebody plays with its port.
 //
 // Invariants
 // 1. Memory and descriptors are bounded: connections_max connections, source_max of them from one
-//    IPv4 address or IPv6 /64, one head of kHeadMax octets each, bodies_max pages being sent. What
-//    is beyond ends the connection that has waited longest, never the newest: who says at once what
-//    he wants is served however many others are silent.
+//    IPv4 address or IPv6 /64, one head of kHeadMax octets each, bodies_max pages being sent. One
+//    more ends the connection that has waited longest, never the newest: a client that asks at once
+//    is served however many others are silent.
 // 2. Nobody takes longer than `limits` allows: to send a head from its first octet (from the
 //    accept, for the first one), to read an answer, to be idle between two requests.
-// 3. Of one connection one request a turn is looked at; those sent ahead wait.
+// 3. A turn looks at one request of a connection; those sent ahead wait.
 // 4. A page is rendered once for all that asked for it in one turn.
-// 5. Without free descriptors it still accepts: kSpares are kept, and a descriptor that is let go
-//    of becomes a spare in one step.
+// 5. Without free descriptors it still accepts: kSpares are kept, and a released descriptor becomes
+//    a spare in one step.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 // Which shard is home to which client and carrier, and what every thread may know of them by their
 // ids: names, and what a carrier publishes and counts. It only grows (core/grown.h): the main
-// thread appends before the tables that name a peer are published; who was removed keeps the place.
+// thread appends before the tables that name a peer are published; a removed one keeps its place.
 #pragma once
 
 #include <cstdint>

@@ -3,17 +3,17 @@
 //
 // A message has a place (an index of a slab) and an id. Ids are dense, so id -> place is a radix
 // walk over tables, not a hash: no rehash ever stops a turn. Ids of another process may lie decades
-// from ours (its clock was wrong); they cost no more for that. The body of an unsent message lies
-// in a pooled buffer and goes as soon as a carrier has the message.
+// from ours (its clock was wrong); they cost no more. The body of an unsent message lies in a
+// pooled buffer, which is freed as soon as a carrier has the message.
 //
 // Invariants
 // 1. find(id) is the message with that id, or null when it is settled or never was.
 // 2. Places, buffers and index pages are recycled: accepting and settling in the steady state
 //    allocate nothing.
-// 3. accept() refuses beyond `capacity` messages, restore() of an earlier process's does not: what
-//    was accepted is never left out, though the bound be smaller now. Memory is at most capacity x
-//    (sizeof(Message) + body) + index (4 octets an id, in pages of 256 ids, and 32 KiB a million
-//    ids; both live as long as one of theirs does, and none is kept for ids between them).
+// 3. accept() refuses beyond `capacity` messages. restore() does not: a message that an earlier
+//    process accepted is never left out, even if the bound is smaller now. Memory is at most
+//    capacity x (sizeof(Message) + body) + index (4 octets an id, in pages of 256 ids, and 32 KiB a
+//    million ids; each lives while one of its ids does, and none is kept for gaps).
 // 4. Everything here is in memory. The accepted record of the journal belongs between accept()
 //    and the response that Flow gives.
 #pragma once

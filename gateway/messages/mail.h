@@ -1,11 +1,11 @@
-// What the homes of clients and carriers tell each other, as mailbox records.
+// What the homes of clients and carriers send each other, as mailbox records.
 //
 // A record is one of these structs, an Order followed by the submit_sm body. A shard that is both
 // homes sends them to itself through the same ring: the flow has one shape. Only mail.cpp copies
 // records in and out, so that no struct is read at an address that does not suit it.
 //
 // Outbox invariants
-// 1. Mail is never lost: what does not fit in the ring waits in order in a spill of its own, and
+// 1. Mail is never lost: what does not fit in the ring waits in order in that ring's spill, and
 //    the shard reads no socket until every spill is empty again (Outbox::clear). Draining never
 //    stops, so two full shards cannot wait for each other.
 // 2. A spill is bounded: one turn's input, and one outcome for each message in the ledgers.

@@ -7,8 +7,8 @@
 // Invariants
 // 1. Labels come from the configuration, the tables and our enumerations only; nothing that a peer
 //    sent.
-// 2. Everything in MetricsSources exists before the Metrics and until after it.
-// 3. A histogram has its series from its first observation on; every other series from the start.
+// 2. Everything in MetricsSources exists before the Metrics and outlives it.
+// 3. A histogram's series exist from its first observation on; every other series from the start.
 //
 // docs/operations.md lists every metric.
 #pragma once
