@@ -1,5 +1,5 @@
-// What goes with a table set and is not the router's: its owner's own files, read and refused with
-// the tables, and in force in the same moment (Tables::companion).
+// What comes with a table set and is not the router's: its owner's other files, read and refused
+// with the tables, and put in force at the same moment (Tables::companion).
 #pragma once
 #include <memory>
 #include <string>
@@ -20,7 +20,7 @@ class Companions {
  public:
   virtual ~Companions() = default;
   // Reads the set's other files, names carriers and clients in the options, and adds every fault.
-  // It decides nothing: many sets are tried that are never in force.
+  // It puts nothing in force: many sets are tried that never are.
   virtual std::shared_ptr<const Companion> read(const std::string& directory,
                                                 CompileOptions& options,
                                                 std::vector<TableFault>& faults) = 0;

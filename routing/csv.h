@@ -3,11 +3,11 @@
 //
 // A file is UTF-8, with or without a byte order mark; lines end in LF or CRLF; the first line names
 // the columns, in any order. Cells may be quoted ("a ""b"""). Empty lines are skipped.
-// 1. Every fault is told to the FaultList with file, row and column; reading goes on with the next
+// 1. Every fault goes into the FaultList with file, row and column; reading goes on with the next
 //    row.
 // 2. A row that next() gives has as many cells as the header, each at most kTableCellBytesMax
-//    octets of valid UTF-8 without control characters, and therefore no line break, not even
-//    quoted.
+//    octets of valid UTF-8 without control characters; so there is no line break, not even a
+//    quoted one.
 // 3. Cells are views into the text, or into the sheet for quoted ones: valid until the next next().
 #pragma once
 #include <array>

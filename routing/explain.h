@@ -1,6 +1,6 @@
-// Why a message goes where it goes: every carrier with its cost, price, margin and rank, or why
-// not. Filled by decide() itself; printed for people or as JSON. For commands and the console: it
-// allocates.
+// Why a message goes where it goes: every carrier with its cost, price, margin and rank, or the
+// reason against it. Filled by decide() itself; printed for people or as JSON. For commands and the
+// console: it allocates.
 #pragma once
 #include <cstdint>
 #include <string>

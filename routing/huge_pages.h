@@ -1,6 +1,6 @@
-// Memory for arrays that are read at random: on huge pages where the kernel has them (transparent
-// huge pages "madvise" or "always"), since on small ones such a read waits for the page's address
-// besides. Any thread.
+// Memory for arrays that are read at random: on huge pages if the kernel has them (transparent
+// huge pages "madvise" or "always"), since on small pages each read also waits for the page's
+// address. Any thread.
 //
 // 1. An array smaller than a huge page is allocated as any other.
 // 2. Without huge pages it is ordinary memory; nothing else changes.

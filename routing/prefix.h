@@ -1,18 +1,18 @@
 // Longest prefix match over every prefix of the tables at once: numbering plan, rate books and
 // price plans. Built once, then read by any thread.
 //
-// A number is a key of fifteen 4-bit places, digit + 1 each, 0 behind the end, so that a prefix is
+// A number is a key of fifteen 4-bit places, digit + 1 each, 0 after the end, so that a prefix is
 // one interval of keys and a number that is shorter than a prefix never lies within it. Where the
 // leaf changes, a span begins. A table by the first five or six digits (the root) holds the leaf
-// when all its numbers have the same; else it says where its spans are: a block of 16-bit starts,
-// the four places behind the root, and as many leaves. A million prefixes fit in some ten MiB, so
-// that they stay in the processor's cache: a search is two reads, of the root and of the block.
+// if all its numbers have the same; else it says where its spans are: a block of 16-bit starts,
+// the four places after the root, and as many leaves. A million prefixes fit in some ten MiB, so
+// they stay in the processor's cache: a search is two reads, of the root and of the block.
 //
 // 1. find(n) gives the leaf of the longest prefix of n, or the leaf of the empty prefix.
 // 2. Neighbouring spans have different leaves.
 // 3. find() allocates nothing.
 // 4. A root with prefixes beyond its four places has its spans in full (`wide_`); numbers shorter
-//    than the root have spans of their own (`short_`).
+//    than the root have separate spans (`short_`).
 #pragma once
 #include <cstdint>
 #include <string>

@@ -2,8 +2,8 @@
 // (docs/decisions/0029-toml-is-checked-before-it-is-parsed.md). The only door to toml++: it
 // recurses over what a text nests, in its parser and in its destructors.
 //
-// What the check knows is where strings and comments begin and end, by the same rules as toml++,
-// which stops at the first fault: whatever toml++ reads, the check has read alike.
+// The check knows where strings and comments begin and end, by the same rules as toml++, which
+// stops at the first fault: whatever toml++ reads, the check has read the same way.
 //
 // Invariants: toml++ is given
 // 1. valid UTF-8 without a control (tab, LF and CR LF apart), at most TomlBounds::octets of it;

@@ -1,5 +1,5 @@
-// The parts of build(): prices, costs, rules, sender rules. Private to the compiler; each fills
-// what its comment names of Tables, which has its carriers, clients, plans and destinations
+// The parts of build(): prices, costs, rules, sender rules. Private to the compiler. Each fills the
+// members of Tables that its comment names; carriers, clients, plans and destinations are there
 // already.
 #pragma once
 #include "routing/compile/source.h"

@@ -4,9 +4,9 @@
 // 1. All or nothing: with one fault there are no tables, and every fault of every file is named
 //    (the first kTableFaultsMax of them; a last one then says how many more there are).
 // 2. Nothing is guessed: unknown columns, files, carriers, plans and currencies are faults.
-// 3. Bounds: kTableFileBytesMax a file, kTableCellBytesMax a cell, kTableColumnsMax columns; and of
-//    what a few rows can multiply (compile.cpp's Sizes), looked at before memory is spent on it.
-// 4. Without memory there are no tables, and a fault says so.
+// 3. Bounds: kTableFileBytesMax a file, kTableCellBytesMax a cell, kTableColumnsMax columns; what a
+//    few rows can multiply (compile.cpp's Sizes) is checked before memory is spent on it.
+// 4. If memory runs out there are no tables, and a fault says so.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -1,4 +1,4 @@
-// What currencies.csv says, for those who want nothing else of a table set.
+// What currencies.csv says, for callers that need nothing else of a table set.
 #pragma once
 
 #include <cstddef>

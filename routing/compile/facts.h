@@ -4,7 +4,7 @@
 //
 // 1. Numbered: (version of the tables, number of the facts, query, states) gives a decision again.
 // 2. read_facts(facts_text(x)) == x. The text is CSV like any table file (docs/tables.md).
-// 3. Names that the tables do not know are ignored by the compiler, not refused: carriers and
+// 3. The compiler ignores names that the tables do not know, and does not refuse them: carriers and
 //    clients come and go, what was learned stays.
 // 4. Volumes count in their month alone: in another one the compiler takes every volume as 0.
 #pragma once

@@ -4,8 +4,8 @@
 // 1. Layers are laid over each other from the least specific to the most: first by client scope
 //    (global, plan, client), within that by place (any, country, destination). A field that a later
 //    layer sets replaces that field; a field that it leaves empty stays.
-// 2. Clients without rows of their own share the class of their plan, plans without any that of
-//    all; destinations without any share the column of their country, countries without any the
+// 2. Clients without rows share the class of their plan, plans without rows that of all;
+//    destinations without rows share the column of their country, countries without rows the
 //    column 0.
 #pragma once
 #include <cstdint>

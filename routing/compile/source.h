@@ -3,7 +3,7 @@
 //
 // 1. Amounts are already in the base currency; ids refer to the vectors here.
 // 2. Rate and price rows are only those in force now; the others have been checked and dropped.
-// 3. Destination codes are their digits behind a 1 ("23415" -> 123415), so that 01, 1 and 001
+// 3. Destination codes are their digits after a 1 ("23415" -> 123415), so that 01, 1 and 001
 //    differ.
 #pragma once
 #include <array>

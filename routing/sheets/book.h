@@ -1,11 +1,11 @@
 // A rate book or a price plan as rows in time, and what a sheet makes of it. One thread.
 //
 // 1. For one thing and one kind of charge, periods never overlap.
-// 2. An item holds from its date until its own end, else until the next row of its thing that the
+// 2. An item applies from its date until its own end, else until the next row of its thing that the
 //    book plans (that begins later than now), else for good. Rows in force at its date end there; a
-//    planned row of the same date is replaced. Rows for some senders alone, or from a volume on,
-//    are no sheet's matter: they stay, unless the sheet closes their thing.
-// 3. A row that says what the book says already is kept as it is, not cut in two.
+//    planned row with the same date is replaced. Sheets do not touch rows for some senders alone,
+//    or from a volume on: they stay, unless the sheet closes their thing.
+// 3. A row that the item merely repeats is kept as it is, not cut in two.
 // 4. A row keeps the tags of the one that it replaces.
 // 5. write_book(parse_book(text)) == text when text is canonical.
 #pragma once

@@ -4,10 +4,10 @@
 // 1. Rows and columns keep the numbers a spreadsheet shows; hidden rows are rows like any other.
 // 2. A number of a workbook becomes the plain decimal text that Excel shows (15 digits), with the
 //    zeros in front that its number format asks for; a date by its format becomes 2026-12-01 or
-//    2026-12-01T08:30:00; a formula is its stored value, a formula without one is said so.
+//    2026-12-01T08:30:00; a formula is its stored value, and one without is marked as such.
 // 3. Bounds: kSheetBytesMax a file, kSheetRowsMax, kSheetColumnsMax, kSheetCellBytesMax,
-//    kUnpackedBytesMax of one part of a workbook whatever its directory claims, kXmlMarksMax. What
-//    is beyond is a fault, never cut.
+//    kUnpackedBytesMax of one part of a workbook whatever its directory claims, kXmlMarksMax.
+//    Anything beyond is a fault; nothing is cut.
 // 4. Text is valid UTF-8; no cell has blanks at its ends; controls are blanks.
 #pragma once
 #include <cstdint>

@@ -3,8 +3,8 @@
 //
 // 1. The header is the first row, of the first kHeaderRowsSeen, that names a destination (MCC and
 //    MNC together, MCC, or a prefix) and a price.
-// 2. Two columns that say the same are a fault, not a choice; columns that say nothing known are
-//    told and not used.
+// 2. Two columns with the same meaning are a fault, not a choice; columns of unknown meaning are
+//    reported and not used.
 #pragma once
 #include <array>
 #include <optional>

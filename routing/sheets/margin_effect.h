@@ -1,9 +1,9 @@
-// What a change of the tables does to margins: every client (those that decide alike together) and
-// destination asked before and after, by the router's own decide(). For commands and drafts; it
+// What a change of the tables does to margins: the router's own decide() before and after, for
+// every client (those that decide alike together) and destination. For commands and drafts; it
 // allocates and takes as long as it needs, on the caller's thread.
 //
-// 1. One number is asked for each stretch of numbers that the tables tell apart (numbering plan,
-//    rate books and plans by prefix), before and after; what is compared is the same number.
+// 1. One number is asked for each range of numbers that the tables tell apart (numbering plan, rate
+//    books and plans by prefix), before and after; the same number is compared.
 // 2. A number's margin is that of the first carrier of its route. Every bind counts as up.
 // 3. Both tables must come from the same names of clients; a client that only one has is left out.
 #pragma once

@@ -1,5 +1,5 @@
 // A directory of tables as it would be after some files change: a temporary directory of links to
-// the files of the base and of the changed files themselves. The compiler reads it as any other.
+// the files of the base and of the changed files themselves. The compiler reads it like any other.
 //
 // 1. The base is never written to. The temporary directory lives as long as the Overlay.
 // 2. Names are those of table files ("rates/acme.csv"); any other is refused.

@@ -1,6 +1,6 @@
 // One row of a sheet, cell by cell, with what the rows above carry down to it. Private to
-// rows.cpp and place.cpp; one thread. Each read_...() tells what is wrong and says whether it is
-// good.
+// rows.cpp and place.cpp; one thread. Each read_...() reports what is wrong and returns whether it
+// is good.
 #pragma once
 #include <map>
 #include <optional>

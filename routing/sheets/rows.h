@@ -1,7 +1,7 @@
 // The rows of a sheet -> what each says of a network, a country or a prefix. One thread.
 //
-// 1. Every row below the header is read, or told with what is wrong; empty rows, repeated headers,
-//    a country above its networks and notes without a price are passed over.
+// 1. Every row below the header is read, or reported with what is wrong; empty rows, repeated
+//    headers, a country above its networks and notes without a price are skipped.
 // 2. An empty country or MCC is that of the row above (merged cells); a country's default without
 //    an MCC takes the MCCs that the sheet itself, else the numbering plan, gives the country.
 // 3. Items are as many as the things they name: lists and ranges are expanded.

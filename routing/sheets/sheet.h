@@ -9,11 +9,11 @@
 // 2. Nothing is guessed: what can be read in two ways is a fault that says how to write it.
 // 3. The new text is canonical: the columns of docs/tables.md in their order, sorted rows, LF. The
 //    same sheet imported again changes nothing.
-// 4. A row of the book that the sheet does not touch stays, but for effective_to when a full sheet
-//    closes it. Past rows are never rewritten, except by a sheet whose date lies in the past.
-// 5. Octets of the sheet reach a finding only through printable(); what begins like a formula is
-//    shown behind an apostrophe.
-// 6. Bounds: kSheet* below; all time and memory grows with the octets of the sheet and the book.
+// 4. A row of the book that the sheet does not touch stays, except for effective_to when a full
+//    sheet closes it. Past rows are never rewritten, except by a sheet whose date is in the past.
+// 5. Octets of the sheet reach a finding only through printable(); text that begins like a formula
+//    is shown with an apostrophe in front.
+// 6. Bounds: kSheet* below; time and memory grow only with the octets of the sheet and the book.
 #pragma once
 #include <cstdint>
 #include <optional>

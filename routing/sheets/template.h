@@ -3,17 +3,17 @@
 //
 //   sheet = "Rates"               of a workbook; else the one visible sheet with rates
 //   header_row = 4                else the first row that names a destination and a price
-//   separator = ";"               "," ";" "tab"; else the one that parts the header
+//   separator = ";"               "," ";" "tab"; else the one that separates the header
 //   decimal = ","                 "." or ","
 //   dates = "dmy"                 "dmy", "mdy" or "ymd": what 01/02/2026 means
-//   zone = "Europe/Berlin"        of dates without one: an IANA name or an offset; UTC unless told
+//   zone = "Europe/Berlin"        of dates without one: an IANA name or an offset; UTC by default
 //   currency = "EUR"
 //   cents = true                  prices are in hundredths
 //   charge = "delivered"          what a single price column is: "submit" or "delivered"
 //   kind = "full"                 "full" or "partial"
 //   till = "inclusive"            whether a last day without a time still counts; it does
-//   uncoded = "skip"              rows that name a network without its MNC are passed over and told
-//   notice_days = 7               how long before a raise the carrier must tell
+//   uncoded = "skip"              rows that name a network without its MNC: skipped and reported
+//   notice_days = 7               how long before a raise the carrier must announce it
 //   change_percent_max = 50       larger changes are listed
 //   closed_percent_max = 20       a full sheet that closes more asks for force
 //   [columns]

@@ -2,7 +2,7 @@
 // thread.
 //
 // 1. A part gives at most kUnpackedBytesMax octets and all parts together kPackageBytesMax, counted
-//    while they are unpacked: what the directory of the zip claims is not believed.
+//    while they are unpacked: the claims of the zip's directory are not believed.
 // 2. Parts are found by exact name; nothing is ever written to a disk.
 #pragma once
 #include <memory>

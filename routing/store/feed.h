@@ -1,28 +1,28 @@
 // Where the gateway's tables come from: a directory, or the versions in Redis. Compiles them beside
 // the traffic and hands each snapshot to its owner.
 //
-// Threads: first() on the caller's, before start(); then one thread of its own does everything, and
+// Threads: first() on the caller's, before start(); then one separate thread does everything, and
 // calls `publish` there. reload() and facts() from any thread. Ends with the object.
 //
-// 1. Compiled whole or refused whole: what is refused changes nothing, and the log and the counters
-//    say which version and why.
+// 1. Compiled whole or refused whole: a refused version changes nothing, and the log and the
+//    counters say which version and why.
 // 2. Whatever Redis does, what is in force stays in force: it is copied to disk (table_cache.h)
 //    before it is published, and never asked for again.
 // 3. Numbers only go up: a Redis that holds an older version than the one in force was emptied or
 //    restored, and is not followed until it holds a newer one.
-// 4. Rows with dates switch at their instant: the same files are compiled again then, and when the
-//    wall clock is put back to before what is in force was compiled. Of what others did to the
-//    cache or to the directory meanwhile nothing comes in force: the former is told, counted and
-//    fetched again, the latter waits for reload(). To this end the texts of a directory whose rows
-//    will change are kept in memory. What could not be compiled is tried again each minute, and
-//    counts as refused until it could.
-// 5. Of a scheduled draft's gateways one publishes it, checked like a version. One that cannot be
-//    published yet is told once for each reason and tried again after kDueAgainUs, then after twice
-//    as long each time, at most kDueAgainMaxUs; it keeps no other waiting.
-// 6. New facts never put in force what else has changed in a directory: files that were edited
-//    since they were loaded wait for reload(), and the facts with them.
-// 7. No wait is longer than Redis' time-outs; the end and reload() cut any wait short. Messages of
-//    new versions, however many, make it look at most each kToldLeastUs.
+// 4. Rows with dates switch at their instant: then the same files are compiled again, and also when
+//    the wall clock is set back to before what is in force was compiled. Nothing that others did to
+//    the cache or the directory meanwhile comes into force: a changed cache is logged, counted and
+//    fetched again; a changed directory waits for reload(). For this the texts of a directory whose
+//    rows will change are kept in memory. What could not be compiled is tried again each minute,
+//    and counts as refused until then.
+// 5. One gateway publishes a scheduled draft, checked like a version. A draft that cannot be
+//    published yet is logged once for each reason and tried again after kDueAgainUs, then after
+//    twice as long each time, at most kDueAgainMaxUs; it delays no other draft.
+// 6. New facts never put other changes of a directory in force: files that were edited since they
+//    were loaded wait for reload(), and the facts with them.
+// 7. No wait is longer than Redis' time-outs; the end and reload() cut any wait short. However many
+//    messages announce new versions, it looks at most once per kToldLeastUs.
 #pragma once
 #include <atomic>
 #include <functional>

@@ -1,13 +1,13 @@
 // A connection to Redis for table sets: one command, one answer, within a time. Used by one thread.
 //
-// 1. No call blocks longer than its time-out as a whole (a new connection has its own before it),
+// 1. No call blocks longer than its time-out in all (a new connection has another before it),
 //    however slowly or quickly the other end talks, or its name is found; a wake-up descriptor ends
-//    any wait at once. At most one lookup of the name is under way, on a thread of its own, which
-//    may outlive the connection.
-// 2. After any failure of the connection it is closed; the next command connects anew.
-// 3. What comes back is bounded: of each answer kReplyOctetsMax octets, kReplyPartsMax elements,
-//    one level of nesting more than a stream needs. Anything beyond, whatever is not RESP, and on a
-//    subscription whatever is no message, is a failure.
+//    any wait at once. At most one lookup of the name is under way, on a separate thread, which may
+//    outlive the connection.
+// 2. After any failure the connection is closed; the next command connects anew.
+// 3. Answers are bounded: each has at most kReplyOctetsMax octets, kReplyPartsMax elements, and one
+//    level of nesting more than a stream needs. Anything more, anything that is not RESP, and on a
+//    subscription anything that is no message, is a failure.
 // 4. Arguments are octets; none is ever put together into a command line.
 #pragma once
 #include <cstdint>

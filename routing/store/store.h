@@ -1,13 +1,13 @@
 // Table sets in Redis: blobs, versions, drafts, the audit trail (docs/pricing.md). Used by one
 // thread at a time; any number of stores, in any number of processes, may use one Redis.
 //
-// 1. A version is published by one transaction, and only on top of the version that its draft was
-//    based on: whoever comes second is told to rebase (StoreFault::conflict), and by whom.
+// 1. One transaction publishes a version, and only on top of the version that its draft was based
+//    on: whoever comes second has to rebase (StoreFault::conflict), and learns who came first.
 // 2. Everything that is read is checked: format, checksum, count and length of chunks. What does
 //    not fit is StoreFault::damaged, and names the key.
-// 3. Blobs, then what points to them: a reader never sees a version whose content is not there.
+// 3. Blobs first, then what points to them: a reader never sees a version without its content.
 // 4. Every act is one entry of the audit stream, in the same transaction as the act.
-// 5. No key is ever looked for by pattern: the cost of a call does not depend on what else Redis
+// 5. Keys are never searched by pattern: the cost of a call does not depend on what else Redis
 //    holds.
 #pragma once
 #include <cstdint>

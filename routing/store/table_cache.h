@@ -9,8 +9,8 @@
 // 1. A folder is whole before it has its name (rename), and good before it has `.version`.
 // 2. Files that two versions share are one file on disk (hard links), and are never written again.
 // 3. A folder that was not just written is used only after each file's SHA-256 was checked: an
-//    earlier run left it, or others have been at it since.
-// 4. At most kCachedVersionsMax good folders are kept, the one in force always.
+//    earlier run left it, or others may have changed it since.
+// 4. At most kCachedVersionsMax good folders are kept, always including the one in force.
 #pragma once
 #include <functional>
 #include <string>

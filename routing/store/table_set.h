@@ -1,4 +1,4 @@
-// Table sets as versions and drafts: plain data, and what can be said of it without Redis.
+// Table sets as versions and drafts: plain data, and what can be said about it without Redis.
 //
 // A table set is a directory of CSV files (docs/tables.md). Here it is a list of files, each with
 // the SHA-256 of its content: a blob. Versions never change; drafts change a version's list.
