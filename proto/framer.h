@@ -1,10 +1,10 @@
 // Cuts PDUs from a byte stream, however the network split or glued it.
 //
-// Thread: any; pure. The caller keeps what was not consumed and gives it again with more behind.
+// Thread: any; pure. The caller keeps what was not consumed and gives it again with more after it.
 // 1. A frame's views lie inside `input`; whole.size() octets are consumed.
 // 2. command_length is judged as soon as its 4 octets are there: below 16 or above length_max is
 //    bad_length, whatever follows, and no buffer ever has to grow to a length a peer claims.
-// 3. After bad_length the stream cannot be read on: answer generic_nack ESME_RINVCMDLEN and close.
+// 3. After bad_length the stream is unreadable: answer generic_nack ESME_RINVCMDLEN and close.
 //    out.header then holds the header if all 16 octets are there, else sequence_number 0.
 #pragma once
 #include <cstdint>

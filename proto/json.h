@@ -4,9 +4,9 @@
 // 1. The output is ASCII and valid JSON whatever the octets: an octet above 0x7F in a C-octet
 //    string is printed as the Latin-1 character, short_message and unknown TLVs as hexadecimal,
 //    with the decoded text beside it where the alphabet is known.
-// 2. One PDU prints as an object, several glued ones as an array; nothing is printed of a
-//    sequence in which one is refused, and the error says which, where and why.
-// 3. What the lenient decoder let pass is told under "notes".
+// 2. One PDU prints as an object, several glued ones as an array. If one of a sequence is refused,
+//    nothing is printed, and the error says which, where and why.
+// 3. What the lenient decoder let pass is listed under "notes".
 // 4. A password is never printed, only how long it is.
 #pragma once
 #include <cstdint>

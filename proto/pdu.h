@@ -2,7 +2,7 @@
 // code are generated from proto/pdu_table.inc: a field exists there or nowhere.
 //
 // Thread: any; no state, no allocation, no exception. Specification: 3.4 chapter 4, 5.0 chapter 4.
-// 1. Decoded views point into the body that was given and live as long as it does.
+// 1. Decoded views point into the given body and live as long as it does.
 // 2. decode() refuses only what breaks framing or a field's bound; every other value is carried.
 // 3. After a fault the struct holds the fields before the faulty one; the rest is unspecified.
 // 4. What decode() accepts, encode() writes, and decoding that gives the same fields again.

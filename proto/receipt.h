@@ -5,7 +5,7 @@
 // 1. TLVs are trusted before text; text alone suffices, and so do TLVs alone.
 // 2. The text's fields may come in any order, any case, with or without the blank in "submit
 //    date", and any of them may be missing; "text:" is the quote and normally the last, but known
-//    fields behind it still count when they were not seen before it.
+//    fields after it still count if they were not seen before it.
 // 3. An unknown stat word reads as MessageState::unknown and is kept in stat_text.
 // 4. Views point into the PDU, or into `scratch` when the text was UTF-16; nothing else.
 // 5. A receipt without any message id parses (id is empty): the caller decides what to do.

@@ -1,5 +1,5 @@
 // int64 arithmetic that stops at int64's ends: amounts come from tables and records that others
-// wrote, and nobody bounds how many are added up. A sum at an end is told as such, never wrapped.
+// wrote, and nothing bounds how many are added up. A sum at an end is reported, never wrapped.
 //
 // Thread: any; pure functions.
 #pragma once

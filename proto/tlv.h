@@ -1,4 +1,4 @@
-// TLVs (optional parameters): tag, length, value behind the mandatory part of a PDU.
+// TLVs (optional parameters): tag, length, value after the mandatory part of a PDU.
 //
 // Thread: any; pure, views into the caller's buffer. Specification: 3.4 section 5.3, 5.0 4.8.
 // 1. Iteration ends at the first TLV that does not lie wholly inside the block; nothing is read

@@ -4,8 +4,8 @@
 //
 // Thread: any; pure functions, no allocation.
 //
-// Who writes what (both streams lie in one journal, each in its order; between the two a record
-// may stand a little before its cause):
+// Who writes what (both streams lie in one journal, each in order; between the two a record may
+// come a little before its cause):
 //   the client's home    accepted, ended, settled, carried, ids, spilled, loaded, detailed, late
 //                        dead_letters
 //   the carrier's home   intent, sent, refused, in_doubt, receipt, parked, unparked, dead_letter
@@ -13,15 +13,15 @@
 //   follow
 //
 // 1. encode() writes the head. A record with a `rest` (body, pdu) is appended as (head, rest);
-//    the rest is everything behind the head and needs no length.
+//    the rest is everything after the head and needs no length.
 // 2. decode() takes any octets: false for what encode() cannot have written. What it takes,
 //    encode() gives back octet for octet.
 // 3. The upper octet of a type number is the layout's version: a changed layout gets a new number.
 // 4. `attempt` counts the intents of one message: 1, 2, 3 ... and never repeats, whichever
 //    candidate it is. 0 = none yet.
 //
-// 5. Whoever's octets a text has, it does not keep a record from being written: behind kTextMax
-//    octets it is cut.
+// 5. No text keeps a record from being written, whoever chose its octets: after kTextMax octets it
+//    is cut.
 //
 // Bounds: a text has at most kTextMax octets, a head at most kHeadMax.
 #pragma once
@@ -44,8 +44,8 @@ inline constexpr std::size_t kHeadMax = 8'192;
 inline constexpr std::size_t kCandidatesMax = 8;
 inline constexpr std::size_t kTriesMax = 8;
 inline constexpr std::size_t kTextMax = 255;
-// A bit of `attempt`: the message was relayed. It has no accepted record and no intent; its client
-// is answered when its carried record is durable, and without that it is nobody's.
+// A bit of `attempt`: the message was relayed. It has no accepted record and no intent. Its client
+// is answered when its carried record is durable; without that we have not accepted it.
 inline constexpr std::uint16_t kRelayed = 0x8000;
 
 enum class Type : std::uint32_t {
@@ -92,7 +92,7 @@ struct Candidate {
   bool operator==(const Candidate&) const = default;
 };
 
-// What the client is to be told.
+// What the client has yet to be told.
 struct Notice {
   MessageState state = MessageState::enroute;
   bool intermediate = false;
