@@ -89,9 +89,13 @@ void read_password_file(Section& section, PeerPlace& place, const core::Address*
   if (!text) {
     // What names no file may be the password itself.
     const int error = text.error().error;
-    const std::string what = error == 0 || error == EACCES ? where : "the file";
-    return section.fault(kKey, "cannot be used: " + what + " " + text.error().reason,
-                         "a file with the password in its first line");
+    const bool there = error != ENOENT && error != ENOTDIR && error != ENAMETOOLONG;
+    const std::string folder = foreign ? place.folder : place.directory;
+    return section.fault(
+        kKey,
+        "cannot be used: " + (there ? where + " " + text.error().reason
+                                    : "there is no such file in " + proto::escaped(folder, 4096)),
+        "a file with the password in its first line");
   }
   place.secrets.emplace_back(file, routing::sha256_of(*text));
   std::string_view rest = *text;

@@ -347,7 +347,7 @@ bool Recorder::turn_start() {
   if (stream_ == nullptr || failed_) return false;
   const core::Mark durable = stream_->durable();
   shard_.open_gate(durable);
-  if (details_.on()) details_written(durable);
+  if (details_.on() && stream_->begun()) details_written(durable);
   // While the lost one is still written to, what is written anew would go there too.
   if (lost_upto_ != stream_->lost_upto() && stream_->lost_upto() < stream_->current_segment()) {
     lost_upto_ = stream_->lost_upto();
@@ -360,7 +360,8 @@ bool Recorder::turn_start() {
   return true;
 }
 
-// Not before the first segment: the ids would shut the gate until the disk has room for it.
+// Not before the first segment, as details_written(): a note would shut the gate until the disk has
+// room for one.
 void Recorder::let_go() {
   note_ids();
   // Nothing held: every closed segment may go, also when no message ever held one of them.

@@ -103,7 +103,7 @@ class Peers(tables_cli_test.Desk):
         (secrets / "other").write_text("hush-has\nother.example\n")
         for name, said in (("/etc/hostname", "the secrets that are foxtrot's"),
                            ("../../../desk.password", "the secrets that are foxtrot's"),
-                           ("desk.password", "does not exist"),
+                           ("desk.password", "no such file"),
                            ("other", "may not be sent to 127.0.0.1:2775"),
                            ("pipe", "is a pipe"), ("large", "is larger than 4096 octets")):
             self.carrier.write_text(CARRIER.replace('password = "pst-one"',

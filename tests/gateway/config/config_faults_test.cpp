@@ -25,7 +25,9 @@ std::vector<std::string> faults_of(const std::string& text) {
       faults.push_back(where + ": no valid TOML");
     } else {
       std::string reason = fault.reason;
-      if (const auto at = reason.find(": /"); at != reason.npos) reason.resize(at);
+      for (const char* part : {": /", ": there is no such file in /"}) {
+        if (const auto at = reason.find(part); at != reason.npos) reason.resize(at);
+      }
       faults.push_back(where + fault.key + value + ": " + reason + " | " + fault.right);
     }
   }

@@ -1,6 +1,8 @@
 // What a machine lacks, from figures that we set.
 #include "gateway/config/machine.h"
 
+#include <filesystem>
+
 #include <catch2/catch.hpp>
 
 using namespace tollgate::gateway;
