@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import csv
 import ctypes
+import fcntl
 import json
 import pathlib
 import random
@@ -349,7 +350,19 @@ def keep(options, children, gateway, desk):
         children.check("gateway", gateway)
 
 
+def claim_folder():
+    """Two demos would clear each other's journal."""
+    WORK.parent.mkdir(exist_ok=True)
+    lock = open(f"{WORK}.lock", "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DemoFailed(f"another demo is running in {WORK}; end it first") from None
+    return lock
+
+
 def run(options, children):
+    lock = claim_folder()  # held until this process ends
     options.port = free_port(options.port, "SMPP")
     options.metrics_port = free_port(options.metrics_port, "/metrics")
     shutil.rmtree(WORK, ignore_errors=True)
@@ -396,6 +409,8 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
     options = parser.parse_args()
     options.bin = options.bin.resolve()
+    if not (options.bin / "tollgate").is_file():
+        sys.exit(f"deploy/demo: no programs in {options.bin}")
     if options.messages < 10 or options.rate < 1:
         sys.exit("deploy/demo: at least 10 messages, at least 1 a second")
     children = Children()
