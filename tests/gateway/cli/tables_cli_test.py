@@ -23,7 +23,7 @@ sys.path[:0] = [str(SOURCE / "tests" / "system"), str(SOURCE / "bench" / "peers"
 import redis_peer  # noqa: E402
 
 
-def wait_until(what, is_so, seconds=10):
+def wait_until(what, is_so, seconds=60):
     end = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > end:

@@ -51,6 +51,23 @@ TEST_CASE("a scheduled draft is published at its time by one gateway, and rebase
   CHECK(audited);
 }
 
+TEST_CASE("while a gateway has the turn, no other publishes what is due", "[feed]") {
+  World world;
+  REQUIRE(good(world.store.take_turn("other", 60'000'000)));
+  const TableDraft draft = good(world.store.create_draft(
+      World::by("ann"),
+      Changes{{"rates/alpha.csv", priced(world.tables.read("rates/alpha.csv"), 5)}}, ""));
+  Actor bob = World::by("bob");
+  good(world.store.schedule(draft.id, bob, bob.now_us + 1'000));
+  const std::uint64_t before = world.server.calls("set");
+  Followed followed(world.options());
+  REQUIRE(followed.started());
+  REQUIRE(within(3, [&] { return world.server.calls("set") >= before + 3; }));  // it asked
+  CHECK(good(world.store.current()) == 1);
+  REQUIRE(world.store.end_turn("other"));
+  CHECK(within(3, [&] { return followed.cost() == 5; }));
+}
+
 TEST_CASE("a due draft that cannot be published is tried again, later each time", "[feed]") {
   constexpr std::int64_t kPollUs = 50'000;
   World world;
