@@ -154,7 +154,8 @@ class Limits(cli_test.Gateway):
         most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (max(numbers) + 1, most[1]))
         clients = []
-        for _ in range(max(numbers) + 2 - len(numbers)):  # one more than there is room for
+        # One more than there is room for, and one that the scrape may just have left.
+        for _ in range(max(numbers) + 3 - len(numbers)):
             clients.append(socket.create_connection(("127.0.0.1", ports["smpp"]), timeout=WAIT_S))
             self.addCleanup(clients[-1].close)
             clients[-1].sendall(bytes.fromhex(cli_test.ENQUIRE))
